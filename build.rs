@@ -1,0 +1,106 @@
+//! Generates the wire types from `proto/`, with no system protoc: protox is a compiler in Rust.
+//!
+//! The public services are generated once, with client and server. The gateway contracts are generated twice, into
+//! separate folders: clients for the server, servers for the sandbox, so that the two share no wire type.
+
+use std::path::{Path, PathBuf};
+use std::{env, error::Error, fs};
+
+use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+
+const INCLUDES: [&str; 2] = ["proto", "third_party/proto"];
+/// Messages that carry a password: their `Debug` is written by hand and shows nothing.
+const SECRET: [&str; 2] =
+    [".litebox.client.v1.RegisterRequest", ".litebox.gateway.accounts.v1.SetInitialPasswordRequest"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=third_party/proto");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let public = [protos("proto/litebox/client")?, protos("proto/litebox/kkt")?, shared()].concat();
+    let gateways = protos("proto/litebox/gateway")?;
+
+    let descriptors = compile(&public)?;
+    fs::write(out.join("descriptors.bin"), descriptors.encode_file_descriptor_set())?;
+    fs::write(out.join("scopes.rs"), scope_table(descriptors.descriptor_pool())?)?;
+    generate(&descriptors, &out.join("public"), true, true)?;
+
+    let descriptors = compile(&gateways)?;
+    generate(&descriptors, &out.join("gateways"), true, false)?;
+    generate(&descriptors, &out.join("sandbox"), false, true)?;
+    Ok(())
+}
+
+fn shared() -> Vec<PathBuf> {
+    [
+        "proto/litebox/options/v1/options.proto",
+        "proto/litebox/error/v1/error_reason.proto",
+        "third_party/proto/google/rpc/error_details.proto",
+    ]
+    .map(PathBuf::from)
+    .to_vec()
+}
+
+fn protos(dir: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(protos(&path.to_string_lossy())?);
+        } else if path.extension().is_some_and(|e| e == "proto") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn compile(files: &[PathBuf]) -> Result<protox::Compiler, Box<dyn Error>> {
+    let mut compiler = protox::Compiler::new(INCLUDES)?;
+    compiler.include_imports(true).include_source_info(true).open_files(files)?;
+    Ok(compiler)
+}
+
+fn generate(compiler: &protox::Compiler, out: &Path, client: bool, server: bool) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(out)?;
+    let mut prost = tonic_prost_build::Config::new();
+    prost.skip_debug(SECRET);
+    tonic_prost_build::configure()
+        .build_client(client)
+        .build_server(server)
+        .emit_rerun_if_changed(false)
+        .out_dir(out)
+        .compile_fds_with_config(compiler.file_descriptor_set(), prost)?;
+    Ok(())
+}
+
+/// The table from method path to required scope. A public method without a scope stops the build.
+fn scope_table(pool: DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let mut rows = String::new();
+    for service in pool.services().filter(|s| s.full_name().starts_with("litebox.")) {
+        for method in service.methods() {
+            let scope = scope_of(&pool, &method)?;
+            rows.push_str(&format!("    (\"/{}/{}\", Scope::{scope}),\n", service.full_name(), method.name()));
+        }
+    }
+    Ok(format!("&[\n{rows}]\n"))
+}
+
+fn scope_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String, Box<dyn Error>> {
+    let option =
+        pool.get_extension_by_name("litebox.options.v1.required_scope").ok_or("the scope option is missing")?;
+    let options = method.options();
+    let value = options.get_extension(&option);
+    let Value::EnumNumber(number) = value.as_ref() else { return Err("the scope option is not an enum".into()) };
+    let scopes = pool.get_enum_by_name("litebox.options.v1.Scope").ok_or("the scope enum is missing")?;
+    let name = scopes.get_value(*number).ok_or("unknown scope")?;
+    if *number == 0 {
+        return Err(format!("{} declares no required_scope", method.full_name()).into());
+    }
+    Ok(camel(name.name().trim_start_matches("SCOPE_")))
+}
+
+fn camel(screaming: &str) -> String {
+    let word = |w: &str| w[..1].to_owned() + &w[1..].to_lowercase();
+    screaming.split('_').map(word).collect()
+}

@@ -1,0 +1,14 @@
+//! litebox-partner: a partner brings a shop from its tax number to a registered, fiscalized cash register.
+//!
+//! The map, from the outside in. `docs/architecture.md` says why; `tests/it/architecture.rs` holds the borders.
+//!
+//! - `app` wires everything, `config` says with what, `cli` is the command line.
+//! - `grpc` is the thin shell: layers, conversion, the only maker of `Status`. It never sees SQL.
+//! - `partners`, `clients`, `kkt` are the slices, each with `model`, `service`, `store`; `kkt` also has the pure
+//!   state machine (`state`), the pure checks before filing (`preflight`), the XML (`application`) and the `worker`.
+//! - `gateways` speaks to the five outer systems; `failure` says why a call failed.
+//! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
+//! - `storage` connects, migrates and runs units of work.
+//! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
+
+pub mod pb;

@@ -1,0 +1,2 @@
+//! The binary; its commands follow.
+fn main() {}
