@@ -11,4 +11,9 @@
 //! - `storage` connects, migrates and runs units of work.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
 
+pub mod catalogue;
+pub mod clock;
+pub mod failure;
+pub mod gateways;
 pub mod pb;
+pub mod values;

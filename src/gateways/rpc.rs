@@ -1,0 +1,151 @@
+//! What the three gRPC gateways need: one channel, the handshake, the meaning of status codes.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt;
+
+use super::config::{RpcConfig, ms};
+use super::{ENVIRONMENT_HEADER, Gateway, Mishap, Setback, SetbackKind, SetupError, World};
+
+/// Pings keep a silent connection honest: a dead peer is noticed between calls, not by the next one.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to a party that speaks one of our contracts, opened by the first call.
+pub(super) struct Line {
+    channel: Channel,
+    gateway: Gateway,
+    world: World,
+    timeout: Duration,
+    met: OnceCell<()>,
+}
+
+impl Line {
+    pub fn new(gateway: Gateway, world: World, config: &RpcConfig) -> Result<Self, SetupError> {
+        let endpoint = Endpoint::from_shared(config.url.clone())
+            .map_err(|e| SetupError { gateway, detail: format!("url: {e}") })?
+            .connect_timeout(ms(config.connect_timeout_ms))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+        Ok(Self {
+            channel: endpoint.connect_lazy(),
+            gateway,
+            world,
+            timeout: ms(config.timeout_ms),
+            met: OnceCell::new(),
+        })
+    }
+
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Our world in the numbering that all three contracts share.
+    pub const fn environment(&self) -> i32 {
+        match self.world {
+            World::Live => 1,
+            World::Test => 2,
+        }
+    }
+
+    /// Runs the handshake before the first command. A failed one is asked again by the next command.
+    pub async fn meet(&self, handshake: impl Future<Output = Result<i32, Mishap>>) -> Result<(), Mishap> {
+        let check = async {
+            let told = handshake.await.map_err(Setback::from)?;
+            if told == self.environment() {
+                return Ok(());
+            }
+            Err(self.setback(SetbackKind::WrongWorld, "the other side belongs to another world"))
+        };
+        self.met.get_or_try_init(|| check).await.map(|_| ()).map_err(Mishap::NotSent)
+    }
+
+    /// A request with our world and the deadline.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert(ENVIRONMENT_HEADER, MetadataValue::from_static(self.world.header()));
+        request.set_timeout(self.timeout);
+        request
+    }
+
+    /// Waits for an answer, no longer than configured.
+    pub async fn answer<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Mishap> {
+        match self.ask(call).await? {
+            Ok(message) => Ok(message),
+            Err(status) => Err(self.mishap(&status)),
+        }
+    }
+
+    /// Like [`Line::answer`], with `NOT_FOUND` as an answer.
+    pub async fn find<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<Option<T>, Mishap> {
+        match self.ask(call).await? {
+            Ok(message) => Ok(Some(message)),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(self.mishap(&status)),
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<Result<T, Status>, Mishap> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Ok(answer) => Ok(answer.map(Response::into_inner)),
+            Err(_) => Err(Mishap::Unsure(self.setback(SetbackKind::TimedOut, "no answer in time"))),
+        }
+    }
+
+    pub fn setback(&self, kind: SetbackKind, detail: impl Into<String>) -> Setback {
+        Setback::new(self.gateway, kind, detail)
+    }
+
+    /// An answer that the contract does not allow.
+    pub fn garbled(&self, what: &str) -> Setback {
+        self.setback(SetbackKind::Garbled, what)
+    }
+
+    /// Certainly nothing happened only when no connection was made, or when the code says that the request was turned
+    /// away at the door. The same UNAVAILABLE also stands for a connection lost after sending.
+    fn mishap(&self, status: &Status) -> Mishap {
+        if never_connected(status) {
+            return Mishap::NotSent(self.setback(SetbackKind::Unreachable, "no connection"));
+        }
+        let detail = format!("gRPC status {:?}", status.code());
+        let mut setback = self.setback(kind(status), detail);
+        setback.retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        match setback.kind {
+            SetbackKind::Denied => Mishap::NotSent(setback),
+            _ => Mishap::Unsure(setback),
+        }
+    }
+}
+
+fn kind(status: &Status) -> SetbackKind {
+    match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented | Code::InvalidArgument => {
+            SetbackKind::Denied
+        }
+        Code::ResourceExhausted => SetbackKind::Overloaded,
+        // The channel enforces the deadline too, and calls that CANCELLED.
+        Code::DeadlineExceeded | Code::Cancelled => SetbackKind::TimedOut,
+        _ => SetbackKind::Failed,
+    }
+}
+
+fn never_connected(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if error.is::<tonic::ConnectError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
