@@ -16,4 +16,5 @@ pub mod clock;
 pub mod failure;
 pub mod gateways;
 pub mod pb;
+pub mod sandbox;
 pub mod values;
