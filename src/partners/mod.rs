@@ -1,0 +1,7 @@
+//! Partners and what they show to be let in.
+
+pub mod access;
+pub mod model;
+pub mod service;
+pub mod store;
+pub mod token;

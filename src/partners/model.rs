@@ -1,0 +1,370 @@
+//! Partners, their tokens and devices, and who a call acts for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::token::{KeyId, Mode, SecretDigest};
+use crate::values::{DeviceId, PartnerId, PartnerScope};
+
+/// A partner: the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Partner {
+    /// Its id.
+    pub id: PartnerId,
+    /// For operators.
+    pub name: Label,
+    /// The brand it works under.
+    pub theme: Theme,
+    /// Whether its tokens let in.
+    pub enabled: bool,
+    /// Unix milliseconds.
+    pub created_ms: i64,
+}
+
+/// What operators may not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A name or a note.
+    #[error("must have at most 120 characters, none of them a control character")]
+    Label,
+    /// A name that is missing.
+    #[error("must not be empty")]
+    Empty,
+    /// Neither of the two.
+    #[error("must be LITEBOX or MTS")]
+    Theme,
+    /// Not a scope.
+    #[error("must be one of TAXPAYERS_READ, CLIENTS_READ, CLIENTS_WRITE, KKT_READ, KKT_WRITE, KKT_FISCALIZE")]
+    Scope,
+    /// Not the address of a hub.
+    #[error("must be http(s)://host[:port][/path] without user, query and fragment")]
+    HubUrl,
+    /// Not a name of a device at its hub.
+    #[error("must have 1 to 64 of A-Z a-z 0-9 . _ -")]
+    HubDevice,
+}
+
+/// A short text that operators write: one line, at most 120 characters. May be empty where it is a note.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Label(String);
+
+impl Label {
+    /// A name: not empty.
+    pub fn name(text: &str) -> Result<Self, Unfit> {
+        let label = Self::note(text)?;
+        if label.0.is_empty() { Err(Unfit::Empty) } else { Ok(label) }
+    }
+
+    /// A note: may be empty.
+    pub fn note(text: &str) -> Result<Self, Unfit> {
+        let text = text.trim();
+        let fits = text.chars().count() <= 120 && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned())).ok_or(Unfit::Label)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The brand that a partner works under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Theme {
+    /// LiteBox's own; clients can be registered.
+    LiteBox,
+    /// MTS's; clients are registered elsewhere.
+    Mts,
+}
+
+impl Theme {
+    /// `LITEBOX`, `MTS`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LiteBox => "LITEBOX",
+            Self::Mts => "MTS",
+        }
+    }
+}
+
+impl FromStr for Theme {
+    type Err = Unfit;
+
+    fn from_str(text: &str) -> Result<Self, Unfit> {
+        [Self::LiteBox, Self::Mts].into_iter().find(|t| t.as_str().eq_ignore_ascii_case(text)).ok_or(Unfit::Theme)
+    }
+}
+
+/// What a credential may do; the contract's `litebox.options.v1.Scope` without its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Scope {
+    /// Look up taxpayers.
+    TaxpayersRead,
+    /// Read clients.
+    ClientsRead,
+    /// Register clients.
+    ClientsWrite,
+    /// Read registrations of cash registers.
+    KktRead,
+    /// Start, amend and cancel registrations.
+    KktWrite,
+    /// Burn: the one thing that cannot be undone.
+    KktFiscalize,
+}
+
+impl Scope {
+    /// All there are.
+    pub const ALL: [Self; 6] =
+        [Self::TaxpayersRead, Self::ClientsRead, Self::ClientsWrite, Self::KktRead, Self::KktWrite, Self::KktFiscalize];
+
+    /// `KKT_READ`
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TaxpayersRead => "TAXPAYERS_READ",
+            Self::ClientsRead => "CLIENTS_READ",
+            Self::ClientsWrite => "CLIENTS_WRITE",
+            Self::KktRead => "KKT_READ",
+            Self::KktWrite => "KKT_WRITE",
+            Self::KktFiscalize => "KKT_FISCALIZE",
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = Unfit;
+
+    fn from_str(text: &str) -> Result<Self, Unfit> {
+        Self::ALL.into_iter().find(|s| s.as_str().eq_ignore_ascii_case(text)).ok_or(Unfit::Scope)
+    }
+}
+
+/// A set of scopes, written as words with spaces between them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Scopes(BTreeSet<Scope>);
+
+impl Scopes {
+    /// Every scope there is.
+    pub fn all() -> Self {
+        Scope::ALL.into_iter().collect()
+    }
+
+    /// Whether the scope is among them.
+    pub fn hold(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.0.iter().map(|s| s.as_str()).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+impl FromStr for Scopes {
+    type Err = Unfit;
+
+    fn from_str(text: &str) -> Result<Self, Unfit> {
+        text.split_whitespace().map(str::parse).collect()
+    }
+}
+
+/// What is kept of a token.
+#[derive(Debug, Clone)]
+pub struct TokenRecord {
+    /// The public part.
+    pub key_id: KeyId,
+    /// Whose it is.
+    pub partner: PartnerId,
+    /// Of the secret.
+    pub digest: SecretDigest,
+    /// The deployments it is good for.
+    pub mode: Mode,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// What it is for, in the operator's words.
+    pub note: Label,
+    /// Unix milliseconds.
+    pub created_ms: i64,
+    /// From this instant it lets nobody in.
+    pub expires_ms: Option<i64>,
+    /// When it was revoked.
+    pub revoked_ms: Option<i64>,
+    /// About when it was last used; up to ten minutes behind.
+    pub last_used_ms: Option<i64>,
+}
+
+impl TokenRecord {
+    /// Whether it lets in at `now_ms`.
+    pub fn live_at(&self, now_ms: i64) -> bool {
+        self.revoked_ms.is_none() && self.expires_ms.is_none_or(|end| now_ms < end)
+    }
+}
+
+/// A device that an operator put at a partner's disposal. Partners name its id, never its address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// What the partner names.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub partner: PartnerId,
+    /// Where the hub answers.
+    pub hub: HubUrl,
+    /// Its name at the hub.
+    pub hub_device: HubDevice,
+    /// Model, serial number, place: the operator's words.
+    pub note: Label,
+    /// Unix milliseconds.
+    pub created_ms: i64,
+}
+
+/// Base address of a hub that speaks ATOL Web Requests: `http://10.0.0.5:16732`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct HubUrl(String);
+
+impl HubUrl {
+    /// Reads a URL with scheme and host and neither user, query nor fragment. A slash at the end is dropped.
+    pub fn parse(text: &str) -> Result<Self, Unfit> {
+        let uri: http::Uri = text.parse().map_err(|_| Unfit::HubUrl)?;
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        let authority = uri.authority().is_some_and(|a| !a.host().is_empty() && !a.as_str().contains('@'));
+        if !scheme || !authority || uri.query().is_some() || text.contains('#') || text.len() > 255 {
+            return Err(Unfit::HubUrl);
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+
+    /// Without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `deviceID` at a hub; `default` when the hub has one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct HubDevice(String);
+
+impl HubDevice {
+    /// Reads 1 to 64 characters that need no escaping in a URL.
+    pub fn parse(text: &str) -> Result<Self, Unfit> {
+        let sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(sign) && text != "." && text != "..";
+        fits.then(|| Self(text.to_owned())).ok_or(Unfit::HubDevice)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who calls and for whom: what the auth layer puts into a request's extensions.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The key to the partner's data.
+    pub scope: PartnerScope,
+    /// The token that was shown.
+    pub key_id: KeyId,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The brand that the partner works under.
+    pub theme: Theme,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_read_back_as_written() {
+        assert_eq!(Scopes::all().to_string().parse(), Ok(Scopes::all()));
+        assert_eq!("".parse(), Ok(Scopes::default()));
+        let some: Scopes = "kkt_read  CLIENTS_WRITE".parse().unwrap();
+        assert_eq!(some.to_string(), "CLIENTS_WRITE KKT_READ");
+        assert!(some.hold(Scope::KktRead) && !some.hold(Scope::KktWrite));
+        assert_eq!("KKT_READ,KKT_WRITE".parse::<Scopes>(), Err(Unfit::Scope));
+    }
+
+    #[test]
+    fn a_hub_has_a_plain_address() {
+        for (text, read) in [
+            ("http://127.0.0.1:16732", Some("http://127.0.0.1:16732")),
+            ("https://hub.example/kkt/", Some("https://hub.example/kkt")),
+            ("http://[::1]:80/", Some("http://[::1]:80")),
+            ("ftp://hub", None),
+            ("hub:16732", None),
+            ("/api", None),
+            ("http://", None),
+            ("http://user:pass@hub", None),
+            ("http://hub/?a=b", None),
+            ("http://hub/#x", None),
+            ("", None),
+        ] {
+            assert_eq!(HubUrl::parse(text).ok().as_ref().map(HubUrl::as_str), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_device_name_needs_no_escaping() {
+        for (text, good) in
+            [("default", true), ("KKT-1.a_b", true), ("", false), ("a/b", false), ("..", false), ("я", false)]
+        {
+            assert_eq!(HubDevice::parse(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn labels_are_one_short_line() {
+        assert_eq!(Label::name("  ООО «Касса» ").unwrap().as_str(), "ООО «Касса»");
+        assert_eq!(Label::name(" "), Err(Unfit::Empty));
+        assert_eq!(Label::note("").unwrap().as_str(), "");
+        assert_eq!(Label::note("a\nb"), Err(Unfit::Label));
+        assert_eq!(Label::note(&"я".repeat(121)), Err(Unfit::Label));
+    }
+
+    #[test]
+    fn a_token_lives_until_it_expires_or_is_revoked() {
+        let token = |expires_ms, revoked_ms| TokenRecord {
+            key_id: KeyId::parse("0123456789AB").unwrap(),
+            partner: PartnerId::new(uuid::Uuid::from_u128(1)),
+            digest: SecretDigest::from_bytes(&[0; 32]).unwrap(),
+            mode: Mode::Test,
+            scopes: Scopes::all(),
+            note: Label::default(),
+            created_ms: 0,
+            expires_ms,
+            revoked_ms,
+            last_used_ms: None,
+        };
+        assert!(token(None, None).live_at(i64::MAX));
+        assert!(token(Some(10), None).live_at(9));
+        assert!(!token(Some(10), None).live_at(10));
+        assert!(!token(Some(10), Some(1)).live_at(0));
+    }
+}

@@ -1,0 +1,126 @@
+//! Rows of partners, tokens and devices, and what they mean. What crosses partners is in `storage::crossing::access`.
+
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+
+use super::model::{Device, HubDevice, HubUrl, Label, Partner, TokenRecord};
+use super::token::{KeyId, SecretDigest};
+use crate::storage::crossing::access;
+use crate::storage::entity::{device, partner, token};
+use crate::storage::{Db, StoreError};
+use crate::values::{DeviceId, PartnerId, PartnerScope};
+
+/// The token of this key id and its partner.
+pub(super) async fn find_token(db: &Db, key_id: &KeyId) -> Result<Option<(TokenRecord, Partner)>, StoreError> {
+    let found = access::token(db, key_id.as_str()).await?;
+    found.map(|(token, partner)| Ok((token_of(token)?, partner_of(partner)?))).transpose()
+}
+
+/// Adds a token to a partner.
+pub(super) async fn add_token(db: &Db, scope: PartnerScope, token: &TokenRecord) -> Result<(), StoreError> {
+    let row = token::Model {
+        key_id: token.key_id.as_str().to_owned(),
+        partner_id: scope.partner().uuid(),
+        secret_hash: token.digest.as_bytes().to_vec(),
+        mode: token.mode.as_str().to_owned(),
+        scopes: token.scopes.to_string(),
+        note: token.note.as_str().to_owned(),
+        created_ms: token.created_ms,
+        expires_ms: token.expires_ms,
+        revoked_ms: token.revoked_ms,
+        last_used_ms: token.last_used_ms,
+    };
+    row.into_active_model().insert(db.direct()).await?;
+    Ok(())
+}
+
+/// All tokens.
+pub(super) async fn tokens(db: &Db) -> Result<Vec<TokenRecord>, StoreError> {
+    access::tokens(db).await?.into_iter().map(token_of).collect()
+}
+
+/// All partners.
+pub(super) async fn partners(db: &Db) -> Result<Vec<Partner>, StoreError> {
+    access::partners(db).await?.into_iter().map(partner_of).collect()
+}
+
+/// Adds a partner.
+pub(super) async fn add_partner(db: &Db, partner: &Partner) -> Result<(), StoreError> {
+    let row = partner::Model {
+        id: partner.id.uuid(),
+        name: partner.name.as_str().to_owned(),
+        theme: partner.theme.as_str().to_owned(),
+        enabled: partner.enabled,
+        created_ms: partner.created_ms,
+    };
+    access::add_partner(db, row).await
+}
+
+/// Puts a device at a partner's disposal. [`StoreError::Unique`] when it is at somebody's already.
+pub(super) async fn add_device(db: &Db, scope: PartnerScope, device: &Device) -> Result<(), StoreError> {
+    let row = device::Model {
+        id: device.id.uuid(),
+        partner_id: scope.partner().uuid(),
+        hub: device.hub.as_str().to_owned(),
+        hub_device: device.hub_device.as_str().to_owned(),
+        note: device.note.as_str().to_owned(),
+        created_ms: device.created_ms,
+    };
+    row.into_active_model().insert(db.direct()).await?;
+    Ok(())
+}
+
+/// All devices.
+pub(super) async fn devices(db: &Db) -> Result<Vec<Device>, StoreError> {
+    access::devices(db).await?.into_iter().map(device_of).collect()
+}
+
+/// A device of the partner; `None` when there is none of this id or it is somebody else's.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn device(db: &Db, scope: PartnerScope, id: DeviceId) -> Result<Option<Device>, StoreError> {
+    let found = device::Entity::find_by_id(id.uuid())
+        .filter(device::Column::PartnerId.eq(scope.partner().uuid()))
+        .one(db.direct())
+        .await?;
+    found.map(device_of).transpose()
+}
+
+fn partner_of(row: partner::Model) -> Result<Partner, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "partner", what: row.id.to_string() };
+    Ok(Partner {
+        id: PartnerId::new(row.id),
+        name: Label::name(&row.name).map_err(|_| corrupt())?,
+        theme: row.theme.parse().map_err(|_| corrupt())?,
+        enabled: row.enabled,
+        created_ms: row.created_ms,
+    })
+}
+
+fn token_of(row: token::Model) -> Result<TokenRecord, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "token", what: row.key_id.clone() };
+    Ok(TokenRecord {
+        key_id: KeyId::parse(&row.key_id).map_err(|_| corrupt())?,
+        partner: PartnerId::new(row.partner_id),
+        digest: SecretDigest::from_bytes(&row.secret_hash).ok_or_else(corrupt)?,
+        mode: row.mode.parse().map_err(|_| corrupt())?,
+        scopes: row.scopes.parse().map_err(|_| corrupt())?,
+        note: Label::note(&row.note).map_err(|_| corrupt())?,
+        created_ms: row.created_ms,
+        expires_ms: row.expires_ms,
+        revoked_ms: row.revoked_ms,
+        last_used_ms: row.last_used_ms,
+    })
+}
+
+fn device_of(row: device::Model) -> Result<Device, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "device", what: row.id.to_string() };
+    Ok(Device {
+        id: DeviceId::new(row.id),
+        partner: PartnerId::new(row.partner_id),
+        hub: HubUrl::parse(&row.hub).map_err(|_| corrupt())?,
+        hub_device: HubDevice::parse(&row.hub_device).map_err(|_| corrupt())?,
+        note: Label::note(&row.note).map_err(|_| corrupt())?,
+        created_ms: row.created_ms,
+    })
+}

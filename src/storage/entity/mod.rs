@@ -1,0 +1,22 @@
+//! Rows as they stand in the tables. Only stores read them.
+
+/// Rows hold personal data and SeaORM wants `Debug`: it tells the table and nothing else.
+macro_rules! hide {
+    ($table:literal) => {
+        impl std::fmt::Debug for Model {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!("row of ", $table))
+            }
+        }
+    };
+}
+use hide;
+
+pub mod client;
+pub mod device;
+pub mod effect;
+pub mod kkt;
+pub mod kkt_history;
+pub mod partner;
+pub mod request;
+pub mod token;

@@ -1,0 +1,26 @@
+//! Partners: the tenants.
+
+use sea_orm::entity::prelude::*;
+
+/// A row of `partner`; the columns are explained where the table is created.
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "partner")]
+#[expect(missing_docs, reason = "see the migration")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub name: String,
+    #[sea_orm(column_type = "Text")]
+    pub theme: String,
+    pub enabled: bool,
+    pub created_ms: i64,
+}
+
+/// Relations are not used: joins would hide which partner a row belongs to.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+super::hide!("partner");

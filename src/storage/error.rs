@@ -1,0 +1,141 @@
+//! What can go wrong with the database, told apart by what a caller can do.
+
+use std::time::Duration;
+
+use sea_orm::{DbErr, RuntimeErr};
+
+use crate::failure::Failure;
+
+/// What went wrong with the database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not answer, or has no connection free: try later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// Another transaction was in the way: try again.
+    #[error("contention in the database")]
+    Contention,
+    /// A uniqueness rule would be broken.
+    #[error("not unique: {0:?}")]
+    Unique(Constraint),
+    /// A row that cannot be understood.
+    #[error("corrupt row in {table}: {what}")]
+    Corrupt {
+        /// Table.
+        table: &'static str,
+        /// Which row, and what is wrong with it; no personal data.
+        what: String,
+    },
+    /// A defect of ours or of the set-up.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The uniqueness rules that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constraint {
+    /// One client that is not abandoned for each INN, over all partners.
+    ClientInn,
+    /// One open or finished registration for each KKT.
+    KktSerial,
+    /// One registration that holds each FN.
+    KktFn,
+    /// One content for each request id.
+    RequestKey,
+    /// Another one.
+    Another,
+}
+
+/// Name of the index (PostgreSQL) or columns (SQLite) in the driver's text, and the rule.
+const CONSTRAINTS: [(&str, &str, Constraint); 4] = [
+    ("client_open_inn", "client.inn", Constraint::ClientInn),
+    ("kkt_held_serial", "kkt.model, kkt.serial_key", Constraint::KktSerial),
+    ("kkt_held_fn", "kkt.fn_serial", Constraint::KktFn),
+    ("request_pkey", "request.partner_id", Constraint::RequestKey),
+];
+
+/// Codes that mean: another transaction was in the way. PostgreSQL: serialization, deadlock, lock not available.
+/// SQLite: busy, locked and their extended forms.
+const CONTENTION: [&str; 8] = ["40001", "40P01", "55P03", "5", "6", "261", "517", "773"];
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        match &error {
+            DbErr::ConnectionAcquire(_) => Self::Unavailable("no connection in time".into()),
+            DbErr::Conn(RuntimeErr::SqlxError(e))
+            | DbErr::Exec(RuntimeErr::SqlxError(e))
+            | DbErr::Query(RuntimeErr::SqlxError(e)) => from_sqlx(e),
+            DbErr::Type(what) | DbErr::Json(what) => Self::Corrupt { table: "?", what: what.clone() },
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+fn from_sqlx(error: &sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(e) => from_database(e.as_ref()),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Protocol(_) => StoreError::Unavailable(kind_of(error).into()),
+        sqlx::Error::ColumnDecode { index, .. } => {
+            StoreError::Corrupt { table: "?", what: format!("column {index} cannot be read") }
+        }
+        other => StoreError::Other(kind_of(other).into()),
+    }
+}
+
+fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
+    let code = error.code().unwrap_or_default();
+    if error.is_unique_violation() {
+        let text = error.message();
+        let named = error.constraint();
+        let found = CONSTRAINTS.iter().find(|(index, columns, _)| named == Some(*index) || text.contains(columns));
+        return StoreError::Unique(found.map_or(Constraint::Another, |(_, _, rule)| *rule));
+    }
+    if CONTENTION.contains(&code.as_ref()) {
+        return StoreError::Contention;
+    }
+    // Class 08 connection, 53 out of resources, 57 operator intervention (shutdown, statement cancelled).
+    let gone = ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class));
+    if gone || matches!(code.as_ref(), "14" | "13" | "10" | "25P03") {
+        return StoreError::Unavailable(format!("database code {code}"));
+    }
+    // The driver's text may quote values: only its code leaves this function.
+    StoreError::Other(format!("database code {code}"))
+}
+
+fn kind_of(error: &sqlx::Error) -> &'static str {
+    match error {
+        sqlx::Error::Io(_) => "connection broken",
+        sqlx::Error::Tls(_) => "TLS failed",
+        sqlx::Error::PoolTimedOut => "no connection in time",
+        sqlx::Error::PoolClosed => "pool closed",
+        sqlx::Error::Protocol(_) => "protocol error",
+        sqlx::Error::RowNotFound => "row not found",
+        _ => "driver error",
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::StorageUnavailable,
+            StoreError::Contention | StoreError::Unique(_) => Self::Conflict,
+            StoreError::Corrupt { .. } | StoreError::Other(_) => Self::Internal { detail: error.to_string() },
+        }
+    }
+}
+
+impl StoreError {
+    /// When a caller should try again, when trying again helps.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Contention => Some(Duration::from_millis(100)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! One migrator at a time: an advisory lock on PostgreSQL, a lock file beside an SQLite database.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use sqlx::{Connection, PgConnection};
+
+use crate::storage::{Db, StoreError};
+
+/// Any number, as long as it stays the same.
+const KEY: i64 = 0x006c_6974_6562_6f78;
+
+/// Held until released, or until the process ends.
+pub(super) enum Lock {
+    File(File),
+    /// A connection of its own: a pooled one could be handed on with the lock.
+    Advisory(Box<PgConnection>),
+}
+
+impl Lock {
+    pub(super) async fn take(db: &Db) -> Result<Self, StoreError> {
+        match &db.file {
+            Some(path) => Self::file(path.with_extension("migrate.lock")).await,
+            None => Self::advisory(db).await,
+        }
+    }
+
+    async fn file(path: PathBuf) -> Result<Self, StoreError> {
+        let locked = tokio::task::spawn_blocking(move || {
+            let file = File::create(path)?;
+            file.lock()?;
+            Ok::<_, std::io::Error>(file)
+        });
+        match locked.await {
+            Ok(Ok(file)) => Ok(Self::File(file)),
+            Ok(Err(error)) => Err(StoreError::Other(format!("the migration lock file: {}", error.kind()))),
+            Err(_) => Err(StoreError::Other("the migration lock was interrupted".into())),
+        }
+    }
+
+    async fn advisory(db: &Db) -> Result<Self, StoreError> {
+        let options = db.connection.get_postgres_connection_pool().connect_options();
+        // Waiting for another replica's migration may take longer than any statement of ours.
+        let options = options.as_ref().clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let mut connection = PgConnection::connect_with(&options).await.map_err(unavailable)?;
+        let query = sqlx::query("SELECT pg_advisory_lock($1)").bind(KEY);
+        query.execute(&mut connection).await.map_err(unavailable)?;
+        Ok(Self::Advisory(Box::new(connection)))
+    }
+
+    pub(super) async fn release(self) -> Result<(), StoreError> {
+        match self {
+            Self::File(file) => drop(file),
+            Self::Advisory(connection) => connection.close().await.map_err(unavailable)?,
+        }
+        Ok(())
+    }
+}
+
+fn unavailable(_: sqlx::Error) -> StoreError {
+    StoreError::Unavailable("the migration lock".into())
+}

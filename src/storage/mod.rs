@@ -1,0 +1,20 @@
+//! Connects to the database, migrates it and runs units of work. SQLite for one replica, PostgreSQL for production.
+//!
+//! Instants are `i64` Unix milliseconds. Due times and leases are compared with the database's own clock, so that
+//! replicas with clocks of their own agree; see [`Db::now_sql`].
+
+mod connect;
+pub mod crossing;
+pub mod entity;
+mod error;
+mod migration;
+pub mod requests;
+mod unit;
+
+pub use connect::{Backend, DatabaseConfig, Db};
+pub use error::{Constraint, StoreError};
+pub use migration::Schema;
+pub use unit::{Tx, Work};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! What request ids stand for: the table that makes calls repeatable. Stores of the slices use it.
+
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::entity::request;
+use crate::values::{PartnerScope, RequestId};
+
+/// A call that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// SHA-256 over the content, without any password.
+    pub fingerprint: Vec<u8>,
+    /// The client or registration it made or changed.
+    pub resource: Uuid,
+}
+
+/// What names a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Whose.
+    pub scope: PartnerScope,
+    /// Name of the RPC: `Register`.
+    pub method: &'static str,
+    /// Chosen by the caller.
+    pub id: RequestId,
+}
+
+/// The call of this name, when it was accepted before.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn find<C: ConnectionTrait>(on: &C, key: Key) -> Result<Option<Accepted>, StoreError> {
+    let row = request::Entity::find_by_id(primary(key)).one(on).await?;
+    Ok(row.map(|r| Accepted { fingerprint: r.fingerprint, resource: r.resource_id }))
+}
+
+/// Remembers a call, in the unit of work that carries it out.
+///
+/// # Errors
+/// [`StoreError::Unique`] of `RequestKey` when the same call was accepted meanwhile.
+pub async fn insert<C: ConnectionTrait>(on: &C, key: Key, accepted: &Accepted, now_ms: i64) -> Result<(), StoreError> {
+    let (partner_id, method, request_id) = primary(key);
+    let row = request::ActiveModel {
+        partner_id: Set(partner_id),
+        method: Set(method),
+        request_id: Set(request_id),
+        fingerprint: Set(accepted.fingerprint.clone()),
+        resource_id: Set(accepted.resource),
+        created_ms: Set(now_ms),
+    };
+    row.insert(on).await?;
+    Ok(())
+}
+
+/// Forgets the calls that stand for a resource which came to nothing, so that the same id may be used again.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn forget<C: ConnectionTrait>(on: &C, scope: PartnerScope, resource: Uuid) -> Result<(), StoreError> {
+    request::Entity::delete_many()
+        .filter(request::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(request::Column::ResourceId.eq(resource))
+        .exec(on)
+        .await?;
+    Ok(())
+}
+
+fn primary(key: Key) -> (Uuid, String, Uuid) {
+    (key.scope.partner().uuid(), key.method.to_owned(), key.id.uuid())
+}

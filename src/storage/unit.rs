@@ -1,0 +1,62 @@
+//! Units of work: transactions that end, whatever becomes of the caller.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+use super::{Db, StoreError};
+
+/// An open transaction.
+pub type Tx = DatabaseTransaction;
+
+/// What a unit of work does inside its transaction.
+pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
+
+impl Db {
+    /// Runs `work` in a transaction: commits when it answers `Ok`, else rolls back.
+    ///
+    /// It runs on a task of its own. The caller's future may be dropped at any moment (client gone, deadline passed),
+    /// and dropping a BEGIN in flight would leave the pooled connection inside a transaction for its next user.
+    ///
+    /// # Errors
+    /// What `work` answers, or a [`StoreError`] of begin and commit. A failed commit may have happened.
+    pub async fn unit<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t Tx) -> Work<'t, T, E> + Send + 'static,
+    {
+        let db = self.clone();
+        let task = tokio::spawn(async move { db.transact(work).await });
+        match task.await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Other("a unit of work ended abnormally".into()).into()),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
+    async fn transact<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> FnOnce(&'t Tx) -> Work<'t, T, E>,
+    {
+        // A deferred transaction that reads first and then writes fails at once on SQLite when another one writes.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let tx = self.connection.begin_with_options(options).await.map_err(StoreError::from)?;
+        match work(&tx).await {
+            Ok(value) => {
+                tx.commit().await.map_err(StoreError::from)?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The connection rolls back on release as well; the first error is the one that matters.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+}
