@@ -12,6 +12,7 @@
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
 
 pub mod catalogue;
+pub mod clients;
 pub mod clock;
 pub mod failure;
 pub mod gateways;

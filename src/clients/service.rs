@@ -1,0 +1,183 @@
+//! What the four calls about clients do. Outer calls never run inside a unit of work.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::card::{self, Card};
+use super::model::{Client, ClientsConfig, ListQuery, Register, State};
+use super::store::Store;
+use crate::catalogue::Catalogue;
+use crate::clock::{Clock, Ids};
+use crate::failure::{Failure, Violation};
+use crate::gateways::Setback;
+use crate::gateways::accounts::Accounts;
+use crate::gateways::taxpayers::{Taxpayer, Taxpayers};
+use crate::page::{PageKeys, Question};
+use crate::partners::model::{Caller, Theme};
+use crate::storage::requests::Key;
+use crate::values::{ClientId, EffectId, Inn, PartnerScope};
+
+/// The method that request ids are kept under.
+const REGISTER: &str = "Register";
+const LIST: &str = "/litebox.client.v1.ClientService/List";
+
+/// What the service works with.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each type says it")]
+pub struct Parts {
+    pub store: Store,
+    pub taxpayers: Arc<dyn Taxpayers>,
+    pub accounts: Arc<dyn Accounts>,
+    pub catalogue: Arc<Catalogue>,
+    pub pages: PageKeys,
+    pub config: ClientsConfig,
+    pub clock: Clock,
+    pub ids: Ids,
+}
+
+/// Looks taxpayers up, registers clients and shows them.
+#[derive(Clone)]
+pub struct ClientService {
+    pub(super) parts: Parts,
+}
+
+/// A page of cards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The clients.
+    pub cards: Vec<Card>,
+    /// Token of the next page; absent on the last one.
+    pub next: Option<String>,
+}
+
+impl ClientService {
+    /// The service of these parts.
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// What the state register has under an INN; also a taxpayer that is not active.
+    ///
+    /// # Errors
+    /// `TaxpayerNotFound`, `GatewayUnavailable`.
+    pub async fn lookup_taxpayer(&self, inn: &Inn) -> Result<Taxpayer, Failure> {
+        let found = self.parts.taxpayers.find(inn).await.map_err(unavailable)?;
+        found.ok_or(Failure::TaxpayerNotFound)
+    }
+
+    /// Creates a client and its account, or continues what an earlier call left unfinished. `None` when the call was to
+    /// check only.
+    ///
+    /// # Errors
+    /// The rows of the error table that the contract names for Register.
+    pub async fn register(&self, caller: &Caller, order: &Register) -> Result<Option<Card>, Failure> {
+        if caller.theme == Theme::Mts {
+            return Err(Failure::RegistrationUnavailableInTheme);
+        }
+        let key = Key { scope: caller.scope, method: REGISTER, id: order.request_id };
+        let known = self.known(key, &order.fingerprint()).await?;
+        if let Some(finished) = known.as_ref().filter(|c| is_active(c) && !order.validate_only) {
+            return self.confirm(finished, &order.password).await.map(|client| Some(self.card(client)));
+        }
+        let draft = order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation)?;
+        self.known_nowhere_else(caller.scope, &order.inn).await?;
+        if order.validate_only {
+            return Ok(None);
+        }
+        let client = self.open_account(key, order, draft, known.is_some()).await?;
+        Ok(Some(self.card(client)))
+    }
+
+    /// The card of a client.
+    ///
+    /// # Errors
+    /// `NotFound`, also for another partner's client.
+    pub async fn get(&self, scope: PartnerScope, id: ClientId) -> Result<Card, Failure> {
+        let client = self.parts.store.get(scope, id).await?;
+        client.map(|client| self.card(client)).ok_or(Failure::NotFound { what: "client" })
+    }
+
+    /// A page of the partner's clients.
+    ///
+    /// # Errors
+    /// `Validation` of `page_token`.
+    pub async fn list(&self, scope: PartnerScope, query: &ListQuery) -> Result<Page, Failure> {
+        let filter = serde_json::to_vec(&(&query.filter, query.order)).map_err(internal)?;
+        let question = Question { scope, method: LIST, filter: &filter };
+        let open = |token: &String| self.parts.pages.open(&question, token).map_err(|_| bad_token());
+        let after: Option<ClientId> = query.token.as_ref().map(open).transpose()?;
+        let size = query.size.max(1) as usize;
+        let limit = u64::from(query.size.max(1)) + 1;
+        let mut clients = self.parts.store.list(scope, &query.filter, query.order, after, limit).await?;
+        let more = clients.len() > size;
+        clients.truncate(size);
+        let last = clients.last().filter(|_| more).map(|client| client.id);
+        let next = last.map(|id| self.parts.pages.seal(&question, &id)).transpose().map_err(internal)?;
+        Ok(Page { cards: clients.into_iter().map(|client| self.card(client)).collect(), next })
+    }
+
+    /// The client that a request id stands for.
+    pub(super) async fn known(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Client>, Failure> {
+        let Some(accepted) = self.parts.store.accepted(key).await? else { return Ok(None) };
+        if accepted.fingerprint != fingerprint {
+            return Err(Failure::KeyReused);
+        }
+        Ok(self.parts.store.get(key.scope, ClientId::new(accepted.resource)).await?)
+    }
+
+    async fn in_business(&self, inn: &Inn) -> Result<Taxpayer, Failure> {
+        let taxpayer = self.lookup_taxpayer(inn).await?;
+        if self.parts.config.accepts(taxpayer.status) {
+            return Ok(taxpayer);
+        }
+        Err(Failure::TaxpayerNotActive { status: taxpayer.status.as_str() })
+    }
+
+    /// Refuses an INN that the partner, the account service or the inventory system knows; an unfinished client of the
+    /// partner's own, with its account, is none of these.
+    async fn known_nowhere_else(&self, scope: PartnerScope, inn: &Inn) -> Result<(), Failure> {
+        let own = self.parts.store.open_by_inn(scope, inn).await?;
+        if let Some(finished) = own.as_ref().filter(|c| is_active(c)) {
+            return Err(Failure::ClientAlreadyRegistered { client_id: finished.id });
+        }
+        let known = self.parts.accounts.find_by_inn(inn).await.map_err(unavailable)?;
+        let ours = own.map(|pending| EffectId::of_client(pending.id));
+        let elsewhere = match known.account {
+            Some(effect) => Some(effect) != ours,
+            None => known.in_inventory,
+        };
+        if elsewhere { Err(self.elsewhere(inn)) } else { Ok(()) }
+    }
+
+    pub(super) fn elsewhere(&self, inn: &Inn) -> Failure {
+        Failure::ClientKnownElsewhere { manager: self.parts.catalogue.manager(inn.region()).clone() }
+    }
+
+    fn card(&self, client: Client) -> Card {
+        card::card(client, &self.parts.config.sign_in_address)
+    }
+}
+
+pub(super) const fn is_active(client: &Client) -> bool {
+    matches!(client.state, State::Active { .. })
+}
+
+/// The caller learns that a system does not answer, the operator why.
+pub(super) fn unavailable(setback: Setback) -> Failure {
+    warn!(gateway = setback.gateway.name(), kind = %setback.kind, detail = setback.detail, "an outer system failed");
+    setback.into()
+}
+
+fn internal(error: serde_json::Error) -> Failure {
+    Failure::Internal { detail: format!("a page token cannot be written: {error}") }
+}
+
+fn bad_token() -> Failure {
+    Failure::Validation(vec![Violation {
+        field: "page_token".to_owned(),
+        reason: "PAGE_TOKEN_INVALID",
+        text: "must be the next_page_token of a call with the same conditions and order".to_owned(),
+        russian: "Передайте next_page_token предыдущей страницы и не меняйте условий отбора".to_owned(),
+    }])
+}

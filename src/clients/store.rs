@@ -1,0 +1,302 @@
+//! Clients in the database. Every function needs the partner's scope; every write that competes is compare-and-set and
+//! checks its row count.
+
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
+use sea_orm::{
+    ColumnTrait, Condition as Where, ConnectionTrait, EntityTrait, Order as Direction, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+
+use super::model::{Client, Draft, Filter, Order, State, StateName, fold};
+use super::rows;
+use crate::storage::entity::client;
+use crate::storage::requests::{self, Accepted, Key};
+use crate::storage::{Db, StoreError, Tx};
+use crate::values::{ClientId, Inn, PartnerScope};
+
+/// Clients in the database.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+}
+
+/// A Register call that is about to take effect.
+#[derive(Clone)]
+pub struct Intent {
+    /// Names the call.
+    pub key: Key,
+    /// What its request id stands for from now on.
+    pub fingerprint: Vec<u8>,
+    /// The data.
+    pub draft: Draft,
+    /// Id of the client if a new one is made.
+    pub new_id: ClientId,
+    /// Our clock, for people.
+    pub now_ms: i64,
+    /// When the reaper asks about it, milliseconds from now.
+    pub due_in_ms: i64,
+}
+
+/// Which client a Register call works on.
+#[derive(Debug)]
+pub enum Held {
+    /// A new or continued one, ACCOUNT_PENDING, with this call's data and a password version of its own.
+    Pending(Client),
+    /// A pending one of the same partner with another login; nothing was written.
+    OtherLogin(Client),
+    /// The partner's own finished one; nothing was written.
+    Active(Client),
+}
+
+impl Store {
+    /// The store on this database.
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The call of this name, when it was accepted before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn accepted(&self, key: Key) -> Result<Option<Accepted>, StoreError> {
+        requests::find(self.db.direct(), key).await
+    }
+
+    /// The client, when this partner has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or the row is corrupt.
+    pub async fn get(&self, scope: PartnerScope, id: ClientId) -> Result<Option<Client>, StoreError> {
+        let row = mine(scope).filter(client::Column::Id.eq(id.uuid())).one(self.db.direct()).await?;
+        row.map(rows::read).transpose()
+    }
+
+    /// The partner's own client with this INN that is not abandoned.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or the row is corrupt.
+    pub async fn open_by_inn(&self, scope: PartnerScope, inn: &Inn) -> Result<Option<Client>, StoreError> {
+        open(self.db.direct(), scope, inn).await
+    }
+
+    /// Creates the client, or continues the partner's pending one with this call's data and the next password version,
+    /// and remembers the request; one unit of work.
+    ///
+    /// # Errors
+    /// [`StoreError::Unique`]: `ClientInn` when somebody else was faster with this INN (the index is over all partners),
+    /// `RequestKey` when the same call was accepted meanwhile; [`StoreError::Contention`] when the pending client changed
+    /// meanwhile. Nothing is written then.
+    pub async fn hold(&self, intent: Intent) -> Result<Held, StoreError> {
+        let db_now = self.db.now_sql();
+        self.db.unit(move |tx| Box::pin(async move { hold(tx, &intent, db_now).await })).await
+    }
+
+    /// Ends a pending client ACTIVE, as long as it is as `seen`. `password_version` is the one in force.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when it changed meanwhile.
+    pub async fn activate(
+        &self,
+        scope: PartnerScope,
+        seen: &Client,
+        account_id: &str,
+        password_version: i64,
+        now_ms: i64,
+    ) -> Result<Client, StoreError> {
+        let state = State::Active { account_id: account_id.to_owned() };
+        let update = settle(scope, seen, &state, now_ms)
+            .col_expr(client::Column::AccountId, Expr::val(account_id))
+            .col_expr(client::Column::PasswordVersion, Expr::val(password_version));
+        changed(update.exec(self.db.direct()).await?.rows_affected)?;
+        Ok(Client { state, password_version, updated_ms: now_ms, ..seen.clone() })
+    }
+
+    /// Ends a pending client ABANDONED, as long as it is as `seen`, and forgets the calls that stand for it: their
+    /// request ids may be used again.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when it changed meanwhile.
+    pub async fn abandon(&self, scope: PartnerScope, seen: &Client, now_ms: i64) -> Result<(), StoreError> {
+        let update = settle(scope, seen, &State::Abandoned, now_ms);
+        let id = seen.id.uuid();
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    changed(update.exec(tx).await?.rows_affected)?;
+                    requests::forget(tx, scope, id).await
+                })
+            })
+            .await
+    }
+
+    /// Forgets the calls that stand for a client: their request ids may be used again.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn forget_requests(&self, scope: PartnerScope, id: ClientId) -> Result<(), StoreError> {
+        requests::forget(self.db.direct(), scope, id.uuid()).await
+    }
+
+    /// A page of clients after the client `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn list(
+        &self,
+        scope: PartnerScope,
+        filter: &Filter,
+        order: Order,
+        after: Option<ClientId>,
+        limit: u64,
+    ) -> Result<Vec<Client>, StoreError> {
+        let (column, direction) = sort(order);
+        let mut query = mine(scope).filter(condition(filter));
+        if let Some(last) = after {
+            query = query.filter(self.beyond(scope, order, last).await?);
+        }
+        let rows = query
+            .order_by(column, direction.clone())
+            .order_by(client::Column::Id, direction)
+            .limit(limit)
+            .all(self.db.direct())
+            .await?;
+        rows.into_iter().map(rows::read).collect()
+    }
+
+    /// The condition of keyset paging: what comes after `last` in this order.
+    async fn beyond(&self, scope: PartnerScope, order: Order, last: ClientId) -> Result<Expr, StoreError> {
+        let row = mine(scope).filter(client::Column::Id.eq(last.uuid())).one(self.db.direct()).await?;
+        let Some(row) = row else { return Ok(Expr::val(false)) };
+        let (column, direction) = sort(order);
+        let sorted_by = match order {
+            Order::Company => Expr::val(row.company),
+            Order::Newest | Order::Oldest => Expr::val(row.created_ms),
+        };
+        let key = Expr::tuple([Expr::col(column), Expr::col(client::Column::Id)]);
+        let end = Expr::tuple([sorted_by, Expr::val(row.id)]);
+        Ok(if direction == Direction::Asc { key.gt(end) } else { key.lt(end) })
+    }
+
+    /// Takes up to `limit` pending clients that are due, for `lease_ms`, each with the scope of its partner.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn claim(&self, limit: u32, lease_ms: i64) -> Result<Vec<(PartnerScope, Client)>, StoreError> {
+        let rows = self.db.claim_due_clients(limit, lease_ms).await?;
+        // A row that cannot be read must not keep the others waiting.
+        let scoped = |(scope, row)| match rows::read(row) {
+            Ok(client) => Some((scope, client)),
+            Err(error) => {
+                tracing::error!(%error, "a client cannot be read");
+                None
+            }
+        };
+        Ok(rows.into_iter().filter_map(scoped).collect())
+    }
+}
+
+async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError> {
+    let scope = intent.key.scope;
+    let before = match open(tx, scope, &intent.draft.inn).await? {
+        Some(own) if own.state != State::AccountPending => return Ok(Held::Active(own)),
+        Some(own) if own.email.login_key() != intent.draft.email.login_key() => return Ok(Held::OtherLogin(own)),
+        before => before,
+    };
+    let id = before.as_ref().map_or(intent.new_id, |pending| pending.id);
+    match &before {
+        Some(pending) => renew(tx, intent, pending).await?,
+        None => {
+            let row = rows::new(scope, id, &intent.draft, intent.now_ms)?;
+            client::Entity::insert(row).exec_without_returning(tx).await?;
+        }
+    }
+    put_off(tx, scope, id, db_now, intent.due_in_ms).await?;
+    remember(tx, intent, id).await?;
+    let row = mine(scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?;
+    Ok(Held::Pending(rows::read(row.ok_or(StoreError::Contention)?)?))
+}
+
+/// Gives a pending client this call's data, and the call a password version that no other call has.
+async fn renew(tx: &Tx, intent: &Intent, pending: &Client) -> Result<(), StoreError> {
+    let update = client::Entity::update_many()
+        .set(rows::content(&intent.draft, pending.password_version + 1, intent.now_ms)?)
+        .filter(as_seen(intent.key.scope, pending));
+    changed(update.exec(tx).await?.rows_affected)
+}
+
+async fn put_off(tx: &Tx, scope: PartnerScope, id: ClientId, db_now: &str, ms: i64) -> Result<(), StoreError> {
+    let update = client::Entity::update_many()
+        .col_expr(client::Column::DueMs, Expr::cust(format!("{db_now} + {ms}")))
+        .filter(client::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(client::Column::Id.eq(id.uuid()));
+    changed(update.exec(tx).await?.rows_affected)
+}
+
+async fn remember(tx: &Tx, intent: &Intent, id: ClientId) -> Result<(), StoreError> {
+    let accepted = Accepted { fingerprint: intent.fingerprint.clone(), resource: id.uuid() };
+    match requests::find(tx, intent.key).await? {
+        Some(known) if known == accepted => Ok(()),
+        Some(_) => Err(StoreError::Contention),
+        None => requests::insert(tx, intent.key, &accepted, intent.now_ms).await,
+    }
+}
+
+async fn open<C: ConnectionTrait>(on: &C, scope: PartnerScope, inn: &Inn) -> Result<Option<Client>, StoreError> {
+    let row = mine(scope)
+        .filter(client::Column::Inn.eq(inn.as_str()))
+        .filter(client::Column::State.ne(StateName::Abandoned.as_str()))
+        .one(on)
+        .await?;
+    row.map(rows::read).transpose()
+}
+
+/// The end of a pending client: its state, and no more business for the reaper.
+fn settle(scope: PartnerScope, seen: &Client, state: &State, now_ms: i64) -> sea_orm::UpdateMany<client::Entity> {
+    client::Entity::update_many()
+        .col_expr(client::Column::State, Expr::val(state.name().as_str()))
+        .col_expr(client::Column::DueMs, Expr::cust("NULL"))
+        .col_expr(client::Column::UpdatedMs, Expr::val(now_ms))
+        .filter(as_seen(scope, seen))
+}
+
+/// The password version rises with every call, so it tells whether anybody else was at work.
+fn as_seen(scope: PartnerScope, seen: &Client) -> Where {
+    Where::all()
+        .add(client::Column::PartnerId.eq(scope.partner().uuid()))
+        .add(client::Column::Id.eq(seen.id.uuid()))
+        .add(client::Column::State.eq(StateName::AccountPending.as_str()))
+        .add(client::Column::PasswordVersion.eq(seen.password_version))
+}
+
+const fn changed(rows: u64) -> Result<(), StoreError> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::Contention) }
+}
+
+fn mine(scope: PartnerScope) -> Select<client::Entity> {
+    client::Entity::find().filter(client::Column::PartnerId.eq(scope.partner().uuid()))
+}
+
+const fn sort(order: Order) -> (client::Column, Direction) {
+    match order {
+        Order::Newest => (client::Column::CreatedMs, Direction::Desc),
+        Order::Oldest => (client::Column::CreatedMs, Direction::Asc),
+        Order::Company => (client::Column::Company, Direction::Asc),
+    }
+}
+
+fn condition(filter: &Filter) -> Where {
+    let states = filter.states.iter().map(|s| s.as_str());
+    Where::all()
+        .add_option(filter.inn.as_ref().map(|inn| client::Column::Inn.eq(inn.as_str())))
+        .add_option(filter.text.as_deref().map(|text| Expr::col(client::Column::Search).like(containing(text))))
+        .add_option(filter.external_ref.as_deref().map(|own| client::Column::ExternalRef.eq(own)))
+        .add_option((!filter.states.is_empty()).then(|| client::Column::State.is_in(states)))
+        .add_option(filter.created_from_ms.map(|ms| client::Column::CreatedMs.gte(ms)))
+        .add_option(filter.created_before_ms.map(|ms| client::Column::CreatedMs.lt(ms)))
+}
+
+/// The pattern of texts that contain `text` literally.
+fn containing(text: &str) -> LikeExpr {
+    let literal = fold(text).replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    LikeExpr::new(format!("%{literal}%")).escape('\\')
+}
