@@ -16,6 +16,7 @@ pub mod clients;
 pub mod clock;
 pub mod failure;
 pub mod gateways;
+pub mod kkt;
 pub mod page;
 pub mod partners;
 pub mod pb;

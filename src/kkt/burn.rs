@@ -1,0 +1,267 @@
+//! The burn: the one step that cannot be undone.
+//!
+//! The task's uuid is the effect id. The same uuid is posted again, never a new one, as long as it is not proven that
+//! the task was refused with the FN unburnt. What the hub has forgotten is decided by the fiscal drive: its phase, RNM,
+//! INN, serial and stored report. What the drive cannot decide waits for an operator.
+
+use super::advice;
+use super::deadlines;
+use super::device_task;
+use super::drive::Verdict;
+use super::effects::{Claim, Command, Effect, Standing};
+use super::model::{Block, WaitingFor};
+use super::state::{Event, Numbers};
+use super::worker::Worker;
+use crate::gateways::device::{
+    DeviceAddress, DriverError, FiscalReport, FnPhase, Inquiry, Inspection, Posted, RegistrationInFn, Shift, TaskResult,
+};
+use crate::storage::StoreError;
+use crate::values::{EffectId, RnmCheck};
+
+impl Worker {
+    /// One step of FISCALIZING.
+    pub(super) async fn burn(&self, claim: &Claim, numbers: &Numbers) -> Result<Verdict, StoreError> {
+        let Some(at) = self.device_of(claim).await? else {
+            return Ok(
+                self.stuck(advice::support("DEVICE_NOT_ASSIGNED", "Устройство больше не закреплено за партнёром"))
+            );
+        };
+        match self.store.effect(claim, Command::Burn).await? {
+            Some(effect) if effect.standing == Standing::Intended => self.follow(claim, numbers, &at, effect).await,
+            Some(Effect { standing: Standing::Unsent, generation, .. }) => {
+                self.begin(claim, numbers, &at, generation).await
+            }
+            Some(Effect { generation, .. }) => self.begin(claim, numbers, &at, generation + 1).await,
+            None => self.begin(claim, numbers, &at, 0).await,
+        }
+    }
+
+    /// Nothing of ours is at the hub: looks at the device, and posts when everything fits.
+    async fn begin(
+        &self,
+        claim: &Claim,
+        numbers: &Numbers,
+        at: &DeviceAddress,
+        generation: u32,
+    ) -> Result<Verdict, StoreError> {
+        match self.look(claim, numbers, at).await {
+            Look::Unburnt => {}
+            Look::Burnt(report) => return Ok(self.adopt(claim, report, None)),
+            Look::Wait(block) => return Ok(self.wait_for_device(block, None)),
+        }
+        let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
+        let id = self.store.intend(claim, Command::Burn, generation, now_ms, lease_ms).await?;
+        self.post(claim, numbers, at, id).await
+    }
+
+    async fn post(
+        &self,
+        claim: &Claim,
+        numbers: &Numbers,
+        at: &DeviceAddress,
+        id: EffectId,
+    ) -> Result<Verdict, StoreError> {
+        let kkt = &claim.kkt;
+        // Checked when FNS gave the number; a wrong one costs the drive, so it is checked once more where it is burnt.
+        if numbers.rnm.check(&kkt.inn, &kkt.facts.register.serial) == RnmCheck::Differs {
+            let what = "Регистрационный номер не подходит к ИНН и номеру кассы";
+            return Ok(self.stuck(advice::support("RNM_DOES_NOT_FIT", what)));
+        }
+        let task = match device_task::registration(&kkt.spec, &kkt.facts, &numbers.rnm, &self.catalogue) {
+            Ok(task) => task,
+            Err(error) => {
+                tracing::error!(kkt = %kkt.id, %error, "the device task cannot be made");
+                return Ok(
+                    self.stuck(advice::support("DEVICE_TASK_INCOMPLETE", "Задание для кассы не удалось составить"))
+                );
+            }
+        };
+        match self.gateways.device.post(at, id, &task).await {
+            Posted::Queued | Posted::AlreadyThere => Ok(self.under_way()),
+            // The effect stays intended: the next attempt asks hub and drive before anything else.
+            Posted::Unknown(setback) => Ok(Verdict::Setback(setback)),
+            Posted::NotNow(setback) => {
+                self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await?;
+                Ok(Verdict::Setback(setback))
+            }
+            Posted::NotConnected => {
+                self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await?;
+                Ok(self.wait_for_device(advice::driver(&offline()), None))
+            }
+            Posted::Malformed(_) => {
+                let block = advice::support("DEVICE_TASK_MALFORMED", "Касса не приняла задание");
+                Ok(Verdict::Blocked { block, outcome: Some((id, Standing::Refused)), retry_ms: None })
+            }
+        }
+    }
+
+    /// A task of ours may be at the hub: what became of it?
+    async fn follow(
+        &self,
+        claim: &Claim,
+        numbers: &Numbers,
+        at: &DeviceAddress,
+        effect: Effect,
+    ) -> Result<Verdict, StoreError> {
+        let result = match self.gateways.device.result(at, effect.id).await {
+            Ok(result) => result,
+            Err(setback) => return Ok(Verdict::Setback(setback)),
+        };
+        match result {
+            TaskResult::Pending => Ok(self.under_way()),
+            TaskResult::Ready(report) => Ok(self.adopt(claim, report, Some(effect.id))),
+            TaskResult::Blocked(error) => Ok(self.wait_for_device(advice::driver(&error), None)),
+            TaskResult::Failed(error) => self.refused(claim, numbers, at, effect.id, &error).await,
+            TaskResult::Cancelled => self.refused(claim, numbers, at, effect.id, &cancelled()).await,
+            TaskResult::Forgotten => match self.look(claim, numbers, at).await {
+                Look::Unburnt => self.post(claim, numbers, at, effect.id).await,
+                Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
+                Look::Wait(block) => Ok(self.wait_for_device(block, None)),
+            },
+        }
+    }
+
+    /// The hub says that the task failed; the drive says whether it was burnt all the same.
+    async fn refused(
+        &self,
+        claim: &Claim,
+        numbers: &Numbers,
+        at: &DeviceAddress,
+        id: EffectId,
+        error: &DriverError,
+    ) -> Result<Verdict, StoreError> {
+        match self.phase(claim, at).await {
+            Ok(FnPhase::Configured) => {
+                let block = advice::driver(error);
+                let goes_on = block.waiting_for == WaitingFor::Device;
+                let retry_ms = goes_on.then_some(self.config.device_poll_ms);
+                Ok(Verdict::Blocked { block, outcome: Some((id, Standing::Refused)), retry_ms })
+            }
+            Ok(_) => match self.look(claim, numbers, at).await {
+                Look::Burnt(report) => Ok(self.adopt(claim, report, Some(id))),
+                Look::Unburnt => Ok(self.under_way()),
+                Look::Wait(block) => Ok(self.wait_for_device(block, None)),
+            },
+            Err(block) => Ok(self.wait_for_device(block, None)),
+        }
+    }
+
+    async fn phase(&self, claim: &Claim, at: &DeviceAddress) -> Result<FnPhase, Block> {
+        let inspection = self.gateways.device.inspect(at).await.map_err(|e| unreadable(&e))?;
+        let ours = inspection.fn_serial == claim.kkt.facts.register.fn_serial;
+        if ours { Ok(inspection.phase) } else { Err(mismatch("FN_SERIAL")) }
+    }
+
+    /// Asks the device whether everything is as it was registered, and what its drive holds.
+    async fn look(&self, claim: &Claim, numbers: &Numbers, at: &DeviceAddress) -> Look {
+        let inspection = match self.gateways.device.inspect(at).await {
+            Ok(inspection) => inspection,
+            Err(error) => return Look::Wait(unreadable(&error)),
+        };
+        let register = &claim.kkt.facts.register;
+        if inspection.serial.normalised() != register.serial.normalised() {
+            return Look::Wait(mismatch("KKT_SERIAL"));
+        }
+        if inspection.fn_serial != register.fn_serial {
+            return Look::Wait(mismatch("FN_SERIAL"));
+        }
+        match inspection.phase {
+            FnPhase::Configured => match self.not_ready(claim, &inspection) {
+                Some(block) => Look::Wait(block),
+                None => Look::Unburnt,
+            },
+            FnPhase::Fiscal => self.evidence(claim, numbers, at).await,
+            FnPhase::Init | FnPhase::PostFiscal | FnPhase::Archive | FnPhase::Unknown => {
+                Look::Wait(advice::support("FN_WRONG_PHASE", "Фискальный накопитель не готов к фискализации"))
+            }
+        }
+    }
+
+    fn not_ready(&self, claim: &Claim, inspection: &Inspection) -> Option<Block> {
+        if inspection.shift != Shift::Closed {
+            return Some(advice::driver(&DriverError { code: 83, text: String::new() }));
+        }
+        let off = deadlines::clock_difference_s(&inspection.clock, self.clock.now_ms(), &claim.kkt.facts);
+        let wrong = off.is_none_or(|seconds| seconds > self.config.device_clock_tolerance_s);
+        wrong.then(|| advice::driver(&DriverError { code: 122, text: String::new() }))
+    }
+
+    /// The drive is burnt: with our numbers and a report that can be read, or by somebody else.
+    async fn evidence(&self, claim: &Claim, numbers: &Numbers, at: &DeviceAddress) -> Look {
+        match self.gateways.device.registration(at).await {
+            Ok(found) if is_ours(&found, claim, numbers) => match found.report {
+                Some(report) => Look::Burnt(report),
+                None => Look::Wait(advice::support("REPORT_UNREADABLE", "Отчёт в накопителе не читается")),
+            },
+            Ok(_) => {
+                let what = "Фискальный накопитель уже зарегистрирован с другими данными";
+                Look::Wait(advice::support("FN_BURNT_BY_OTHERS", what))
+            }
+            Err(error) => Look::Wait(unreadable(&error)),
+        }
+    }
+
+    /// Takes a report over, when it is about this register and these numbers.
+    fn adopt(&self, claim: &Claim, report: FiscalReport, effect: Option<EffectId>) -> Verdict {
+        let numbers = claim.kkt.state.numbers();
+        let ours = report.fn_serial == claim.kkt.facts.register.fn_serial;
+        if !ours || numbers.is_none_or(|n| n.rnm != report.rnm) {
+            return self.stuck(advice::support("REPORT_MISMATCH", "Отчёт кассы не совпал с заявлением"));
+        }
+        let outcome = effect.map(|id| (id, Standing::Done));
+        Verdict::Go { event: Event::Burnt(report), outcome, detail: "BURNT" }
+    }
+
+    fn under_way(&self) -> Verdict {
+        Verdict::UnderWay { after_ms: self.config.task_poll_ms }
+    }
+
+    /// Somebody has to mend something outside this registration; it is looked at again from time to time.
+    fn stuck(&self, block: Block) -> Verdict {
+        Verdict::Blocked { block, outcome: None, retry_ms: Some(self.config.fns_poll_limit_ms) }
+    }
+
+    fn wait_for_device(&self, block: Block, outcome: Option<(EffectId, Standing)>) -> Verdict {
+        Verdict::Blocked { block, outcome, retry_ms: Some(self.config.device_poll_ms) }
+    }
+}
+
+/// What a look at the device tells.
+enum Look {
+    /// Everything fits and the drive is unburnt.
+    Unburnt,
+    /// The drive holds our registration.
+    Burnt(FiscalReport),
+    /// Neither, for now.
+    Wait(Block),
+}
+
+fn is_ours(found: &RegistrationInFn, claim: &Claim, numbers: &Numbers) -> bool {
+    found.rnm == numbers.rnm.as_str()
+        && found.inn == claim.kkt.inn
+        && found.fn_serial == claim.kkt.facts.register.fn_serial
+}
+
+fn unreadable(error: &Inquiry) -> Block {
+    match error {
+        Inquiry::Hub(setback) => advice::unavailable(setback),
+        Inquiry::Driver(error) => advice::driver(error),
+    }
+}
+
+fn mismatch(what: &str) -> Block {
+    let advice = format!(
+        "Подключено другое устройство ({what}): подключите кассу и накопитель из заявки. Ничего не записано, \
+         продолжим сами"
+    );
+    advice::block("DEVICE_MISMATCH", WaitingFor::Partner, &advice)
+}
+
+fn offline() -> DriverError {
+    DriverError { code: 2, text: String::new() }
+}
+
+/// The hub took the task out of its queue before it ran.
+fn cancelled() -> DriverError {
+    DriverError { code: 1, text: String::new() }
+}

@@ -1,0 +1,263 @@
+//! What the worker does in each state, one step at a time.
+
+use super::advice;
+use super::deadlines;
+use super::effects::{Claim, Standing};
+use super::model::{Block, WaitingFor};
+use super::orders::Came;
+use super::refusal;
+use super::state::{Event, Numbers, State};
+use super::worker::Worker;
+use crate::gateways::fns::{Application, FnsRefusal, FnsRefusalReason as Reason, ReportToFile};
+use crate::gateways::ofd::{CodeOrder, ConnectOrder, OfdRefusal};
+use crate::gateways::{Outcome, Setback};
+use crate::storage::StoreError;
+use crate::values::{EffectId, Rnm, RnmCheck};
+
+/// What a step came to.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// The registration moves on.
+    Go {
+        /// What happened.
+        event: Event,
+        /// The effect behind it, and how it stands now.
+        outcome: Option<(EffectId, Standing)>,
+        /// For the history.
+        detail: &'static str,
+    },
+    /// It waits for somebody; the worker looks again after `retry_ms`, or not before a call.
+    Blocked {
+        /// For whom and why.
+        block: Block,
+        /// The effect behind it, and how it stands now.
+        outcome: Option<(EffectId, Standing)>,
+        /// Milliseconds.
+        retry_ms: Option<i64>,
+    },
+    /// Being tried; whether what it waited for is over will be seen. Look again.
+    UnderWay {
+        /// Milliseconds.
+        after_ms: i64,
+    },
+    /// Answered, and nothing new; look again.
+    Later {
+        /// Milliseconds.
+        after_ms: i64,
+    },
+    /// An outer system did not answer; look again, later and later.
+    Setback(Setback),
+    /// Nothing to do before a call comes.
+    Rest,
+}
+
+impl Verdict {
+    pub(super) const fn later(after_ms: i64) -> Self {
+        Self::Later { after_ms }
+    }
+}
+
+impl Worker {
+    /// One step in the state of the claimed registration.
+    pub(super) async fn step(&self, claim: &Claim) -> Result<Verdict, StoreError> {
+        match &claim.kkt.state {
+            State::Reserving => self.reserve(claim).await,
+            State::Submitting { .. } => self.submit(claim).await,
+            State::AwaitingRnm { application_id, .. } => Ok(self.await_rnm(claim, application_id).await),
+            State::ConnectingOfd { held, numbers } => self.connect(claim, *held, numbers).await,
+            State::ReadyToFiscalize { .. } => Ok(Self::ready(claim)),
+            State::Fiscalizing { numbers, .. } => self.burn(claim, numbers).await,
+            State::Reporting { numbers, .. } => self.report(claim, numbers).await,
+            State::AwaitingCard { numbers, .. } => Ok(self.await_card(claim, numbers).await),
+            State::Rejected { held: Some(held), .. } | State::Cancelled { held: Some(held), .. } => {
+                Ok(self.release(*held).await)
+            }
+            State::Registered { .. } | State::Rejected { .. } | State::Cancelled { .. } => Ok(Verdict::Rest),
+        }
+    }
+
+    async fn reserve(&self, claim: &Claim) -> Result<Verdict, StoreError> {
+        let Some(ofd) = &claim.kkt.spec.ofd else {
+            return Ok(Verdict::Go { event: Event::Held(None), outcome: None, detail: "AUTONOMOUS" });
+        };
+        let register = &claim.kkt.facts.register;
+        let order = CodeOrder {
+            ofd: ofd.inn.clone(),
+            code: ofd.code.clone(),
+            inn: claim.kkt.inn.clone(),
+            kkt_model: register.model.clone(),
+            kkt_serial: register.serial.clone(),
+        };
+        Ok(match self.carry_out(claim, &order).await? {
+            Came::Done(id, _) => go(Event::Held(Some(id)), id, "CODE_RESERVED"),
+            Came::Refused(id, refusal) => ofd_refused(id, &refusal),
+            Came::UnderWay => self.soon(claim),
+            Came::Setback(setback) => Verdict::Setback(setback),
+        })
+    }
+
+    async fn submit(&self, claim: &Claim) -> Result<Verdict, StoreError> {
+        let document = match self.application(claim) {
+            Ok(document) => document,
+            Err(error) => {
+                tracing::error!(kkt = %claim.kkt.id, %error, "the application cannot be made");
+                return Ok(self.odd("APPLICATION_INCOMPLETE", "Заявление не удалось составить"));
+            }
+        };
+        Ok(match self.carry_out(claim, &document).await? {
+            Came::Done(id, filed) => go(Event::Filed { application_id: filed.application_id }, id, "FILED"),
+            // About the id or the moment, not about the application: FNS may have it. The next attempt asks.
+            Came::Refused(
+                _,
+                FnsRefusal { reason: Reason::ContentDiffers | Reason::Voided | Reason::WrongState, .. },
+            ) => self.odd("FNS_NEEDS_SUPPORT", "ФНС не приняла заявление по технической причине"),
+            Came::Refused(id, refusal) => Verdict::Go {
+                event: Event::Refused(refusal),
+                outcome: Some((id, Standing::Refused)),
+                detail: "FNS_REFUSED",
+            },
+            Came::UnderWay => self.soon(claim),
+            Came::Setback(setback) => Verdict::Setback(setback),
+        })
+    }
+
+    async fn await_rnm(&self, claim: &Claim, application_id: &str) -> Verdict {
+        match self.gateways.fns.application(application_id).await {
+            Err(setback) => Verdict::Setback(setback),
+            Ok(Some(Application::InReview)) => Verdict::later(self.config.fns_poll(claim.attempt)),
+            Ok(Some(Application::AwaitingSignature)) => self.signature(claim),
+            Ok(Some(Application::RnmAssigned { rnm, assigned })) => {
+                self.assigned(claim, application_id, rnm, crate::clock::to_ms(assigned))
+            }
+            Ok(Some(Application::Refused(refusal))) => {
+                Verdict::Go { event: Event::Refused(refusal), outcome: None, detail: "FNS_REFUSED" }
+            }
+            Ok(Some(_)) => self.odd("FNS_UNEXPECTED_STATE", "Состояние заявления в ФНС не соответствует ожидаемому"),
+            Ok(None) => self.odd("FNS_APPLICATION_LOST", "ФНС не находит поданное заявление"),
+        }
+    }
+
+    /// The number is filed and burnt for ever: it goes on only when its check digits fit INN and serial.
+    fn assigned(&self, claim: &Claim, application_id: &str, rnm: Rnm, assigned_ms: i64) -> Verdict {
+        let facts = &claim.kkt.facts;
+        match rnm.check(&claim.kkt.inn, &facts.register.serial) {
+            RnmCheck::Differs => self.odd("RNM_DOES_NOT_FIT", "Регистрационный номер не подходит к ИНН и номеру кассы"),
+            RnmCheck::Fits | RnmCheck::NotCheckable => {
+                let report_by_ms = deadlines::report_by(assigned_ms, facts, &self.catalogue);
+                let numbers = Numbers { application_id: application_id.to_owned(), rnm, assigned_ms, report_by_ms };
+                Verdict::Go { event: Event::RnmAssigned(numbers), outcome: None, detail: "RNM_ASSIGNED" }
+            }
+        }
+    }
+
+    async fn connect(&self, claim: &Claim, held: EffectId, numbers: &Numbers) -> Result<Verdict, StoreError> {
+        let Some(ofd) = &claim.kkt.spec.ofd else {
+            return Ok(Verdict::Go { event: Event::Connected, outcome: None, detail: "AUTONOMOUS" });
+        };
+        let register = &claim.kkt.facts.register;
+        let order = ConnectOrder {
+            reservation: held,
+            ofd: ofd.inn.clone(),
+            code: ofd.code.clone(),
+            inn: claim.kkt.inn.clone(),
+            rnm: numbers.rnm.clone(),
+            kkt_serial: register.serial.clone(),
+            fn_serial: register.fn_serial.clone(),
+        };
+        Ok(match self.carry_out(claim, &order).await? {
+            Came::Done(id, _) => go(Event::Connected, id, "CONNECTED"),
+            Came::Refused(id, refusal) => ofd_refused(id, &refusal),
+            Came::UnderWay => self.soon(claim),
+            Came::Setback(setback) => Verdict::Setback(setback),
+        })
+    }
+
+    /// Burns by itself when the partner asked for that in QuickRegister.
+    fn ready(claim: &Claim) -> Verdict {
+        if !claim.kkt.spec.fiscalize_automatically {
+            return Verdict::Rest;
+        }
+        let event = Event::FiscalizeAsked(claim.kkt.request_id);
+        Verdict::Go { event, outcome: None, detail: "FISCALIZE_AUTOMATICALLY" }
+    }
+
+    async fn report(&self, claim: &Claim, numbers: &Numbers) -> Result<Verdict, StoreError> {
+        let Some(report) = claim.kkt.state.report() else { return Ok(Verdict::Rest) };
+        let order = ReportToFile {
+            application_id: numbers.application_id.clone(),
+            rnm: report.rnm.clone(),
+            fn_serial: report.fn_serial.clone(),
+            fd_number: report.fd_number,
+            local_time: report.local_time.clone(),
+            fiscal_sign: report.fiscal_sign.clone(),
+            certificate_id: claim.kkt.spec.signer.certificate_id.clone(),
+        };
+        Ok(match self.carry_out(claim, &order).await? {
+            Came::Done(id, _) => go(Event::ReportFiled, id, "REPORT_FILED"),
+            Came::Refused(id, refusal) => {
+                let outcome = Some((id, Standing::Refused));
+                Verdict::Blocked { block: report_refused(&refusal), outcome, retry_ms: None }
+            }
+            Came::UnderWay => self.soon(claim),
+            Came::Setback(setback) => Verdict::Setback(setback),
+        })
+    }
+
+    async fn await_card(&self, claim: &Claim, numbers: &Numbers) -> Verdict {
+        match self.gateways.fns.application(&numbers.application_id).await {
+            Err(setback) => Verdict::Setback(setback),
+            Ok(Some(Application::ReportInReview)) => Verdict::later(self.config.fns_poll(claim.attempt)),
+            Ok(Some(Application::AwaitingSignature)) => self.signature(claim),
+            Ok(Some(Application::Registered { card })) => {
+                Verdict::Go { event: Event::CardIssued(card), outcome: None, detail: "CARD_ISSUED" }
+            }
+            Ok(Some(Application::ReportRefused(refusal))) => {
+                Verdict::Blocked { block: report_refused(&refusal), outcome: None, retry_ms: None }
+            }
+            // FNS may still show the state before the report for a while.
+            Ok(Some(Application::RnmAssigned { .. } | Application::InReview)) => {
+                Verdict::later(self.config.fns_poll(claim.attempt))
+            }
+            Ok(Some(Application::Refused(_))) => self.odd("FNS_UNEXPECTED_STATE", "ФНС отказала после выдачи номера"),
+            Ok(None) => self.odd("FNS_APPLICATION_LOST", "ФНС не находит поданное заявление"),
+        }
+    }
+
+    /// Frees the code of a registration that has ended. Freeing twice is harmless, so no intent is kept.
+    async fn release(&self, held: EffectId) -> Verdict {
+        match self.gateways.ofd.release(held).await {
+            Outcome::Done(()) => Verdict::Go { event: Event::Released, outcome: None, detail: "CODE_RELEASED" },
+            Outcome::NotNow(setback) | Outcome::Unknown(setback) => Verdict::Setback(setback),
+            Outcome::Refused(_) => self.odd("CODE_NOT_RELEASED", "Код активации не удалось освободить"),
+        }
+    }
+
+    fn signature(&self, claim: &Claim) -> Verdict {
+        let advice = "ФНС ждёт подписи: подпишите заявление в личном кабинете, регистрация продолжится сама";
+        let block = advice::block("SIGNATURE", WaitingFor::Signer, advice);
+        Verdict::Blocked { block, outcome: None, retry_ms: Some(self.config.fns_poll(claim.attempt)) }
+    }
+
+    /// Something that must not happen: an operator is told, and the question is asked again from time to time.
+    fn odd(&self, reason: &'static str, what: &str) -> Verdict {
+        let retry_ms = Some(self.config.fns_poll_limit_ms);
+        Verdict::Blocked { block: advice::support(reason, what), outcome: None, retry_ms }
+    }
+
+    fn soon(&self, claim: &Claim) -> Verdict {
+        Verdict::later(self.config.backoff(claim.attempt))
+    }
+}
+
+fn go(event: Event, id: EffectId, detail: &'static str) -> Verdict {
+    Verdict::Go { event, outcome: Some((id, Standing::Done)), detail }
+}
+
+fn ofd_refused(id: EffectId, refusal: &OfdRefusal) -> Verdict {
+    let outcome = Some((id, Standing::Refused));
+    Verdict::Blocked { block: advice::ofd(refusal.reason), outcome, retry_ms: None }
+}
+
+fn report_refused(refusal: &FnsRefusal) -> Block {
+    advice::block("FNS_REFUSED_REPORT", WaitingFor::Partner, refusal::advice(refusal.reason))
+}

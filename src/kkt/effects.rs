@@ -1,0 +1,281 @@
+//! What the worker writes: leases, intents and outcomes. Intent committed, then the call, then the outcome committed
+//! together with the move, each under the fence of the claim.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::model::Kkt;
+use super::store::{At, Change, Store, write};
+use crate::storage::entity::{effect, kkt};
+use crate::storage::{StoreError, Tx};
+use crate::values::{EffectId, PartnerScope};
+
+/// A registration that this worker may drive until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Whose it is.
+    pub scope: PartnerScope,
+    /// As it stood when it was claimed or last written.
+    pub kkt: Kkt,
+    /// Nobody with another fence may write.
+    pub fence: i64,
+    /// Which attempt in this state, from 1.
+    pub attempt: i32,
+    /// How often in a row an outer system has not answered.
+    pub failures: i32,
+}
+
+/// The one-way steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Hold the activation code.
+    ReserveCode,
+    /// File the application.
+    SubmitApplication,
+    /// Connect to the operator.
+    Connect,
+    /// Burn the FN.
+    Burn,
+    /// File the report.
+    SubmitReport,
+}
+
+impl Command {
+    /// Name in the database; part of the effect id, so it never changes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReserveCode => "RESERVE_CODE",
+            Self::SubmitApplication => "SUBMIT_APPLICATION",
+            Self::Connect => "CONNECT",
+            Self::Burn => "BURN",
+            Self::SubmitReport => "SUBMIT_REPORT",
+        }
+    }
+}
+
+/// An effect as it is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effect {
+    /// Its id.
+    pub id: EffectId,
+    /// Starts at 0; rises only after the former one is proven refused or void.
+    pub generation: u32,
+    /// What is known of it.
+    pub standing: Standing,
+}
+
+/// What is known of an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// May have been sent: only asking tells.
+    Intended,
+    /// Certainly not received: may be sent under the same id.
+    Unsent,
+    /// Happened.
+    Done,
+    /// Refused by the receiver; no effect.
+    Refused,
+    /// Void for ever.
+    Void,
+}
+
+impl Standing {
+    const ALL: [Self; 5] = [Self::Intended, Self::Unsent, Self::Done, Self::Refused, Self::Void];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Intended => "INTENDED",
+            Self::Unsent => "UNSENT",
+            Self::Done => "DONE",
+            Self::Refused => "REFUSED",
+            Self::Void => "VOID",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == text)
+    }
+}
+
+impl Store {
+    /// The latest effect of a step.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or the row is corrupt.
+    pub async fn effect(&self, claim: &Claim, command: Command) -> Result<Option<Effect>, StoreError> {
+        let row = effect::Entity::find()
+            .filter(effect::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(effect::Column::KktId.eq(claim.kkt.id.uuid()))
+            .filter(effect::Column::Step.eq(command.name()))
+            .order_by_desc(effect::Column::Generation)
+            .one(self.db.direct())
+            .await?;
+        row.map(read).transpose()
+    }
+
+    /// Commits the intent to send a command: the effect of `generation`, new or unsent so far. Extends the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when the claim has been lost: nothing may be sent then.
+    pub async fn intend(
+        &self,
+        claim: &Claim,
+        command: Command,
+        generation: u32,
+        now_ms: i64,
+        lease_ms: i64,
+    ) -> Result<EffectId, StoreError> {
+        let id = EffectId::derive(claim.scope.partner(), claim.kkt.request_id, command.name(), generation);
+        let (row, held, db_now) = (intent(claim, command, id, generation, now_ms)?, claim.clone(), self.db.now_sql());
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    hold(tx, &held, db_now, lease_ms).await?;
+                    if reopen(tx, id).await? {
+                        return Ok(());
+                    }
+                    row.insert(tx).await?;
+                    Ok(())
+                })
+            })
+            .await
+            .map(|()| id)
+    }
+
+    /// Commits what became of a command, without a move: `Unsent`, `Refused` or `Void`.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when the claim has been lost or the effect is settled already.
+    pub async fn settle(&self, claim: &Claim, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+        let (held, db_now) = (claim.clone(), self.db.now_sql());
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    hold(tx, &held, db_now, 0).await?;
+                    settle(tx, id, to, now_ms).await
+                })
+            })
+            .await
+    }
+
+    /// Commits a change of the claimed registration, together with what became of its effect.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when the claim has been lost or the effect is settled already: nothing is written.
+    pub async fn advance(
+        &self,
+        claim: &Claim,
+        change: Change,
+        outcome: Option<(EffectId, Standing)>,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let (claim, db_now) = (claim.clone(), self.db.now_sql());
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    let at = At { now_ms, db_now, attempt: claim.attempt };
+                    write(tx, claim.scope, &claim.kkt, &change, at, Some(claim.fence)).await?;
+                    match outcome {
+                        Some((id, to)) => settle(tx, id, to, now_ms).await,
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Gives the claim back until a call comes.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer. A lost claim is no error: somebody else drives it.
+    pub async fn rest(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.give_back(claim, Expr::cust("NULL"), 0).await
+    }
+
+    /// Gives the claim back; the worker looks again in `due_in_ms`. Without a trace in the history: nothing happened.
+    /// `failures` is what the next attempt counts on from.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer. A lost claim is no error: somebody else drives it.
+    pub async fn postpone(&self, claim: &Claim, due_in_ms: i64, failures: i32) -> Result<(), StoreError> {
+        self.give_back(claim, Expr::cust(format!("{} + {due_in_ms}", self.db.now_sql())), failures).await
+    }
+
+    /// Under the revision too: a call that came meanwhile has set a due time of its own.
+    async fn give_back(&self, claim: &Claim, due: Expr, failures: i32) -> Result<(), StoreError> {
+        kkt::Entity::update_many()
+            .col_expr(kkt::Column::DueMs, due)
+            .col_expr(kkt::Column::Failures, Expr::val(failures))
+            .col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64))
+            .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(kkt::Column::Id.eq(claim.kkt.id.uuid()))
+            .filter(kkt::Column::Fence.eq(claim.fence))
+            .filter(kkt::Column::Revision.eq(claim.kkt.revision))
+            .exec(self.db.direct())
+            .await?;
+        Ok(())
+    }
+}
+
+/// Proves that the claim still holds, and extends its lease to `lease_ms` from now when that is not 0.
+async fn hold(tx: &Tx, claim: &Claim, db_now: &'static str, lease_ms: i64) -> Result<(), StoreError> {
+    let lease = match lease_ms {
+        0 => Expr::col(kkt::Column::LeaseUntilMs),
+        ms => Expr::cust(format!("{db_now} + {ms}")),
+    };
+    let update = kkt::Entity::update_many()
+        .col_expr(kkt::Column::LeaseUntilMs, lease)
+        .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
+        .filter(kkt::Column::Id.eq(claim.kkt.id.uuid()))
+        .filter(kkt::Column::Fence.eq(claim.fence))
+        .filter(kkt::Column::Revision.eq(claim.kkt.revision));
+    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
+}
+
+/// Makes an unsent effect an intended one; tells whether there was one.
+async fn reopen(tx: &Tx, id: EffectId) -> Result<bool, StoreError> {
+    let update = effect::Entity::update_many()
+        .col_expr(effect::Column::State, Expr::val(Standing::Intended.name()))
+        .filter(effect::Column::Id.eq(id.uuid()))
+        .filter(effect::Column::State.eq(Standing::Unsent.name()));
+    Ok(update.exec(tx).await?.rows_affected == 1)
+}
+
+async fn settle(tx: &Tx, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+    let update = effect::Entity::update_many()
+        .col_expr(effect::Column::State, Expr::val(to.name()))
+        .col_expr(effect::Column::SettledMs, Expr::val(now_ms))
+        .filter(effect::Column::Id.eq(id.uuid()))
+        .filter(effect::Column::State.eq(Standing::Intended.name()));
+    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
+}
+
+fn intent(
+    claim: &Claim,
+    command: Command,
+    id: EffectId,
+    generation: u32,
+    now_ms: i64,
+) -> Result<effect::ActiveModel, StoreError> {
+    Ok(effect::ActiveModel {
+        id: Set(id.uuid()),
+        partner_id: Set(claim.scope.partner().uuid()),
+        kkt_id: Set(claim.kkt.id.uuid()),
+        step: Set(command.name().to_owned()),
+        generation: Set(i32::try_from(generation).map_err(|_| StoreError::Other("too many generations".into()))?),
+        state: Set(Standing::Intended.name().to_owned()),
+        detail: Set(String::new()),
+        created_ms: Set(now_ms),
+        settled_ms: Set(None),
+    })
+}
+
+fn read(row: effect::Model) -> Result<Effect, StoreError> {
+    let id = EffectId::new(row.id);
+    let corrupt = |what: &str| StoreError::Corrupt { table: "effect", what: format!("{what} of {id}") };
+    Ok(Effect {
+        id,
+        generation: u32::try_from(row.generation).map_err(|_| corrupt("generation"))?,
+        standing: Standing::parse(&row.state).ok_or_else(|| corrupt("state"))?,
+    })
+}

@@ -1,0 +1,169 @@
+//! Commands to FNS and the operator, carried out once: intent committed, then the call; what is unclear is asked, never
+//! done again under a new id.
+
+use std::future::Future;
+
+use super::effects::{Claim, Command, Effect, Standing};
+use super::worker::Worker;
+use crate::gateways::fns::{Filed, FnsRefusal, FnsRefusalReason, ReportFiled, ReportToFile, SignedDocument};
+use crate::gateways::ofd::{CodeOrder, ConnectOrder, Contract, OfdRefusal, OfdRefusalReason, Reserved};
+use crate::gateways::{Gateways, Outcome, Setback, Told};
+use crate::storage::StoreError;
+use crate::values::EffectId;
+
+/// A command whose receiver deduplicates by effect id and can report it or void it.
+pub(super) trait Order: Sync {
+    /// What its effect answers.
+    type Done: Send;
+    /// Why it may be refused.
+    type Refusal: Send;
+    /// Which step it is.
+    const COMMAND: Command;
+
+    /// Sends it.
+    fn send(&self, to: &Gateways, id: EffectId) -> impl Future<Output = Outcome<Self::Done, Self::Refusal>> + Send;
+    /// Asks what became of it, or voids it.
+    fn ask(
+        &self,
+        to: &Gateways,
+        id: EffectId,
+    ) -> impl Future<Output = Result<Told<Self::Done, Self::Refusal>, Setback>> + Send;
+    /// The refusal says that the id is void, so nothing has been refused but the id.
+    fn is_void(refusal: &Self::Refusal) -> bool;
+}
+
+/// What a command came to, as far as it is known now.
+pub(super) enum Came<T, R> {
+    /// The effect happened.
+    Done(EffectId, T),
+    /// Refused, without effect.
+    Refused(EffectId, R),
+    /// The receiver is still at it.
+    UnderWay,
+    /// No answer; look again later.
+    Setback(Setback),
+}
+
+impl Worker {
+    /// Carries out a command, or finds out what became of it.
+    pub(super) async fn carry_out<O: Order>(
+        &self,
+        claim: &Claim,
+        order: &O,
+    ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
+        let generation = match self.store.effect(claim, O::COMMAND).await? {
+            None => 0,
+            Some(Effect { standing: Standing::Unsent, generation, .. }) => generation,
+            Some(Effect { standing: Standing::Refused | Standing::Void, generation, .. }) => generation + 1,
+            Some(Effect { standing: Standing::Done, id, .. }) => {
+                return Err(StoreError::Corrupt { table: "effect", what: format!("{id} is done and its move is not") });
+            }
+            Some(effect) => match order.ask(&self.gateways, effect.id).await {
+                Ok(Told::Done(done)) => return Ok(Came::Done(effect.id, done)),
+                Ok(Told::Refused(refusal)) => return Ok(Came::Refused(effect.id, refusal)),
+                Ok(Told::InProgress) => return Ok(Came::UnderWay),
+                Ok(Told::Void) => {
+                    self.store.settle(claim, effect.id, Standing::Void, self.clock.now_ms()).await?;
+                    effect.generation + 1
+                }
+                Err(setback) => return Ok(Came::Setback(setback)),
+            },
+        };
+        self.send(claim, order, generation).await
+    }
+
+    async fn send<O: Order>(
+        &self,
+        claim: &Claim,
+        order: &O,
+        generation: u32,
+    ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
+        let id = self.store.intend(claim, O::COMMAND, generation, self.clock.now_ms(), self.config.lease_ms).await?;
+        match order.send(&self.gateways, id).await {
+            Outcome::Done(done) => Ok(Came::Done(id, done)),
+            Outcome::Refused(refusal) if O::is_void(&refusal) => {
+                self.store.settle(claim, id, Standing::Void, self.clock.now_ms()).await?;
+                Ok(Came::UnderWay)
+            }
+            Outcome::Refused(refusal) => Ok(Came::Refused(id, refusal)),
+            Outcome::NotNow(setback) => {
+                self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await?;
+                Ok(Came::Setback(setback))
+            }
+            // The intent stays as it is: the next attempt asks.
+            Outcome::Unknown(setback) => Ok(Came::Setback(setback)),
+        }
+    }
+}
+
+impl Order for CodeOrder {
+    type Done = Reserved;
+    type Refusal = OfdRefusal;
+    const COMMAND: Command = Command::ReserveCode;
+
+    async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<Reserved, OfdRefusal> {
+        to.ofd.reserve(id, self).await
+    }
+
+    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
+        to.ofd.reservation_or_void(id).await
+    }
+
+    fn is_void(refusal: &OfdRefusal) -> bool {
+        refusal.reason == OfdRefusalReason::Voided
+    }
+}
+
+impl Order for ConnectOrder {
+    type Done = Contract;
+    type Refusal = OfdRefusal;
+    const COMMAND: Command = Command::Connect;
+
+    async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<Contract, OfdRefusal> {
+        to.ofd.connect(id, self).await
+    }
+
+    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback> {
+        to.ofd.connection_or_void(id).await
+    }
+
+    fn is_void(refusal: &OfdRefusal) -> bool {
+        refusal.reason == OfdRefusalReason::Voided
+    }
+}
+
+impl Order for SignedDocument {
+    type Done = Filed;
+    type Refusal = FnsRefusal;
+    const COMMAND: Command = Command::SubmitApplication;
+
+    async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<Filed, FnsRefusal> {
+        to.fns.submit(id, self).await
+    }
+
+    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
+        to.fns.application_or_void(id).await
+    }
+
+    fn is_void(refusal: &FnsRefusal) -> bool {
+        refusal.reason == FnsRefusalReason::Voided
+    }
+}
+
+impl Order for ReportToFile {
+    type Done = ReportFiled;
+    type Refusal = FnsRefusal;
+    const COMMAND: Command = Command::SubmitReport;
+
+    async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<ReportFiled, FnsRefusal> {
+        to.fns.submit_report(id, self).await
+    }
+
+    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback> {
+        to.fns.report_or_void(id).await
+    }
+
+    fn is_void(refusal: &FnsRefusal) -> bool {
+        refusal.reason == FnsRefusalReason::Voided
+    }
+}

@@ -1,0 +1,122 @@
+//! Between rows and registrations. A row that cannot be understood is named, never guessed.
+
+use sea_orm::ActiveValue::Set;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::model::{Block, Kkt, Step};
+use super::state::{Name, State};
+use crate::storage::StoreError;
+use crate::storage::entity::{kkt, kkt_history};
+use crate::values::{ClientId, EffectId, Inn, KktId, PartnerScope, RequestId};
+
+/// The registration in a row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] with the id of the row.
+pub fn read(row: kkt::Model) -> Result<Kkt, StoreError> {
+    let id = KktId::new(row.id);
+    let corrupt = |column: &str| StoreError::Corrupt { table: "kkt", what: format!("{column} of {id}") };
+    let state: State = parse(&row.state_data).ok_or_else(|| corrupt("state_data"))?;
+    if state.name().as_str() != row.state {
+        return Err(corrupt("state"));
+    }
+    Ok(Kkt {
+        id,
+        client_id: ClientId::new(row.client_id),
+        inn: Inn::parse(&row.inn).map_err(|_| corrupt("inn"))?,
+        request_id: RequestId::new(row.request_id),
+        external_ref: row.external_ref,
+        spec: parse(&row.spec).ok_or_else(|| corrupt("spec"))?,
+        facts: parse(&row.facts).ok_or_else(|| corrupt("facts"))?,
+        state,
+        block: row.block.as_deref().map(|b| parse(b).ok_or_else(|| corrupt("block"))).transpose()?,
+        revision: row.revision,
+        since_ms: row.since_ms,
+        next_attempt_ms: row.due_ms,
+        created_ms: row.created_ms,
+        updated_ms: row.updated_ms,
+    })
+}
+
+/// The row of a new registration, due at once.
+///
+/// # Errors
+/// [`StoreError::Other`] when a value cannot be written as JSON, which is a defect.
+pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreError> {
+    let register = &kkt.facts.register;
+    Ok(kkt::ActiveModel {
+        id: Set(kkt.id.uuid()),
+        partner_id: Set(scope.partner().uuid()),
+        client_id: Set(kkt.client_id.uuid()),
+        request_id: Set(kkt.request_id.uuid()),
+        external_ref: Set(kkt.external_ref.clone()),
+        inn: Set(kkt.inn.as_str().to_owned()),
+        model: Set(register.model.clone()),
+        serial: Set(register.serial.as_str().to_owned()),
+        serial_key: Set(register.serial.normalised()),
+        fn_serial: Set(register.fn_serial.as_str().to_owned()),
+        spec: Set(write(&kkt.spec)?),
+        facts: Set(write(&kkt.facts)?),
+        state: Set(kkt.state.name().as_str().to_owned()),
+        state_data: Set(write(&kkt.state)?),
+        block: Set(None),
+        waiting_for: Set(None),
+        rnm: Set(None),
+        report_by_ms: Set(None),
+        held: Set(kkt.state.holds_register()),
+        revision: Set(kkt.revision),
+        since_ms: Set(kkt.since_ms),
+        created_ms: Set(kkt.created_ms),
+        updated_ms: Set(kkt.updated_ms),
+        changed_ms: Set(kkt.updated_ms),
+        due_ms: Set(Some(0)),
+        lease_until_ms: Set(0),
+        fence: Set(0),
+        attempts: Set(0),
+        failures: Set(0),
+    })
+}
+
+/// The columns that a move changes besides times and leases.
+///
+/// # Errors
+/// [`StoreError::Other`] when a value cannot be written as JSON, which is a defect.
+pub fn moved(state: &State, block: Option<&Block>) -> Result<kkt::ActiveModel, StoreError> {
+    Ok(kkt::ActiveModel {
+        state: Set(state.name().as_str().to_owned()),
+        state_data: Set(write(state)?),
+        block: Set(block.map(write).transpose()?),
+        waiting_for: Set(block.map(|b| b.waiting_for.name().to_owned())),
+        rnm: Set(state.numbers().map(|n| n.rnm.as_str().to_owned())),
+        report_by_ms: Set(state.numbers().map(|n| n.report_by_ms)),
+        held: Set(state.holds_register()),
+        ..Default::default()
+    })
+}
+
+/// The line of the history in a row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] with the id of the registration.
+pub fn step(row: kkt_history::Model) -> Result<Step, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "kkt_history", what: format!("state of {}", row.kkt_id) };
+    Ok(Step {
+        revision: row.revision,
+        from: row.from_state.as_deref().map(|s| Name::parse(s).ok_or_else(corrupt)).transpose()?,
+        to: Name::parse(&row.to_state).ok_or_else(corrupt)?,
+        at_ms: row.at_ms,
+        attempt: row.attempt,
+        actor: row.actor,
+        effect: row.effect_id.map(EffectId::new),
+        detail: row.detail,
+    })
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Other("a registration cannot be written as JSON".into()))
+}

@@ -1,0 +1,324 @@
+//! Registrations in the database. Every function needs the partner's scope; every write that competes is
+//! compare-and-set and checks its row count.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition as Where, ConnectionTrait, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+
+use super::model::{Block, Filter, Kkt, Step};
+use super::rows;
+use super::state::State;
+use crate::storage::entity::{kkt, kkt_history};
+use crate::storage::requests::{self, Accepted, Key};
+use crate::storage::{Db, StoreError, Tx};
+use crate::values::{EffectId, KktId, PartnerScope};
+
+/// A position in a list: creation time and id of the last entry.
+pub type Position = (i64, uuid::Uuid);
+
+/// A change of one registration, as it is written together with its line of the history.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// State after.
+    pub state: State,
+    /// Why it waits, after.
+    pub block: Option<Block>,
+    /// When the worker looks next: milliseconds from now; absent for never.
+    pub due_in_ms: Option<i64>,
+    /// How often in a row an outer system has not answered.
+    pub failures: i32,
+    /// Who made it.
+    pub actor: &'static str,
+    /// The outer effect behind it.
+    pub effect: Option<EffectId>,
+    /// What happened, machine-readable.
+    pub detail: String,
+}
+
+/// Registrations in the database.
+#[derive(Clone)]
+pub struct Store {
+    pub(super) db: Db,
+}
+
+impl Store {
+    /// The store on this database.
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The call of this name, when it was accepted before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn accepted(&self, key: Key) -> Result<Option<Accepted>, StoreError> {
+        requests::find(self.db.direct(), key).await
+    }
+
+    /// Creates a registration together with the request that asked for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unique`]: `KktSerial` or `KktFn` when the register is taken, `RequestKey` when the same call was
+    /// accepted meanwhile. Nothing is created then.
+    pub async fn create(&self, key: Key, accepted: Accepted, kkt: &Kkt) -> Result<(), StoreError> {
+        let (row, first) = (rows::new(key.scope, kkt)?, first_line(key.scope, kkt));
+        let created_ms = kkt.created_ms;
+        let db_now = self.db.now_sql();
+        let id = kkt.id.uuid();
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    requests::insert(tx, key, &accepted, created_ms).await?;
+                    kkt::Entity::insert(row).exec_without_returning(tx).await?;
+                    kkt::Entity::update_many()
+                        .col_expr(kkt::Column::ChangedMs, Expr::cust(db_now))
+                        .filter(kkt::Column::Id.eq(id))
+                        .exec(tx)
+                        .await?;
+                    first.insert(tx).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The registration, when this partner has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or the row is corrupt.
+    pub async fn get(&self, scope: PartnerScope, id: KktId) -> Result<Option<Kkt>, StoreError> {
+        let row = mine(scope).filter(kkt::Column::Id.eq(id.uuid())).one(self.db.direct()).await?;
+        row.map(rows::read).transpose()
+    }
+
+    /// The partner's registration that holds this register or this FN.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn holder(&self, scope: PartnerScope, kkt: &Kkt) -> Result<Option<KktId>, StoreError> {
+        let register = &kkt.facts.register;
+        let same = Where::any()
+            .add(
+                kkt::Column::Model
+                    .eq(register.model.as_str())
+                    .and(kkt::Column::SerialKey.eq(register.serial.normalised())),
+            )
+            .add(kkt::Column::FnSerial.eq(register.fn_serial.as_str()));
+        let row = mine(scope).filter(kkt::Column::Held.eq(true)).filter(same).one(self.db.direct()).await?;
+        Ok(row.map(|r| KktId::new(r.id)))
+    }
+
+    /// Whether any registration holds this register or this FN, whoever's it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn is_held(&self, kkt: &Kkt) -> Result<bool, StoreError> {
+        let register = &kkt.facts.register;
+        self.db.kkt_is_held(&register.model, &register.serial.normalised(), register.fn_serial.as_str()).await
+    }
+
+    /// The history, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn history(&self, scope: PartnerScope, id: KktId) -> Result<Vec<Step>, StoreError> {
+        let rows = kkt_history::Entity::find()
+            .filter(kkt_history::Column::PartnerId.eq(scope.partner().uuid()))
+            .filter(kkt_history::Column::KktId.eq(id.uuid()))
+            .order_by_asc(kkt_history::Column::Revision)
+            .all(self.db.direct())
+            .await?;
+        rows.into_iter().map(rows::step).collect()
+    }
+
+    /// A page of registrations, newest first, after `after`. `now_ms` decides what is overdue.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn list(
+        &self,
+        scope: PartnerScope,
+        filter: &Filter,
+        after: Option<Position>,
+        limit: u64,
+        now_ms: i64,
+    ) -> Result<Vec<Kkt>, StoreError> {
+        let mut query = mine(scope).filter(condition(filter, now_ms));
+        if let Some((created_ms, id)) = after {
+            let key = Expr::tuple([Expr::col(kkt::Column::CreatedMs), Expr::col(kkt::Column::Id)]);
+            query = query.filter(key.lt(Expr::tuple([Expr::val(created_ms), Expr::val(id)])));
+        }
+        let rows = query
+            .order_by_desc(kkt::Column::CreatedMs)
+            .order_by_desc(kkt::Column::Id)
+            .limit(limit)
+            .all(self.db.direct())
+            .await?;
+        rows.into_iter().map(rows::read).collect()
+    }
+
+    /// Registrations changed at or after `since_ms` of the database's clock, oldest change first; `ids` empty for all of
+    /// the partner. Each comes with the time of its change.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn changed(
+        &self,
+        scope: PartnerScope,
+        ids: &[KktId],
+        since_ms: i64,
+        limit: u64,
+    ) -> Result<Vec<(i64, Kkt)>, StoreError> {
+        let mut query = mine(scope).filter(kkt::Column::ChangedMs.gte(since_ms));
+        if !ids.is_empty() {
+            query = query.filter(kkt::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
+        }
+        let rows = query.order_by_asc(kkt::Column::ChangedMs).limit(limit).all(self.db.direct()).await?;
+        rows.into_iter().map(|row| Ok((row.changed_ms, rows::read(row)?))).collect()
+    }
+
+    /// The database's clock, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn now_ms(&self) -> Result<i64, StoreError> {
+        let backend = self.db.direct().get_database_backend();
+        let sql = format!("SELECT {} AS now_ms", self.db.now_sql());
+        let row = self.db.direct().query_one_raw(sea_orm::Statement::from_string(backend, sql)).await?;
+        let row = row.ok_or_else(|| StoreError::Other("the database tells no time".into()))?;
+        Ok(row.try_get("", "now_ms")?)
+    }
+
+    /// A change that a call asks for, with the request that asked for it; answers the registration after it.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when the registration changed meanwhile; `Unique` of `RequestKey` when the same call
+    /// was accepted meanwhile. Nothing is changed then.
+    pub async fn change(
+        &self,
+        key: Key,
+        accepted: Accepted,
+        before: &Kkt,
+        change: Change,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let (before, db_now) = (before.clone(), self.db.now_sql());
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    requests::insert(tx, key, &accepted, now_ms).await?;
+                    let at = At { now_ms, db_now, attempt: 0 };
+                    write(tx, key.scope, &before, &change, at, None).await
+                })
+            })
+            .await
+    }
+}
+
+/// When a change is written.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    /// Our clock, for people.
+    pub now_ms: i64,
+    /// Expression of the database's clock, for due times.
+    pub db_now: &'static str,
+    /// Attempt of the worker; 0 for a call.
+    pub attempt: i32,
+}
+
+/// Moves the row from `before` by `change` and appends the line of the history. A worker gives the fence of its claim
+/// and keeps its lease while it goes on at once.
+pub(super) async fn write(
+    tx: &Tx,
+    scope: PartnerScope,
+    before: &Kkt,
+    change: &Change,
+    at: At,
+    fence: Option<i64>,
+) -> Result<(), StoreError> {
+    let mut row = rows::moved(&change.state, change.block.as_ref())?;
+    let moved = before.state.name() != change.state.name();
+    row.revision = Set(before.revision + 1);
+    row.updated_ms = Set(at.now_ms);
+    row.failures = Set(change.failures);
+    if moved {
+        row.since_ms = Set(at.now_ms);
+        row.attempts = Set(0);
+    }
+    let due = change.due_in_ms.map_or_else(|| Expr::cust("NULL"), |ms| Expr::cust(format!("{} + {ms}", at.db_now)));
+    let keeps_lease = fence.is_some() && change.due_in_ms == Some(0);
+    let mut update = kkt::Entity::update_many()
+        .set(row)
+        .col_expr(kkt::Column::DueMs, due)
+        .col_expr(kkt::Column::ChangedMs, Expr::cust(at.db_now));
+    if !keeps_lease {
+        update = update.col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64));
+    }
+    let mut same = Where::all()
+        .add(kkt::Column::PartnerId.eq(scope.partner().uuid()))
+        .add(kkt::Column::Id.eq(before.id.uuid()))
+        .add(kkt::Column::Revision.eq(before.revision));
+    if let Some(fence) = fence {
+        same = same.add(kkt::Column::Fence.eq(fence));
+    }
+    if update.filter(same).exec(tx).await?.rows_affected != 1 {
+        return Err(StoreError::Contention);
+    }
+    line(scope, before, change, at).insert(tx).await?;
+    Ok(())
+}
+
+fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_history::ActiveModel {
+    kkt_history::ActiveModel {
+        partner_id: Set(scope.partner().uuid()),
+        kkt_id: Set(before.id.uuid()),
+        revision: Set(before.revision + 1),
+        from_state: Set(Some(before.state.name().as_str().to_owned())),
+        to_state: Set(change.state.name().as_str().to_owned()),
+        at_ms: Set(at.now_ms),
+        attempt: Set(at.attempt),
+        actor: Set(change.actor.to_owned()),
+        effect_id: Set(change.effect.map(EffectId::uuid)),
+        detail: Set(change.detail.clone()),
+    }
+}
+
+fn first_line(scope: PartnerScope, kkt: &Kkt) -> kkt_history::ActiveModel {
+    kkt_history::ActiveModel {
+        partner_id: Set(scope.partner().uuid()),
+        kkt_id: Set(kkt.id.uuid()),
+        revision: Set(kkt.revision),
+        from_state: Set(None),
+        to_state: Set(kkt.state.name().as_str().to_owned()),
+        at_ms: Set(kkt.created_ms),
+        attempt: Set(0),
+        actor: Set("partner".to_owned()),
+        effect_id: Set(None),
+        detail: Set("ACCEPTED".to_owned()),
+    }
+}
+
+fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
+    kkt::Entity::find().filter(kkt::Column::PartnerId.eq(scope.partner().uuid()))
+}
+
+fn condition(filter: &Filter, now_ms: i64) -> Where {
+    let states = filter.states.iter().map(|s| s.as_str());
+    let late = || {
+        kkt::Column::ReportByMs
+            .is_not_null()
+            .and(kkt::Column::ReportByMs.lt(now_ms))
+            .and(kkt::Column::State.is_in(super::guide::REPORT_IS_DUE))
+    };
+    Where::all()
+        .add_option(filter.client_id.map(|id| kkt::Column::ClientId.eq(id.uuid())))
+        .add_option((!filter.states.is_empty()).then(|| kkt::Column::State.is_in(states)))
+        .add_option(filter.serial.as_ref().map(|s| kkt::Column::SerialKey.eq(s.normalised())))
+        .add_option(filter.fn_serial.as_ref().map(|s| kkt::Column::FnSerial.eq(s.as_str())))
+        .add_option(filter.rnm.as_ref().map(|r| kkt::Column::Rnm.eq(r.as_str())))
+        .add_option(filter.inn.as_ref().map(|i| kkt::Column::Inn.eq(i.as_str())))
+        .add_option(filter.waiting_for.map(|w| kkt::Column::WaitingFor.eq(w.name())))
+        .add_option(filter.overdue.map(|overdue| if overdue { late() } else { late().not() }))
+}

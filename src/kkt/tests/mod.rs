@@ -1,0 +1,3 @@
+//! What the tests of this slice share.
+
+pub mod samples;

@@ -1,0 +1,278 @@
+//! The worker: takes registrations that are due, drives them step by step and writes down what came of it.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::advice;
+use super::application::{self, Incomplete};
+use super::drive::Verdict;
+use super::effects::{Claim, Command, Standing};
+use super::model::Block;
+use super::policy::WorkerConfig;
+use super::rows;
+use super::signal::Signal;
+use super::state::{Event, Name};
+use super::store::{Change, Store};
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::gateways::device::DeviceAddress;
+use crate::gateways::fns::SignedDocument;
+use crate::gateways::{Gateways, Setback};
+use crate::partners;
+use crate::storage::{StoreError, entity::kkt};
+use crate::values::{EffectId, PartnerId, PartnerScope};
+
+/// The states in which there may be something to do, by their names in the database.
+const DRIVEN: [Name; 10] = [
+    Name::Reserving,
+    Name::Submitting,
+    Name::AwaitingRnm,
+    Name::ConnectingOfd,
+    Name::ReadyToFiscalize,
+    Name::Fiscalizing,
+    Name::Reporting,
+    Name::AwaitingCard,
+    Name::Rejected,
+    Name::Cancelled,
+];
+
+/// After so many failures in a row the registration says that an outer system does not answer.
+const PATIENCE: i32 = 3;
+
+/// Drives registrations. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker {
+    /// Registrations.
+    pub store: Store,
+    /// The outside.
+    pub gateways: Gateways,
+    /// Reference data.
+    pub catalogue: Arc<Catalogue>,
+    /// Time.
+    pub clock: Clock,
+    /// Patience.
+    pub config: WorkerConfig,
+    /// Format of the application.
+    pub format: application::Format,
+    /// Wakes the worker, and the streams that watch.
+    pub signal: Signal,
+}
+
+impl Worker {
+    /// Works until `stop`, then ends the steps under way and hands the rest back.
+    pub async fn run(self, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(self.config.concurrency as usize));
+        let mut running = JoinSet::new();
+        let freed = Arc::new(Notify::new());
+        let mut wake = self.signal.listen();
+        while !stop.is_cancelled() {
+            wake.mark_unchanged();
+            let free = slots.available_permits().min(64);
+            let claims = self.claim(free).await;
+            if claims.is_empty() {
+                let idle = Duration::from_millis(self.config.idle_poll_ms);
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = freed.notified() => {}
+                    _ = timeout(idle, wake.changed()) => {}
+                }
+            }
+            for claim in claims {
+                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+                let (worker, stop, freed) = (self.clone(), stop.clone(), Arc::clone(&freed));
+                running.spawn(async move {
+                    worker.drive(claim, &stop).await;
+                    drop(slot);
+                    freed.notify_one();
+                });
+            }
+            while running.try_join_next().is_some() {}
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, free: usize) -> Vec<Claim> {
+        if free == 0 {
+            return Vec::new();
+        }
+        let states = DRIVEN.map(Name::as_str);
+        let limit = u32::try_from(free).unwrap_or(u32::MAX);
+        match self.store.db.claim_due_kkt(&states, limit, self.config.lease_ms).await {
+            Ok(rows) => rows.into_iter().filter_map(claimed).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for due registrations");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Goes on until the registration waits for something, the claim is lost, or the process stops.
+    async fn drive(&self, mut claim: Claim, stop: &CancellationToken) {
+        loop {
+            match self.one(&claim).await {
+                Ok(Some(next)) if !stop.is_cancelled() => claim = next,
+                Ok(Some(next)) => {
+                    self.hand_back(&next, 0).await;
+                    return;
+                }
+                Ok(None) => return,
+                Err(StoreError::Contention) => {
+                    tracing::info!(kkt = %claim.kkt.id, "the registration changed meanwhile; whoever changed it goes on");
+                    self.hand_back(&claim, self.config.backoff(claim.attempt)).await;
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(kkt = %claim.kkt.id, %error, "a step could not be written");
+                    self.hand_back(&claim, self.config.backoff(claim.attempt)).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One step and its record. The next claim when it goes on at once.
+    async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
+        match self.step(claim).await? {
+            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail).await.map(Some),
+            Verdict::Blocked { block, outcome, retry_ms } => {
+                self.block(claim, block, outcome, retry_ms, 0).await.map(|()| None)
+            }
+            Verdict::UnderWay { after_ms } => self.store.postpone(claim, after_ms, 0).await.map(|()| None),
+            Verdict::Later { after_ms } => self.go_on(claim, after_ms).await.map(|()| None),
+            Verdict::Setback(setback) => self.setback(claim, &setback).await.map(|()| None),
+            Verdict::Rest => self.store.rest(claim).await.map(|()| None),
+        }
+    }
+
+    async fn go(
+        &self,
+        claim: &Claim,
+        event: Event,
+        outcome: Option<(EffectId, Standing)>,
+        detail: &str,
+    ) -> Result<Claim, StoreError> {
+        let Ok(state) = claim.kkt.state.after(event) else {
+            return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
+        };
+        let change = Change {
+            state: state.clone(),
+            block: None,
+            due_in_ms: Some(0),
+            failures: 0,
+            actor: "worker",
+            effect: outcome.map(|(id, _)| id),
+            detail: detail.to_owned(),
+        };
+        self.store.advance(claim, change, outcome, self.clock.now_ms()).await?;
+        self.signal.raise();
+        let mut next = claim.clone();
+        next.kkt.state = state;
+        next.kkt.block = None;
+        next.kkt.revision += 1;
+        next.attempt = 1;
+        next.failures = 0;
+        Ok(next)
+    }
+
+    /// Answered, and nothing new: what it was said to wait for is over.
+    async fn go_on(&self, claim: &Claim, after_ms: i64) -> Result<(), StoreError> {
+        if claim.kkt.block.is_none() {
+            return self.store.postpone(claim, after_ms, 0).await;
+        }
+        let change = Change {
+            state: claim.kkt.state.clone(),
+            block: None,
+            due_in_ms: Some(after_ms.max(1)),
+            failures: 0,
+            actor: "worker",
+            effect: None,
+            detail: "GOES_ON".to_owned(),
+        };
+        self.store.advance(claim, change, None, self.clock.now_ms()).await?;
+        self.signal.raise();
+        Ok(())
+    }
+
+    /// Writes down why it waits; says nothing new when the same reason stands there already.
+    async fn block(
+        &self,
+        claim: &Claim,
+        block: Block,
+        outcome: Option<(EffectId, Standing)>,
+        retry_ms: Option<i64>,
+        failures: i32,
+    ) -> Result<(), StoreError> {
+        if let Some(retry_ms) = retry_ms
+            && claim.kkt.block.as_ref() == Some(&block)
+        {
+            if let Some((id, to)) = outcome {
+                self.store.settle(claim, id, to, self.clock.now_ms()).await?;
+            }
+            return self.store.postpone(claim, retry_ms, failures).await;
+        }
+        let change = Change {
+            state: claim.kkt.state.clone(),
+            detail: block.reason.clone(),
+            block: Some(block),
+            due_in_ms: retry_ms,
+            failures,
+            actor: "worker",
+            effect: outcome.map(|(id, _)| id),
+        };
+        self.store.advance(claim, change, outcome, self.clock.now_ms()).await?;
+        self.signal.raise();
+        Ok(())
+    }
+
+    async fn setback(&self, claim: &Claim, setback: &Setback) -> Result<(), StoreError> {
+        let asked = setback.retry_after.and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0);
+        let failures = claim.failures.saturating_add(1);
+        let after_ms = self.config.backoff(failures).max(asked.min(self.config.backoff_limit_ms));
+        tracing::warn!(kkt = %claim.kkt.id, state = claim.kkt.state.name().as_str(), %setback, "will try again");
+        if failures < PATIENCE {
+            return self.store.postpone(claim, after_ms, failures).await;
+        }
+        self.block(claim, advice::unavailable(setback), None, Some(after_ms), failures).await
+    }
+
+    /// Where the device of the claimed registration answers, while it is assigned to its partner.
+    pub(super) async fn device_of(&self, claim: &Claim) -> Result<Option<DeviceAddress>, StoreError> {
+        let Some(id) = claim.kkt.facts.register.device_id else { return Ok(None) };
+        let device = partners::store::device(&self.store.db, claim.scope, id).await?;
+        Ok(device.map(|d| DeviceAddress { hub: d.hub.as_str().to_owned(), device: d.hub_device.as_str().to_owned() }))
+    }
+
+    /// The application of the claimed registration. Its file name does not change with the generation of the effect: it
+    /// is the same document.
+    pub(super) fn application(&self, claim: &Claim) -> Result<SignedDocument, Incomplete> {
+        let kkt = &claim.kkt;
+        let first = EffectId::derive(claim.scope.partner(), kkt.request_id, Command::SubmitApplication.name(), 0);
+        let built = application::build(&kkt.spec, &kkt.facts, &self.catalogue, first, &self.format)?;
+        let certificate_id = kkt.spec.signer.certificate_id.clone();
+        Ok(SignedDocument { file_id: built.file_id, xml: built.xml, certificate_id })
+    }
+
+    async fn hand_back(&self, claim: &Claim, after_ms: i64) {
+        if let Err(error) = self.store.postpone(claim, after_ms, claim.failures).await {
+            // The lease ends by itself.
+            tracing::warn!(kkt = %claim.kkt.id, %error, "cannot hand a registration back");
+        }
+    }
+}
+
+fn claimed(row: kkt::Model) -> Option<Claim> {
+    let (scope, fence, attempt, failures) =
+        (PartnerScope::new(PartnerId::new(row.partner_id)), row.fence, row.attempts, row.failures);
+    match rows::read(row) {
+        Ok(kkt) => Some(Claim { scope, kkt, fence, attempt, failures }),
+        Err(error) => {
+            // Its lease keeps it from being tried at full speed; an operator has to mend it.
+            tracing::error!(%error, "a registration cannot be read");
+            None
+        }
+    }
+}
