@@ -16,6 +16,7 @@ pub mod clients;
 pub mod clock;
 pub mod failure;
 pub mod gateways;
+pub mod grpc;
 pub mod kkt;
 pub mod page;
 pub mod partners;

@@ -1,0 +1,120 @@
+//! What happens around every call: one ordered list, with the reason for each position.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use tonic::body::Body;
+use tower::layer::util::Stack;
+use tower::{Layer, Service, ServiceBuilder};
+
+use super::call::Calls;
+use super::deadline::Deadline;
+use super::status;
+
+/// A request as the layers see it.
+pub type Request = http::Request<Body>;
+/// A response as the layers see it.
+pub type Response = http::Response<Body>;
+
+/// The layers, outermost first. `auth` is the innermost: closed by default, nothing behind it is open.
+pub fn layers<A: Step>(calls: Calls, deadline: Deadline, auth: A) -> ServiceBuilder<Layers<A>> {
+    ServiceBuilder::new()
+        // Outermost: every answer, whoever made it, gets the call id, an ErrorInfo and a log line.
+        .layer(Around(calls))
+        // Inside the log line, so that a panic is logged with its call; outside everything that may panic.
+        .layer(Around(CatchPanic))
+        // Bounds authentication too: it may ask the database or a key server.
+        .layer(Around(deadline))
+        // Last: decides before any message is decoded, so authorization comes before validation.
+        .layer(Around(auth))
+}
+
+/// The type of [`layers`].
+pub type Layers<A> = Stack<
+    Around<A>,
+    Stack<Around<Deadline>, Stack<Around<CatchPanic>, Stack<Around<Calls>, tower::layer::util::Identity>>>,
+>;
+
+/// What a layer does with a call: answer it, or pass it on to `inner`.
+pub trait Step: Clone + Send + Sync + 'static {
+    /// Handles one call.
+    fn call<S: Inner>(self, request: Request, inner: S) -> impl Future<Output = Response> + Send;
+}
+
+/// What stands behind a layer.
+pub trait Inner: Clone + Send + 'static {
+    /// Passes the call on.
+    fn pass(&mut self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl<S> Inner for S
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    async fn pass(&mut self, request: Request) -> Response {
+        match self.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// A tower layer made of a [`Step`].
+#[derive(Clone)]
+pub struct Around<T>(pub T);
+
+impl<S, T: Clone> Layer<S> for Around<T> {
+    type Service = Stepped<S, T>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Stepped { inner, step: self.0.clone() }
+    }
+}
+
+/// The service of [`Around`].
+#[derive(Clone)]
+pub struct Stepped<S, T> {
+    inner: S,
+    step: T,
+}
+
+impl<S, T> Service<Request> for Stepped<S, T>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    T: Step,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // The clone that was polled ready must serve this call; a fresh one takes its place.
+        let fresh = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, fresh);
+        Box::pin(self.step.clone().call(request, ready).map(Ok))
+    }
+}
+
+/// Turns a panic of a handler into INTERNAL; the connection and its other calls go on.
+#[derive(Clone)]
+pub struct CatchPanic;
+
+impl Step for CatchPanic {
+    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+        match AssertUnwindSafe(inner.pass(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => status::internal("a handler panicked").into_http(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

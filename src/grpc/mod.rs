@@ -1,0 +1,19 @@
+//! The thin shell: who may call, how a call is bounded, how a request becomes a command and a failure a `Status`.
+//!
+//! A handler parses, calls, converts. `layers` is the one ordered list of what happens around every call; `status` is
+//! the only maker of `Status`. Nothing here knows SQL.
+
+pub mod auth;
+pub mod call;
+pub mod client_service;
+pub mod convert;
+pub mod deadline;
+mod handler;
+pub mod health;
+pub mod kkt_service;
+pub mod layers;
+pub mod reflection;
+pub mod russian;
+pub mod server;
+pub mod status;
+pub mod watch_stream;

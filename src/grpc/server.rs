@@ -1,0 +1,124 @@
+//! The server: services, layers and the limits of connections, from listening to the last answer.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::auth::Auth;
+use super::call::Calls;
+use super::client_service::ClientApi;
+use super::deadline::Deadline;
+use super::health::Health;
+use super::kkt_service::KktApi;
+use super::{layers, reflection};
+use crate::pb::client::client_service_server::ClientServiceServer;
+use crate::pb::kkt::kkt_service_server::KktServiceServer;
+
+/// Longest message that is taken, bytes.
+const LARGEST_IN: usize = 256 * 1024;
+/// Longest message that is sent, bytes.
+const LARGEST_OUT: usize = 4 * 1024 * 1024;
+/// Streams that one connection may open at once; tonic's default is no limit.
+const STREAMS: u32 = 100;
+/// Calls that one connection may have in flight.
+const IN_FLIGHT: usize = 64;
+const HEADER_LIST: u32 = 16 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams reset by errors of the peer, and before they were accepted: more end the connection.
+const LOCAL_RESETS: usize = 128;
+const PENDING_RESETS: usize = 20;
+
+/// What is served.
+pub struct Parts {
+    /// Clients.
+    pub clients: ClientApi,
+    /// Registrations of cash registers.
+    pub kkts: KktApi,
+    /// Who may call.
+    pub auth: Auth,
+    /// Ids and log lines of calls.
+    pub calls: Calls,
+    /// The bound of every call.
+    pub deadline: Deadline,
+}
+
+/// Why the server did not start or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The embedded descriptors cannot be read.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The transport failed.
+    #[error("transport: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves until `stop`, then lets calls end for at most `drain`. Health says ready while `ready` is true.
+///
+/// # Errors
+/// [`ServeError`]; a drain that was cut short is none.
+pub async fn serve(
+    parts: Parts,
+    listener: TcpListener,
+    ready: watch::Receiver<bool>,
+    stop: CancellationToken,
+    drain: Duration,
+) -> Result<(), ServeError> {
+    let layers = layers::layers(parts.calls.clone(), parts.deadline.clone(), parts.auth.clone());
+    let routes = routes(parts, ready).await?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let served = transport()
+        .layer(layers)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    // One silent connection or one open health stream would keep a graceful shutdown waiting for ever.
+    let too_long = async move {
+        stop.cancelled().await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        ended = served.into_future() => Ok(ended?),
+        () = too_long => {
+            tracing::warn!("calls were cut: they did not end in time");
+            Ok(())
+        }
+    }
+}
+
+async fn routes(parts: Parts, ready: watch::Receiver<bool>) -> Result<Routes, ServeError> {
+    let (health, health_service) = Health::closed().await;
+    tokio::spawn(health.follow(ready));
+    let clients = ClientServiceServer::new(parts.clients)
+        .max_decoding_message_size(LARGEST_IN)
+        .max_encoding_message_size(LARGEST_OUT);
+    let kkts =
+        KktServiceServer::new(parts.kkts).max_decoding_message_size(LARGEST_IN).max_encoding_message_size(LARGEST_OUT);
+    Ok(Routes::new(health_service)
+        .add_service(reflection::v1()?)
+        .add_service(reflection::v1alpha()?)
+        .add_service(clients)
+        .add_service(kkts)
+        .prepare())
+}
+
+fn transport() -> Server {
+    Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .concurrency_limit_per_connection(IN_FLIGHT)
+        .http2_max_header_list_size(HEADER_LIST)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .http2_max_local_error_reset_streams(Some(LOCAL_RESETS))
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS))
+}

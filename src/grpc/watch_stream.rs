@@ -1,0 +1,124 @@
+//! The stream of Watch: looks when something is said to have changed and from time to time, sends signs of life, and
+//! ends with OK when its time is over or the server stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::watch::Receiver;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::call::CallId;
+use super::{convert, status};
+use crate::catalogue::Catalogue;
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::kkt::service::Service;
+use crate::kkt::watch::{News, Position, Watch};
+use crate::pb::kkt as pb;
+use crate::pb::kkt::watch_response::Event;
+
+/// A silent stream gives a sign of life this often.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A reader that takes nothing for so long is left.
+const STALLED: Duration = Duration::from_secs(30);
+/// Messages that wait for a slow reader; then the stream waits too.
+const WAITING: usize = 16;
+
+/// How streams live.
+#[derive(Clone)]
+pub struct Streams {
+    /// Longest life.
+    pub longest: Duration,
+    /// Looks for changes made by other replicas this often.
+    pub poll: Duration,
+    /// Ends all streams.
+    pub stop: CancellationToken,
+}
+
+type Message = Result<pb::WatchResponse, Status>;
+
+/// The reader has gone, or the stream has failed and said so.
+struct Over;
+
+/// Starts the stream of `watch`.
+pub fn stream(watch: Watch, service: &Service, streams: Streams, call: CallId) -> ReceiverStream<Message> {
+    let (out, messages) = channel(WAITING);
+    let changes = service.signal.listen();
+    let end = Instant::now() + streams.longest;
+    let (clock, catalogue) = (service.clock.clone(), service.catalogue.clone());
+    let teller = Teller { watch, clock, catalogue, out, call };
+    tokio::spawn(teller.run(changes, streams, end));
+    ReceiverStream::new(messages)
+}
+
+struct Teller {
+    watch: Watch,
+    clock: Clock,
+    catalogue: Arc<Catalogue>,
+    out: Sender<Message>,
+    call: CallId,
+}
+
+impl Teller {
+    async fn run(mut self, mut changes: Receiver<()>, streams: Streams, end: Instant) {
+        let mut silent_since = Instant::now();
+        while Instant::now() < end && !streams.stop.is_cancelled() {
+            let silent = silent_since.elapsed() >= HEARTBEAT;
+            match self.tell(silent).await {
+                Ok(true) => silent_since = Instant::now(),
+                Ok(false) => {}
+                Err(Over) => return,
+            }
+            let next = end.min(Instant::now() + streams.poll);
+            tokio::select! {
+                Ok(()) = changes.changed() => {}
+                () = sleep_until(next) => {}
+                () = streams.stop.cancelled() => {}
+                () = self.out.closed() => return,
+            }
+        }
+        // A reader that has gone needs no end.
+        let _ = self.send(Event::End(pb::End {}), self.watch.position()).await;
+    }
+
+    /// Tells what has changed; without changes a sign of life when one is due. Whether anything was told.
+    async fn tell(&mut self, silent: bool) -> Result<bool, Over> {
+        let fresh = match self.watch.look().await {
+            Ok(fresh) => fresh,
+            Err(failure) => return self.fail(failure).await,
+        };
+        let told = !fresh.is_empty() || silent;
+        if fresh.is_empty() && silent {
+            self.send(Event::Heartbeat(pb::Heartbeat {}), self.watch.position()).await?;
+        }
+        for News { kkt, then } in fresh {
+            let kkt = convert::kkt::kkt(&kkt, &self.catalogue, self.clock.now_ms());
+            self.send(Event::Kkt(kkt), then).await?;
+        }
+        Ok(told)
+    }
+
+    async fn send(&self, event: Event, then: Position) -> Result<(), Over> {
+        let resume_token = match self.watch.token(then) {
+            Ok(token) => token,
+            Err(failure) => return self.fail(failure).await,
+        };
+        let message = pb::WatchResponse { event: Some(event), resume_token };
+        // A reader that takes nothing must not keep the stream beyond its life.
+        match timeout(STALLED, self.out.send(Ok(message))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Over),
+        }
+    }
+
+    async fn fail<T>(&self, failure: Failure) -> Result<T, Over> {
+        let status = status::complete(&Status::from(failure), &self.call);
+        // The reader may have gone meanwhile; the stream is over either way.
+        let _ = timeout(STALLED, self.out.send(Err(status))).await;
+        Err(Over)
+    }
+}
