@@ -11,9 +11,13 @@
 //! - `storage` connects, migrates and runs units of work.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
 
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod clients;
 pub mod clock;
+pub mod config;
+pub mod demo;
 pub mod failure;
 pub mod gateways;
 pub mod grpc;
@@ -23,4 +27,5 @@ pub mod partners;
 pub mod pb;
 pub mod sandbox;
 pub mod storage;
+pub mod telemetry;
 pub mod values;

@@ -1,0 +1,262 @@
+//! Wires everything together, and stops it in order. The tests build the same.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalogue::{Catalogue, CatalogueError};
+use crate::clients::reaper::Reaper;
+use crate::clients::{service as clients, store::Store as ClientStore};
+use crate::clock::{Clock, Ids};
+use crate::config::Config;
+use crate::gateways::{Gateways, SetupError};
+use crate::grpc::auth::Auth;
+use crate::grpc::call::Calls;
+use crate::grpc::client_service::ClientApi;
+use crate::grpc::deadline::Deadline;
+use crate::grpc::kkt_service::KktApi;
+use crate::grpc::server::{self, Parts, ServeError};
+use crate::grpc::watch_stream::Streams;
+use crate::kkt::signal::Signal;
+use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
+use crate::page::{KeysError, PageKeys};
+use crate::partners::access::Access;
+use crate::storage::{Db, Schema, StoreError};
+
+/// How often readiness looks at the database.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Why the server did not start or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schema is older than this program and may not be migrated at start.
+    #[error("the database lacks {0} migration(s): run `litebox-partner migrate` first")]
+    OldSchema(usize),
+    /// The reference data.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The outer systems.
+    #[error(transparent)]
+    Gateways(#[from] SetupError),
+    /// The keys of page tokens.
+    #[error("server.page_keys: {0}")]
+    PageKeys(#[from] KeysError),
+    /// The listener or signals.
+    #[error("server.listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// The gRPC server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// The service, built and bound, not yet answering.
+pub struct App {
+    config: Config,
+    db: Db,
+    listener: TcpListener,
+    parts: Parts,
+    worker: Worker,
+    reaper: Reaper,
+    /// From here on no new calls, and streams end.
+    closing: CancellationToken,
+}
+
+/// What both slices are made of.
+struct Ground {
+    db: Db,
+    gateways: Gateways,
+    catalogue: Arc<Catalogue>,
+    pages: PageKeys,
+    signal: Signal,
+    clock: Clock,
+    ids: Ids,
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// [`AppError`].
+pub async fn serve(config: Config) -> Result<(), AppError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let app = App::build(config, Clock::system(), Ids::system()).await?;
+    tracing::info!(address = %app.address()?, mode = %app.config.mode, "listening");
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        told.cancel();
+    });
+    app.run(stop).await
+}
+
+impl App {
+    /// Connects, migrates when that is configured, and binds the listener.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
+        let ground = Ground {
+            db: database(&config).await?,
+            gateways: Gateways::connect(&config.gateways, config.world(), &ids)?,
+            catalogue: Arc::new(Catalogue::load(config.catalogue_dir())?),
+            pages: page_keys(&config, &ids)?,
+            signal: Signal::new(),
+            clock,
+            ids,
+        };
+        let listener = TcpListener::bind(&config.server.listen).await?;
+        let clients = ClientStore::new(ground.db.clone());
+        let closing = CancellationToken::new();
+        Ok(Self {
+            parts: ground.parts(&config, closing.clone()),
+            worker: ground.worker(&config),
+            reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
+            db: ground.db,
+            config,
+            listener,
+            closing,
+        })
+    }
+
+    /// Where it listens: the port that was given when the configured one is 0.
+    ///
+    /// # Errors
+    /// When the listener has none.
+    pub fn address(&self) -> Result<SocketAddr, AppError> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Serves and works until `stop`. Then, in this order: not ready but answering, so that callers go elsewhere; calls
+    /// under way end; steps under way end.
+    ///
+    /// # Errors
+    /// [`AppError::Serve`].
+    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
+        let (tell, ready) = watch::channel(false);
+        let (closing, halting) = (self.closing, CancellationToken::new());
+        let drain = Duration::from_millis(self.config.shutdown.drain_ms);
+        let delay = Duration::from_millis(self.config.shutdown.delay_ms);
+        let probe = tokio::spawn(probe(self.db.clone(), tell, stop.clone()));
+        let worker = tokio::spawn(self.worker.run(halting.clone()));
+        let reaper = self.reaper;
+        let halt = halting.clone();
+        let reaper = tokio::spawn(async move { reaper.run(halt).await });
+        let close = closing.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            tokio::time::sleep(delay).await;
+            close.cancel();
+        });
+        let served = server::serve(self.parts, self.listener, ready, closing, drain).await;
+        halting.cancel();
+        // A step that does not end in time is taken over by another worker when its lease runs out.
+        let _ = tokio::time::timeout(drain, async { tokio::join!(worker, reaper) }).await;
+        probe.abort();
+        let _ = self.db.close().await;
+        Ok(served?)
+    }
+}
+
+impl Ground {
+    fn parts(&self, config: &Config, closing: CancellationToken) -> Parts {
+        let ms = Duration::from_millis;
+        let (longest, poll) = (ms(config.server.stream_ms), ms(config.server.watch_poll_ms));
+        let remembered = ms(config.server.token_cache_ms);
+        let access = Access::new(self.db.clone(), self.clock.clone(), config.mode, remembered);
+        Parts {
+            clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
+            kkts: KktApi::new(self.kkts(config), Streams { longest, poll, stop: closing }),
+            auth: Auth { access, open_reflection: config.server.open_reflection },
+            calls: Calls { clock: self.clock.clone(), ids: self.ids.clone() },
+            deadline: Deadline { cap: ms(config.server.deadline_ms) },
+        }
+    }
+
+    fn clients(&self, config: &Config) -> clients::ClientService {
+        clients::ClientService::new(clients::Parts {
+            store: ClientStore::new(self.db.clone()),
+            taxpayers: self.gateways.taxpayers.clone(),
+            accounts: self.gateways.accounts.clone(),
+            catalogue: self.catalogue.clone(),
+            pages: self.pages.clone(),
+            config: config.clients.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+        })
+    }
+
+    fn kkts(&self, config: &Config) -> kkt::Service {
+        kkt::Service {
+            store: KktStore::new(self.db.clone()),
+            clients: ClientStore::new(self.db.clone()),
+            gateways: self.gateways.clone(),
+            catalogue: self.catalogue.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            world: config.world(),
+            signal: self.signal.clone(),
+            pages: self.pages.clone(),
+        }
+    }
+
+    fn worker(&self, config: &Config) -> Worker {
+        let receiver = Some(config.application.receiver.clone()).filter(|office| !office.is_empty());
+        Worker {
+            store: KktStore::new(self.db.clone()),
+            gateways: self.gateways.clone(),
+            catalogue: self.catalogue.clone(),
+            clock: self.clock.clone(),
+            config: config.worker.clone(),
+            format: Format { version: config.application.version.clone(), receiver },
+            signal: self.signal.clone(),
+        }
+    }
+}
+
+async fn database(config: &Config) -> Result<Db, AppError> {
+    let db = Db::connect(&config.database).await?;
+    if config.database.migrate {
+        db.migrate().await?;
+    }
+    match db.schema().await? {
+        Schema::Older { missing } => Err(AppError::OldSchema(missing)),
+        Schema::Current | Schema::Newer => Ok(db),
+    }
+}
+
+/// The configured keys. In test mode, without any, one that lasts as long as this process.
+fn page_keys(config: &Config, ids: &Ids) -> Result<PageKeys, KeysError> {
+    if config.server.page_keys.is_empty() {
+        let mut key = [0; 32];
+        ids.random(&mut key);
+        return PageKeys::new([key]);
+    }
+    PageKeys::new(config.server.page_keys.iter().map(ExposeSecret::expose_secret))
+}
+
+/// Tells whether calls can be served, until `stop`: the database answers and its schema fits.
+async fn probe(db: Db, tell: watch::Sender<bool>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let ready = matches!(db.schema().await, Ok(schema) if schema.serves());
+        tell.send_if_modified(|now| std::mem::replace(now, ready) != ready);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(PROBE) => {}
+        }
+    }
+    tell.send_replace(false);
+    // Kept: without a sender nobody could tell draining from gone.
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,207 @@
+//! The command line: the server, the sandbox, and what operators do.
+
+mod health;
+mod operate;
+mod output;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::{Clock, Ids};
+use crate::config::{Config, ConfigError, LogConfig, LogFormat};
+use crate::partners::service::{Partners, Refused};
+use crate::storage::{Db, Schema, StoreError};
+use crate::telemetry;
+use output::Output;
+
+/// Brings a shop from its tax number to a registered, fiscalized cash register: a gRPC service and its tools.
+#[derive(Debug, Parser)]
+#[command(name = "litebox-partner", version, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file (TOML) over the defaults; environment variables LITEBOX_… go over both.
+    #[arg(long, global = true, env = "LITEBOX_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve,
+    /// Run the emulators of the outer systems.
+    Sandbox(crate::sandbox::cli::Args),
+    /// Do the whole job on this machine, shown step by step, and stay up for trying things out.
+    Demo(crate::demo::Args),
+    /// Bring the database up to this program's schema; safe to run several times and at once.
+    Migrate,
+    /// Ask a running server how it is; exit code 0 when it serves.
+    Healthcheck(health::Args),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(settings::Command),
+    /// Add, list, enable and disable partners.
+    #[command(subcommand)]
+    Partner(operate::PartnerCommand),
+    /// Issue, list and revoke partner tokens.
+    #[command(subcommand)]
+    Token(operate::TokenCommand),
+    /// Assign cash registers behind hubs to partners.
+    #[command(subcommand)]
+    Device(operate::DeviceCommand),
+}
+
+/// Why a command failed. Printed as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An operator's command was refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schema is older than this program.
+    #[error("the database lacks {0} migration(s): run `litebox-partner migrate` first")]
+    OldSchema(usize),
+    /// The reference data.
+    #[error(transparent)]
+    Catalogue(#[from] crate::catalogue::CatalogueError),
+    /// The server does not serve, or does not answer.
+    #[error("not serving: {0}")]
+    NotServing(String),
+    /// Printing, listening, signals.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The server could not be built or stopped badly.
+    #[error(transparent)]
+    App(#[from] crate::app::AppError),
+    /// The demo did not go as expected.
+    #[error(transparent)]
+    Demo(#[from] crate::demo::Failed),
+}
+
+/// Carries out the command line; the exit code of the process.
+pub async fn run(cli: Cli) -> ExitCode {
+    match cli.execute().await {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough.
+        Err(CliError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Cli {
+    async fn execute(self) -> Result<(), CliError> {
+        let output = Output::new(self.json);
+        if let Command::Sandbox(args) = self.command {
+            telemetry::start(&LogConfig { filter: "info".to_owned(), format: LogFormat::Text });
+            return Ok(crate::sandbox::cli::run(args).await?);
+        }
+        if let Command::Demo(args) = self.command {
+            return Ok(crate::demo::run(args).await?);
+        }
+        if let Command::Config(command) = self.command {
+            return command.run(self.config.as_deref(), &output);
+        }
+        let config = Config::load(self.config.as_deref(), env)?;
+        match self.command {
+            Command::Serve => {
+                telemetry::start(&config.log);
+                Ok(crate::app::serve(config).await?)
+            }
+            Command::Migrate => migrate(&config, &output).await,
+            Command::Healthcheck(args) => args.run(&config).await,
+            Command::Partner(command) => command.run(&partners(&config).await?, &output).await,
+            Command::Token(command) => command.run(&partners(&config).await?, &output).await,
+            Command::Device(command) => command.run(&partners(&config).await?, &output).await,
+            Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
+        }
+    }
+}
+
+/// The process's environment; text that is not Unicode counts as absent.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn migrate(config: &Config, output: &Output) -> Result<(), CliError> {
+    let db = Db::connect(&config.database).await?;
+    let before = db.schema().await?;
+    db.migrate().await?;
+    output.line(match before {
+        Schema::Older { .. } => "migrated",
+        Schema::Current => "up to date",
+        Schema::Newer => "a newer program has migrated it; this one can serve on it",
+    })
+}
+
+/// The operator's commands on the configured database.
+async fn partners(config: &Config) -> Result<Partners, CliError> {
+    let db = Db::connect(&config.database).await?;
+    match db.schema().await? {
+        Schema::Older { missing } => Err(CliError::OldSchema(missing)),
+        Schema::Current | Schema::Newer => Ok(Partners::new(db, Clock::system(), Ids::system(), config.mode)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_read_as_documented() {
+        for line in [
+            "serve",
+            "serve --config /etc/litebox/partner.toml",
+            "sandbox --http 127.0.0.1:0 --grpc 127.0.0.1:0",
+            "demo",
+            "demo --once",
+            "migrate",
+            "healthcheck --service liveness",
+            "config check",
+            "config show --json",
+            "partner add Касса --theme MTS",
+            "partner list --json",
+            "partner disable Касса",
+            "token issue Касса --scopes KKT_READ,KKT_WRITE --expires-in 90d --note склад",
+            "token issue Касса --scopes all",
+            "token list --partner Касса",
+            "token revoke 0123456789AB",
+            "device assign Касса --hub http://127.0.0.1:16732 --hub-device default",
+            "device list",
+        ] {
+            let words = std::iter::once("litebox-partner").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+        for line in [
+            "token issue Касса",
+            "token issue Касса --scopes EVERYTHING",
+            "token issue Касса --scopes all --expires-in never",
+            "token revoke x",
+            "partner add Касса --theme BLUE",
+            "device assign Касса --hub nowhere --hub-device default",
+        ] {
+            let words = std::iter::once("litebox-partner").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `litebox-partner demo`: the whole job on one machine, as a partner would do it, each step checked.
+//!
+//! The sandbox and the server run as processes of their own and are spoken to over the network only; the demo knows
+//! their public interfaces and the operator's commands, nothing else. Everything it writes is in one temporary folder.
+
+mod clients;
+mod control;
+mod crash;
+mod finale;
+mod kkts;
+mod orders;
+mod partner;
+mod process;
+mod screen;
+mod stage;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use screen::Screen;
+use stage::{Folder, Stage};
+
+use crate::pb::kkt::Kkt;
+
+/// Do the whole job on this machine with a sandbox, and stay up for trying things out until Ctrl-C.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// End by itself; exit code 0 only when every step came out as expected.
+    #[arg(long)]
+    once: bool,
+}
+
+/// What did not come out as expected.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(String);
+
+impl Failed {
+    fn new(what: impl std::fmt::Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Shows the job. The processes end however it ends; the folder goes when nobody can want to look into it.
+///
+/// # Errors
+/// Names the first step that did not come out as expected.
+pub async fn run(args: Args) -> Result<(), Failed> {
+    let mut end = End::listen()?;
+    let (screen, folder) = (Screen::start(), Folder::make()?);
+    let mut stage = None;
+    let shown = tokio::select! {
+        shown = show(&screen, &folder, &mut stage) => shown,
+        () = end.told() => Err(Failed::new("told to end before the job was done")),
+    };
+    if let (Ok(kkt), false, Some(stage)) = (&shown, args.once, &stage) {
+        finale::stay_up(&screen, stage, kkt);
+        end.told().await;
+    }
+    if let Some(stage) = &mut stage {
+        stage.end().await;
+    }
+    if shown.is_ok() && args.once {
+        folder.remove()?;
+    } else {
+        screen.note(&format!("logs, ledger and database stay in {}", folder.path().display()));
+    }
+    shown.map(drop)
+}
+
+/// Ctrl-C, or the signal by which services are ended.
+struct End {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl End {
+    fn listen() -> Result<Self, Failed> {
+        Ok(Self { interrupted: signal(SignalKind::interrupt())?, terminated: signal(SignalKind::terminate())? })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
+    }
+}
+
+async fn show(screen: &Screen, folder: &Folder, stage: &mut Option<Stage>) -> Result<Kkt, Failed> {
+    let stage = stage.insert(Stage::set(screen, folder).await?);
+    let registered = job(screen, stage).await?;
+    screen.done();
+    Ok(registered)
+}
+
+async fn job(screen: &Screen, stage: &mut Stage) -> Result<Kkt, Failed> {
+    let company = clients::company(screen, stage).await?;
+    let entrepreneur = clients::entrepreneur(screen, stage).await?;
+    clients::known_elsewhere(screen, stage).await?;
+    clients::sign_in(screen, stage, &company).await?;
+    kkts::refused_before_filing(screen, stage, &company).await?;
+    let registered = kkts::fiscalized_by_call(screen, stage, &company).await?;
+    kkts::fiscalized_by_itself(screen, stage, &entrepreneur).await?;
+    crash::survived(screen, stage, &company).await?;
+    finale::documents(screen, stage, &registered).await?;
+    Ok(registered)
+}
