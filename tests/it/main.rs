@@ -1,1 +1,15 @@
-//! Tests through the front door follow.
+//! Tests through the front door and against real databases.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod architecture;
+mod auth;
+mod cli;
+mod clients;
+mod contract;
+mod grpc;
+mod killed;
+mod kkt;
+mod page;
+mod sandbox;
+mod storage;
+mod support;

@@ -1,0 +1,30 @@
+# The one list of commands. CI calls `make test` and nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help check test demo build fmt tools deny
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: ## The quick loop: format, clippy with warnings denied, unit tests
+	cargo fmt --all -- --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked --lib --quiet
+
+test: ## Everything: also both databases, buf lint, the demo, the README's commands (installs what it needs)
+	@bash scripts/test.sh
+
+demo: ## The whole job on this machine, shown step by step; ONCE=1 ends by itself
+	cargo build --locked
+	target/debug/litebox-partner demo $(if $(ONCE),--once)
+
+build: ## The binary as it is deployed
+	cargo build --locked --release
+
+fmt: ## Format the code
+	cargo fmt --all
+
+tools: ## Install what the tests need beside Rust: PostgreSQL, buf, grpcurl
+	@bash scripts/tools.sh
+
+deny: ## Licences, bans and duplicates of dependencies (needs cargo-deny)
+	cargo deny --locked check bans licenses sources

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# All tests, part by part, each within its own time. A failed part does not hide the parts after it.
+# The last line counts: every test of the Rust runners, and each other part as one.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+passed=0 failed=0 summary=()
+
+part() { # part NAME SECONDS COMMAND...
+    local name=$1 limit=$2 started=$SECONDS log="$logs/$1" status good bad
+    shift 2
+    echo "== $name: $*"
+    timeout --kill-after=20 "$limit" "$@" </dev/null 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    good=$(sum passed "$log") bad=$(sum failed "$log")
+    if [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then good=1; fi
+    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+    [ "$status" != 124 ] || echo "$name took longer than $limit s and was ended"
+    passed=$((passed + good)) failed=$((failed + bad))
+    summary+=("$(printf '%-8s %4d passed %4d failed %5d s' "$name" "$good" "$bad" $((SECONDS - started)))")
+}
+
+sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
+    sed -n "s/^test result:.* \([0-9]*\) $1.*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+part tools 900 bash scripts/tools.sh
+part fmt 60 cargo fmt --all -- --check
+part clippy 1500 cargo clippy --locked --all-targets -- -D warnings
+part build 1200 cargo build --locked
+part rust 1800 cargo test --locked
+part buf 120 npx --no-install buf lint
+part demo 600 make --no-print-directory demo ONCE=1
+part readme 300 bash scripts/readme.sh
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

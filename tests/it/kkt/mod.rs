@@ -1,0 +1,6 @@
+//! Registrations of cash registers, through the front door: gRPC in, the sandbox's ledger and the database out.
+
+mod path;
+mod refused;
+pub mod shop;
+mod trouble;

@@ -1,0 +1,104 @@
+//! The server as a process of its own, so that it can be killed like one.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use litebox_partner::config::variable;
+use litebox_partner::pb::client::client_service_client::ClientServiceClient;
+use litebox_partner::pb::kkt::kkt_service_client::KktServiceClient;
+use litebox_partner::sandbox::Sandbox;
+use secrecy::ExposeSecret;
+use tonic::transport::Endpoint;
+
+use super::app::{Wire, shown, until};
+use super::database::TestDb;
+
+/// A running `litebox-partner serve`. Killed when it is dropped; its log is shown when the test has failed.
+pub struct Server {
+    child: Child,
+    log: PathBuf,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts the server on a free port and waits until it says which.
+    pub async fn start(sandbox: &Sandbox, database: &TestDb) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let child = Command::new(env!("CARGO_BIN_EXE_litebox-partner"))
+            .arg("serve")
+            .env_clear()
+            .envs(settings(sandbox, database).map(|(key, value)| (variable(key), value)))
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), _folder: folder };
+        until("the server listens", async || server.listens()).await;
+        server
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(mut self) {
+        assert!(self.child.try_wait().unwrap().is_none(), "the server ended before it was killed");
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Clients, asked with this token.
+    pub fn clients(&self, token: &str) -> ClientServiceClient<Wire> {
+        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy();
+        ClientServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {token}"))))
+    }
+
+    /// Registrations, asked with this token.
+    pub fn kkts(&self, token: &str) -> KktServiceClient<Wire> {
+        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy();
+        KktServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {token}"))))
+    }
+
+    fn listens(&mut self) -> bool {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        assert!(self.child.try_wait().unwrap().is_none(), "the server did not start");
+        // The last line may not be whole yet.
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let told = lines.into_iter().find(|line| line["message"] == "listening");
+        told.inspect(|line| self.address = line["address"].as_str().unwrap().parse().unwrap()).is_some()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail when it has been killed before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("log of the server:\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}
+
+/// Quick to look, and quick to take over what a killed server held.
+fn settings(sandbox: &Sandbox, database: &TestDb) -> [(&'static str, String); 15] {
+    [
+        ("server.listen", "127.0.0.1:0".to_owned()),
+        ("server.watch_poll_ms", "50".to_owned()),
+        ("database.url", database.config.url.expose_secret().to_owned()),
+        ("gateways.taxpayers.base_url", sandbox.http_url()),
+        ("gateways.taxpayers.api_key", "key-1".to_owned()),
+        ("gateways.accounts.url", sandbox.grpc_url()),
+        ("gateways.fns.url", sandbox.grpc_url()),
+        ("gateways.ofd.url", sandbox.grpc_url()),
+        ("gateways.device.poll_interval_ms", "20".to_owned()),
+        ("worker.lease_ms", "1000".to_owned()),
+        ("worker.idle_poll_ms", "50".to_owned()),
+        ("worker.backoff_ms", "20".to_owned()),
+        ("worker.fns_poll_ms", "20".to_owned()),
+        ("worker.task_poll_ms", "20".to_owned()),
+        ("worker.device_poll_ms", "50".to_owned()),
+    ]
+}
