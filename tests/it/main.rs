@@ -10,6 +10,7 @@ mod grpc;
 mod killed;
 mod kkt;
 mod page;
+mod reasons;
 mod sandbox;
 mod storage;
 mod support;
