@@ -9,7 +9,7 @@ use super::refusal;
 use super::state::{Event, Numbers, State};
 use super::worker::Worker;
 use crate::gateways::fns::{Application, FnsRefusal, FnsRefusalReason as Reason, ReportToFile};
-use crate::gateways::ofd::{CodeOrder, ConnectOrder, OfdRefusal};
+use crate::gateways::ofd::{CodeOrder, ConnectOrder, OfdRefusal, OfdRefusalReason};
 use crate::gateways::{Outcome, Setback};
 use crate::storage::StoreError;
 use crate::values::{EffectId, Rnm, RnmCheck};
@@ -90,6 +90,12 @@ impl Worker {
         };
         Ok(match self.carry_out(claim, &order).await? {
             Came::Done(id, _) => go(Event::Held(Some(id)), id, "CODE_RESERVED"),
+            // A registration that FNS has just refused may still be giving this code back.
+            Came::Refused(id, refusal) if refusal.reason == OfdRefusalReason::CodeUsed => Verdict::Blocked {
+                block: advice::ofd(refusal.reason),
+                outcome: Some((id, Standing::Refused)),
+                retry_ms: Some(self.config.fns_poll_limit_ms),
+            },
             Came::Refused(id, refusal) => ofd_refused(id, &refusal),
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),

@@ -197,3 +197,15 @@ async fn a_device_that_stays_unready_does_not_fill_the_history() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_code_that_is_still_being_given_back_is_tried_again() {
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        app.sandbox.add_fault("ofd.ReserveCode:refuse=CODE_USED,times=1").unwrap();
+        let id = shop.quick_register(shop.order(80).await).await.id;
+        shop.state(&id, pb::KktState::Registered).await;
+        assert_once(&shop, 80);
+    })
+    .await;
+}

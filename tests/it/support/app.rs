@@ -163,6 +163,7 @@ fn settings(sandbox: &Sandbox, database: &TestDb) -> Config {
     config.worker.idle_poll_ms = 50;
     config.worker.backoff_ms = 20;
     config.worker.fns_poll_ms = 20;
+    config.worker.fns_poll_limit_ms = 500;
     config.worker.task_poll_ms = 20;
     config.worker.device_poll_ms = 50;
     config
