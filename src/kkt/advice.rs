@@ -53,6 +53,7 @@ pub fn driver(error: &DriverError) -> Block {
         82 => ("DEVICE_DOCUMENT_OPEN", "На кассе открыт документ: закройте или отмените его"),
         122 => ("DEVICE_CLOCK_WRONG", "На кассе неверные дата и время: исправьте их"),
         1..=4 | 241 | 505 => ("DEVICE_OFFLINE", "Касса не на связи: проверьте питание и подключение"),
+        503 => return support("DEVICE_TASK_WITHDRAWN", "Задание фискализации снято с очереди кассы"),
         87 | 88 => return support("DEVICE_REFUSED_NUMBERS", "Касса не приняла регистрационный номер или ИНН"),
         113 | 117 | 118 | 120 | 121 | 166 | 224 => {
             let advice = "Фискальный накопитель непригоден для фискализации: нужен новый накопитель и новая заявка";
@@ -66,4 +67,24 @@ pub fn driver(error: &DriverError) -> Block {
 /// Nobody but an operator of this service can decide.
 pub fn support(reason: &str, what: &str) -> Block {
     block(reason, WaitingFor::Operator, &format!("{what}. Поддержка LiteBox уже видит эту заявку"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only what the shop can mend at the device goes on by itself.
+    #[test]
+    fn who_must_act_follows_from_the_drivers_code() {
+        let who = |code| driver(&DriverError { code, text: String::new() }).waiting_for;
+        for code in [2, 44, 45, 68, 82, 83, 122, 241, 505] {
+            assert_eq!(who(code), WaitingFor::Device, "{code}");
+        }
+        for code in [113, 117, 118, 120, 121, 166, 224] {
+            assert_eq!(who(code), WaitingFor::Partner, "{code}");
+        }
+        for code in [87, 88, 130, 173, 503] {
+            assert_eq!(who(code), WaitingFor::Operator, "{code}");
+        }
+    }
 }

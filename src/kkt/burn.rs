@@ -261,7 +261,7 @@ fn offline() -> DriverError {
     DriverError { code: 2, text: String::new() }
 }
 
-/// The hub took the task out of its queue before it ran.
+/// The hub took the task out of its queue before it ran: somebody may have wanted that, so nothing is burnt by itself.
 fn cancelled() -> DriverError {
-    DriverError { code: 1, text: String::new() }
+    DriverError { code: 503, text: String::new() }
 }
