@@ -3,12 +3,14 @@
 pub mod advice;
 pub mod application;
 mod burn;
+mod creation;
 pub mod deadlines;
 pub mod device_task;
 mod drive;
 pub mod effects;
 pub mod guide;
 pub mod model;
+pub mod ordering;
 mod orders;
 pub mod policy;
 pub mod preflight;

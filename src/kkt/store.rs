@@ -57,33 +57,6 @@ impl Store {
         requests::find(self.db.direct(), key).await
     }
 
-    /// Creates a registration together with the request that asked for it.
-    ///
-    /// # Errors
-    /// [`StoreError::Unique`]: `KktSerial` or `KktFn` when the register is taken, `RequestKey` when the same call was
-    /// accepted meanwhile. Nothing is created then.
-    pub async fn create(&self, key: Key, accepted: Accepted, kkt: &Kkt) -> Result<(), StoreError> {
-        let (row, first) = (rows::new(key.scope, kkt)?, first_line(key.scope, kkt));
-        let created_ms = kkt.created_ms;
-        let db_now = self.db.now_sql();
-        let id = kkt.id.uuid();
-        self.db
-            .unit(move |tx| {
-                Box::pin(async move {
-                    requests::insert(tx, key, &accepted, created_ms).await?;
-                    kkt::Entity::insert(row).exec_without_returning(tx).await?;
-                    kkt::Entity::update_many()
-                        .col_expr(kkt::Column::ChangedMs, Expr::cust(db_now))
-                        .filter(kkt::Column::Id.eq(id))
-                        .exec(tx)
-                        .await?;
-                    first.insert(tx).await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
-
     /// The registration, when this partner has it.
     ///
     /// # Errors
@@ -282,21 +255,6 @@ fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_histo
         actor: Set(change.actor.to_owned()),
         effect_id: Set(change.effect.map(EffectId::uuid)),
         detail: Set(change.detail.clone()),
-    }
-}
-
-fn first_line(scope: PartnerScope, kkt: &Kkt) -> kkt_history::ActiveModel {
-    kkt_history::ActiveModel {
-        partner_id: Set(scope.partner().uuid()),
-        kkt_id: Set(kkt.id.uuid()),
-        revision: Set(kkt.revision),
-        from_state: Set(None),
-        to_state: Set(kkt.state.name().as_str().to_owned()),
-        at_ms: Set(kkt.created_ms),
-        attempt: Set(0),
-        actor: Set("partner".to_owned()),
-        effect_id: Set(None),
-        detail: Set("ACCEPTED".to_owned()),
     }
 }
 

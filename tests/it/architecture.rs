@@ -49,6 +49,7 @@ const BORDERS: &[Border] = &[
                 "crate::storage::entity",
                 "crate::clients::store",
                 "crate::kkt::store",
+                "crate::kkt::creation",
                 "crate::kkt::effects",
                 "crate::partners::store",
             ],
@@ -104,7 +105,7 @@ const BORDERS: &[Border] = &[
             f.ends_with("/service.rs")
                 || f == "src/partners/access.rs"
                 || f.ends_with("/worker.rs")
-                || ["src/kkt/drive.rs", "src/kkt/burn.rs", "src/kkt/orders.rs", "src/kkt/watch.rs"].contains(&f)
+                || ["drive", "burn", "orders", "ordering", "watch"].iter().any(|name| f == format!("src/kkt/{name}.rs"))
         },
         forbidden: &[TRANSPORT, SQL],
         only: None,
@@ -116,7 +117,8 @@ const BORDERS: &[Border] = &[
     Border {
         name: "stores know nothing of the transport or of the outer systems",
         about: |f| {
-            f.starts_with("src/storage/") || ["/store.rs", "/effects.rs", "/rows.rs"].iter().any(|end| f.ends_with(end))
+            f.starts_with("src/storage/")
+                || ["/store.rs", "/effects.rs", "/rows.rs", "/creation.rs"].iter().any(|end| f.ends_with(end))
         },
         forbidden: &[TRANSPORT, &["crate::sandbox", "reqwest"]],
         only: None,
