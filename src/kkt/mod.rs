@@ -18,6 +18,7 @@ pub mod refusal;
 mod rows;
 pub mod service;
 pub mod signal;
+pub mod spec;
 pub mod state;
 pub mod store;
 #[cfg(test)]
