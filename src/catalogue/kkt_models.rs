@@ -27,6 +27,9 @@ pub struct KktModel {
     pub ffd: Vec<String>,
     /// How it is driven.
     pub driver: Driver,
+    /// How it reaches the operator.
+    #[serde(default)]
+    pub ofd_channel: OfdChannel,
 }
 
 /// How a model is driven.
@@ -37,6 +40,36 @@ pub enum Driver {
     AtolV2,
     /// Not at all: a person fiscalizes it.
     None,
+}
+
+/// How a device reaches the operator's server, as its driver names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the driver's names")]
+pub enum OfdChannel {
+    Usb,
+    Ethernet,
+    Wifi,
+    Gsm,
+    /// Through the computer that drives it; right where nothing else is known.
+    #[default]
+    Proto,
+    /// Through the network of the computer's operating system.
+    TcpipOsStack,
+}
+
+impl OfdChannel {
+    /// Name in the driver's tasks.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usb => "usb",
+            Self::Ethernet => "ethernet",
+            Self::Wifi => "wifi",
+            Self::Gsm => "gsm",
+            Self::Proto => "proto",
+            Self::TcpipOsStack => "tcpipOsStack",
+        }
+    }
 }
 
 impl KktModel {

@@ -19,7 +19,7 @@ use time::Date;
 
 pub use error::CatalogueError;
 pub use fn_models::{FnModel, MarkingSupport, Standing};
-pub use kkt_models::{Driver, KktModel};
+pub use kkt_models::{Driver, KktModel, OfdChannel};
 pub use ofds::{Ofd, Server};
 
 use crate::failure::RegionalManager;

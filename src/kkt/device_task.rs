@@ -1,9 +1,14 @@
 //! The `registration` task of ATOL driver v10: what the device writes into the fiscal drive. It cannot be undone.
+//!
+//! Which attribute belongs to which FFD follows the table of the registration report (order ЕД-7-20/662@, appendix 2, as a
+//! public program has it; unconfirmed): signs of an agent, tag 1057, up to FFD 1.1; marked goods, pawnshop, insurance,
+//! catering, wholesale and vending, bits of tag 1290, from FFD 1.2. What a version lacks is not sent. Modes that the driver
+//! has no field for stand in the application alone: delivery, casino, and the two signs of a payment agent.
 
 use serde_json::{Value, json};
 
 use super::application::{Incomplete, head};
-use super::model::{Agent, Capacity, Facts, Ffd, Signer, Spec, TaxSystem};
+use super::model::{Agent, Capacity, Facts, Ffd, Modes, Signer, Spec, TaxSystem};
 use crate::catalogue::Catalogue;
 use crate::gateways::taxpayers::{PersonName, Taxpayer, TaxpayerKind};
 use crate::values::{Inn, Rnm};
@@ -27,9 +32,9 @@ pub fn registration(spec: &Spec, facts: &Facts, rnm: &Rnm, catalogue: &Catalogue
             "email": facts.sender_email.as_str(),
             "address": facts.address.text,
             "taxationTypes": spec.tax_systems.iter().map(|system| tax_system(*system)).collect::<Vec<_>>(),
-            "agents": spec.agents.iter().map(|kind| agent(*kind)).collect::<Vec<_>>(),
+            "agents": agents(spec),
         },
-        "device": device(spec, rnm),
+        "device": device(spec, facts, rnm, catalogue),
     });
     if let Some(choice) = &spec.ofd {
         let ofd = catalogue.ofd(&choice.inn).ok_or(Incomplete::Ofd)?;
@@ -48,15 +53,22 @@ pub fn registration(spec: &Spec, facts: &Facts, rnm: &Rnm, catalogue: &Catalogue
     Ok(task)
 }
 
-fn device(spec: &Spec, rnm: &Rnm) -> Value {
+/// Tag 1057, which FFD 1.2 does not have in the report: there every receipt tells its agent.
+fn agents(spec: &Spec) -> Vec<&'static str> {
+    let kinds = spec.agents.iter().filter(|_| spec.ffd < Ffd::V1_2);
+    kinds.map(|kind| agent(*kind)).collect()
+}
+
+fn device(spec: &Spec, facts: &Facts, rnm: &Rnm, catalogue: &Catalogue) -> Value {
     let modes = &spec.modes;
     let automatic = spec.automatic_device.as_ref();
-    json!({
+    let channel = catalogue.model(&facts.register.model).map(|model| model.ofd_channel).unwrap_or_default();
+    let mut device = json!({
         "registrationNumber": rnm.as_str(),
         "fnsUrl": FNS_SITE,
         "paymentsAddress": spec.place.name,
         "ffdVersion": ffd(spec.ffd),
-        "ofdChannel": "proto",
+        "ofdChannel": channel.name(),
         "defaultTaxationType": tax_system(spec.default_tax_system),
         "offlineMode": modes.autonomous,
         "encryption": modes.encryption,
@@ -69,13 +81,23 @@ fn device(spec: &Spec, rnm: &Rnm) -> Value {
         "excise": modes.excise,
         "gambling": modes.gambling,
         "lottery": modes.lottery,
-        "marking": modes.marking,
-        "pawnShop": modes.pawnshop,
-        "insurance": modes.insurance,
-        "catering": modes.catering,
-        "wholesale": modes.wholesale,
-        "vending": modes.vending,
-    })
+    });
+    if spec.ffd >= Ffd::V1_2 {
+        from_1_2(modes).into_iter().for_each(|(field, set)| device[field] = json!(set));
+    }
+    device
+}
+
+/// Modes that the report has from FFD 1.2, by the driver's field.
+pub const fn from_1_2(modes: &Modes) -> [(&'static str, bool); 6] {
+    [
+        ("marking", modes.marking),
+        ("pawnShop", modes.pawnshop),
+        ("insurance", modes.insurance),
+        ("catering", modes.catering),
+        ("wholesale", modes.wholesale),
+        ("vending", modes.vending),
+    ]
 }
 
 /// Name of the user, tag 1048: in full, and short only where the full one does not fit.

@@ -6,6 +6,7 @@ mod auth;
 mod cli;
 mod clients;
 mod contract;
+mod documents;
 mod grpc;
 mod killed;
 mod kkt;

@@ -77,6 +77,7 @@ fn tax_systems_and_agents_have_the_drivers_names() {
     use super::super::model::{Agent as A, TaxSystem as T};
     let (mut spec, facts) = company();
     spec.tax_systems = vec![T::Osn, T::UsnIncome, T::UsnIncomeOutcome, T::Esn, T::Patent];
+    spec.ffd = Ffd::V1_1;
     spec.agents = vec![
         A::BankPayingAgent,
         A::BankPayingSubagent,
