@@ -20,8 +20,12 @@ mod wire;
 pub trait Taxpayers: Send + Sync {
     /// The taxpayer (head office of an organization), or `None` when the register does not have the number.
     async fn find(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback>;
+    /// The same as the register has it now, past every memory: for what cannot be undone. Later calls of `find` see it.
+    async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback>;
     /// Addresses that fit a text, best first, five at most.
     async fn addresses(&self, text: &str) -> Result<Vec<RegisteredAddress>, Setback>;
+    /// The address with this FIAS id (GUID), or `None` when the register does not have the id.
+    async fn address_by_id(&self, fias_id: &str) -> Result<Option<RegisteredAddress>, Setback>;
 }
 
 /// A taxpayer as the state register has it.

@@ -16,6 +16,7 @@ pub struct CachedTaxpayers<T> {
     inner: T,
     parties: Cache<Inn, Option<Taxpayer>>,
     addresses: Cache<String, Vec<RegisteredAddress>>,
+    by_id: Cache<String, Option<RegisteredAddress>>,
 }
 
 impl<T: Taxpayers> CachedTaxpayers<T> {
@@ -25,11 +26,9 @@ impl<T: Taxpayers> CachedTaxpayers<T> {
         let missing = Duration::from_secs(config.cache_not_found_seconds);
         Self {
             inner,
-            parties: Cache::builder()
-                .max_capacity(config.cache_entries)
-                .expire_after(PartyLife { found, missing })
-                .build(),
+            parties: Cache::builder().max_capacity(config.cache_entries).expire_after(Life { found, missing }).build(),
             addresses: Cache::builder().max_capacity(config.cache_entries).time_to_live(found).build(),
+            by_id: Cache::builder().max_capacity(config.cache_entries).expire_after(Life { found, missing }).build(),
         }
     }
 }
@@ -41,21 +40,42 @@ impl<T: Taxpayers> Taxpayers for CachedTaxpayers<T> {
         answer.map_err(|e| (*e).clone())
     }
 
+    async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
+        let answer = self.inner.find_fresh(inn).await?;
+        self.parties.insert(inn.clone(), answer.clone()).await;
+        Ok(answer)
+    }
+
     async fn addresses(&self, text: &str) -> Result<Vec<RegisteredAddress>, Setback> {
         let answer = self.addresses.try_get_with(text.to_owned(), self.inner.addresses(text)).await;
         answer.map_err(|e| (*e).clone())
     }
+
+    async fn address_by_id(&self, fias_id: &str) -> Result<Option<RegisteredAddress>, Setback> {
+        let answer = self.by_id.try_get_with(fias_id.to_lowercase(), self.inner.address_by_id(fias_id)).await;
+        answer.map_err(|e| (*e).clone())
+    }
 }
 
-/// "Not found" is forgotten sooner than what was found.
-struct PartyLife {
+/// "Not found" is forgotten sooner than what was found. A newer answer lives as long as a first one.
+struct Life {
     found: Duration,
     missing: Duration,
 }
 
-impl Expiry<Inn, Option<Taxpayer>> for PartyLife {
-    fn expire_after_create(&self, _: &Inn, value: &Option<Taxpayer>, _: Instant) -> Option<Duration> {
-        Some(if value.is_some() { self.found } else { self.missing })
+impl Life {
+    const fn of<T>(&self, answer: &Option<T>) -> Option<Duration> {
+        Some(if answer.is_some() { self.found } else { self.missing })
+    }
+}
+
+impl<K, T> Expiry<K, Option<T>> for Life {
+    fn expire_after_create(&self, _: &K, value: &Option<T>, _: Instant) -> Option<Duration> {
+        self.of(value)
+    }
+
+    fn expire_after_update(&self, _: &K, value: &Option<T>, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        self.of(value)
     }
 }
 
@@ -64,6 +84,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::gateways::taxpayers::{PersonName, TaxpayerKind, TaxpayerStatus};
     use crate::gateways::{Gateway, SetbackKind};
 
     /// Counts questions; fails the first, then answers "not found".
@@ -78,9 +99,18 @@ mod tests {
             }
         }
 
+        async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
+            self.find(inn).await
+        }
+
         async fn addresses(&self, _: &str) -> Result<Vec<RegisteredAddress>, Setback> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok(Vec::new())
+        }
+
+        async fn address_by_id(&self, _: &str) -> Result<Option<RegisteredAddress>, Setback> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(None)
         }
     }
 
@@ -106,6 +136,75 @@ mod tests {
         assert_eq!(cached.find(&inn).await, Ok(None));
         assert_eq!(cached.find(&inn).await, Ok(None));
         assert_eq!(cached.inner.0.load(Ordering::SeqCst), 3);
+    }
+
+    /// Answers another status each time it is asked.
+    struct Changing(AtomicUsize);
+
+    #[async_trait]
+    impl Taxpayers for Changing {
+        async fn find(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
+            let status = match self.0.fetch_add(1, Ordering::SeqCst) {
+                0 => TaxpayerStatus::Active,
+                1 => TaxpayerStatus::Liquidating,
+                2 => return Err(Setback::new(Gateway::Taxpayers, SetbackKind::Failed, "")),
+                _ => return Ok(None),
+            };
+            let name = PersonName { last: "Образцов".into(), first: "Иван".into(), middle: None };
+            let kind = TaxpayerKind::Entrepreneur { name };
+            Ok(Some(Taxpayer { inn: inn.clone(), ogrn: None, kind, status, address: None }))
+        }
+
+        async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
+            self.find(inn).await
+        }
+
+        async fn addresses(&self, _: &str) -> Result<Vec<RegisteredAddress>, Setback> {
+            Ok(Vec::new())
+        }
+
+        async fn address_by_id(&self, _: &str) -> Result<Option<RegisteredAddress>, Setback> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fresh_answer_goes_past_the_memory_and_renews_it() {
+        let cached = CachedTaxpayers::new(Changing(AtomicUsize::new(0)), &DaDataConfig::default());
+        let inn = Inn::parse("500100732259").unwrap();
+        let status = |found: Result<Option<Taxpayer>, Setback>| found.unwrap().map(|t| t.status);
+        assert_eq!(status(cached.find(&inn).await), Some(TaxpayerStatus::Active));
+        assert_eq!(status(cached.find_fresh(&inn).await), Some(TaxpayerStatus::Liquidating));
+        assert_eq!(status(cached.find(&inn).await), Some(TaxpayerStatus::Liquidating));
+        assert!(cached.find_fresh(&inn).await.is_err());
+        assert_eq!(status(cached.find(&inn).await), Some(TaxpayerStatus::Liquidating));
+        assert_eq!(status(cached.find_fresh(&inn).await), None);
+        assert_eq!(status(cached.find(&inn).await), None);
+        assert_eq!(cached.inner.0.load(Ordering::SeqCst), 4);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_answer_lives_as_long_as_its_kind_does() {
+        let config = DaDataConfig { cache_seconds: 0, ..DaDataConfig::default() };
+        let cached = counting(&config);
+        let inn = Inn::parse("7707083893").unwrap();
+        assert!(cached.find_fresh(&inn).await.is_err());
+        assert_eq!(cached.find_fresh(&inn).await, Ok(None));
+        assert_eq!(cached.find(&inn).await, Ok(None));
+        assert_eq!(cached.inner.0.load(Ordering::SeqCst), 2);
+        let cached = CachedTaxpayers::new(Changing(AtomicUsize::new(0)), &config);
+        assert!(cached.find_fresh(&inn).await.unwrap().is_some());
+        assert!(cached.find(&inn).await.unwrap().is_some());
+        assert_eq!(cached.inner.0.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn an_address_is_kept_by_its_id_in_any_case() {
+        let cached = counting(&DaDataConfig::default());
+        for id in ["93409d8c-d8d4-4491-838f-f9aa1678b5e6", "93409D8C-D8D4-4491-838F-F9AA1678B5E6"] {
+            assert_eq!(cached.address_by_id(id).await, Ok(None));
+        }
+        assert_eq!(cached.inner.0.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]

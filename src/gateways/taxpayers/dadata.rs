@@ -1,4 +1,4 @@
-//! DaData's `findById/party` and `suggest/address`, or their on-premises copy.
+//! DaData's `findById/party`, `findById/address` and `suggest/address`, or their on-premises copy.
 
 use async_trait::async_trait;
 use http::header::{ACCEPT, AUTHORIZATION};
@@ -16,6 +16,7 @@ use super::{RegisteredAddress, Taxpayer, Taxpayers};
 use crate::values::{Inn, InnKind};
 
 const FIND_PARTY: &str = "/suggestions/api/4_1/rs/findById/party";
+const FIND_ADDRESS: &str = "/suggestions/api/4_1/rs/findById/address";
 const SUGGEST_ADDRESS: &str = "/suggestions/api/4_1/rs/suggest/address";
 /// DaData refuses longer questions.
 const LONGEST_QUERY: usize = 300;
@@ -87,11 +88,21 @@ impl Taxpayers for DaData {
         party.map(|p| wire::taxpayer(p, inn)).transpose().map_err(|field| self.garbled(field))
     }
 
+    async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
+        self.find(inn).await
+    }
+
     async fn addresses(&self, text: &str) -> Result<Vec<RegisteredAddress>, Setback> {
         let query: String = text.chars().take(LONGEST_QUERY).collect();
         let question = json!({"query": query, "count": ADDRESSES});
         let answer: Suggestions<AddressData> = self.ask(SUGGEST_ADDRESS, &question).await?;
         Ok(answer.suggestions.into_iter().take(ADDRESSES).map(wire::address).collect())
+    }
+
+    async fn address_by_id(&self, fias_id: &str) -> Result<Option<RegisteredAddress>, Setback> {
+        let question = json!({"query": fias_id, "count": 1});
+        let answer: Suggestions<AddressData> = self.ask(FIND_ADDRESS, &question).await?;
+        Ok(answer.suggestions.into_iter().next().map(wire::address))
     }
 }
 

@@ -220,9 +220,8 @@ fn short(kind: &str, spellings: &'static [&'static str], at: usize) -> &'static 
 
 /// What the register suggests for a text. Magic words decide how many candidates there are.
 pub fn suggest(text: &str) -> Vec<Address> {
-    if let Ok(id) = Uuid::parse_str(text.trim()) {
-        let address = Address::read("117312, г Москва, ул Вавилова, д 19");
-        return vec![Address { fias_id: Some(id.to_string()), ..address }];
+    if let Some(address) = by_id(text) {
+        return vec![address];
     }
     let lower = text.to_lowercase();
     let address = Address::read(text);
@@ -237,6 +236,24 @@ pub fn suggest(text: &str) -> Vec<Address> {
     } else {
         vec![address]
     }
+}
+
+/// The address with this FIAS id. Ids that begin with eight digits are magic: `00000000` is not in the register,
+/// `00000099` is a street without a house, `000000RR` lies in region RR.
+pub fn by_id(text: &str) -> Option<Address> {
+    let id = Uuid::parse_str(text.trim()).ok()?.to_string();
+    let trick = id.strip_prefix("000000").and_then(|rest| rest.get(..2));
+    let line = match trick {
+        Some("00") => return None,
+        Some("99") => "117312, г Москва, ул Вавилова".to_owned(),
+        Some(code) => REGIONS.iter().find(|r| r.0 == code).map(in_region)?,
+        None => "117312, г Москва, ул Вавилова, д 19".to_owned(),
+    };
+    Some(Address { fias_id: Some(id), ..Address::read(&line) })
+}
+
+fn in_region((_, kind, name, _): &Region) -> String {
+    format!("{}, г Песочный, ул Ленина, д 7", with_type(kind, name))
 }
 
 #[cfg(test)]
@@ -274,6 +291,19 @@ mod tests {
         assert_eq!(suggest("г Москва, ул Бездомная, д 1")[0].level(), "7");
         let id = "29251dcf-00a1-4e34-98d4-5c47484a36d4";
         assert_eq!(suggest(id)[0].suggestion()["data"]["fias_id"], id);
+    }
+
+    #[test]
+    fn ids_are_found_and_magic_ones_do_what_they_say() {
+        let rest = "00a1-4e34-98d4-5c47484a36d4";
+        let told = |head: &str| by_id(&format!("{head}-{rest}")).map(|a| (a.level(), a.region_code(), a.fias_id));
+        assert_eq!(told("29251dcf"), Some(("8", "77", Some(format!("29251dcf-{rest}")))));
+        assert_eq!(told("00000000"), None);
+        assert_eq!(told("00000099").map(|t| t.0), Some("7"));
+        for region in REGIONS {
+            assert_eq!(told(&format!("000000{}", region.0)).map(|t| (t.0, t.1)), Some(("8", region.0)), "{region:?}");
+        }
+        assert_eq!(by_id("г Москва"), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn routes() -> Router<Arc<Engine>> {
     const BASE: &str = "/suggestions/api/4_1/rs";
     Router::new()
         .route(&format!("{BASE}/findById/party"), post(find_party))
-        .route(&format!("{BASE}/findById/address"), post(suggest_address))
+        .route(&format!("{BASE}/findById/address"), post(find_address))
         .route(&format!("{BASE}/suggest/address"), post(suggest_address))
 }
 
@@ -75,6 +75,34 @@ async fn suggest_address(
         let query = query.filter(|q| !q.query.is_empty()).ok_or_else(malformed)?;
         let count = query.count.unwrap_or(10).min(20);
         let found: Vec<Value> = address::suggest(&text).iter().take(count).map(address::Address::suggestion).collect();
+        Ok(json!({ "suggestions": found }))
+    });
+    reply(done.await, &cut)
+}
+
+/// The body of `findById/address`. Unknown fields are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "fields that are taken and not applied")]
+struct AddressId {
+    query: String,
+    count: Option<usize>,
+    language: Option<String>,
+}
+
+async fn find_address(
+    State(engine): State<Arc<Engine>>,
+    ConnectInfo(cut): Connection,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let query: Option<AddressId> = read(&body);
+    let id = query.as_ref().map_or("", |q| &q.query).to_owned();
+    let call = Call::question("taxpayers.addressById").fact("query", &id);
+    let done = engine.perform(call, move |_| {
+        check(&headers, &id)?;
+        query.filter(|q| !q.query.is_empty()).ok_or_else(malformed)?;
+        let found: Vec<Value> = address::by_id(&id).iter().map(address::Address::suggestion).collect();
         Ok(json!({ "suggestions": found }))
     });
     reply(done.await, &cut)

@@ -1,5 +1,5 @@
 use litebox_partner::gateways::config::DaDataConfig;
-use litebox_partner::gateways::taxpayers::{DaData, TaxpayerKind, TaxpayerStatus, Taxpayers};
+use litebox_partner::gateways::taxpayers::{CachedTaxpayers, DaData, TaxpayerKind, TaxpayerStatus, Taxpayers};
 use litebox_partner::gateways::{SetbackKind, World};
 use litebox_partner::sandbox::Sandbox;
 use litebox_partner::values::Inn;
@@ -51,6 +51,34 @@ async fn addresses_are_suggested() {
     assert_eq!(found[0].fias_level.as_deref(), Some("8"));
     assert!(client.addresses("г Москва, ул Нигде, д 1").await.unwrap().is_empty());
     assert_eq!(client.addresses("г Москва, ул Двойная, д 1").await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_address_is_found_by_its_id() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox, "key", TEST);
+    let found = client.address_by_id("29251dcf-00a1-4e34-98d4-5c47484a36d4").await.unwrap().unwrap();
+    assert_eq!(found.fias_id.as_deref(), Some("29251dcf-00a1-4e34-98d4-5c47484a36d4"));
+    assert_eq!((found.fias_level.as_deref(), found.tax_office.as_deref()), (Some("8"), Some("7736")));
+    assert_eq!(client.address_by_id("00000000-00a1-4e34-98d4-5c47484a36d4").await.unwrap(), None);
+    let far = client.address_by_id("00000025-00a1-4e34-98d4-5c47484a36d4").await.unwrap().unwrap();
+    assert_eq!((far.region_code.as_deref(), far.time_zone.as_deref()), (Some("25"), Some("UTC+10")));
+}
+
+#[tokio::test]
+async fn what_changed_in_the_register_is_seen_past_the_memory() {
+    let sandbox = sandbox().await;
+    let config =
+        DaDataConfig { base_url: sandbox.http_url(), api_key: SecretString::from("key"), ..DaDataConfig::default() };
+    let cached = CachedTaxpayers::new(DaData::new(&config, TEST).unwrap(), &config);
+    let asked = || sandbox.entries().iter().filter(|e| e.operation == "party").count();
+    let bank = inn("7707083893");
+    cached.find(&bank).await.unwrap();
+    cached.find(&bank).await.unwrap();
+    assert_eq!(asked(), 1);
+    cached.find_fresh(&bank).await.unwrap();
+    cached.find(&bank).await.unwrap();
+    assert_eq!(asked(), 2);
 }
 
 #[tokio::test]

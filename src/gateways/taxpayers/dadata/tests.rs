@@ -249,6 +249,24 @@ async fn five_addresses_at_most_for_a_question_of_bounded_length() {
     assert_eq!(asked.body["query"].as_str().unwrap().chars().count(), 300);
 }
 
+#[tokio::test]
+async fn an_id_finds_its_address_or_none() {
+    const ID: &str = "93409d8c-d8d4-4491-838f-f9aa1678b5e6";
+    let one = company("ACTIVE")["data"]["address"].clone();
+    let fake = http(move |asked| match asked.body["query"].as_str() {
+        Some(ID) => suggestions(&[one.clone()]),
+        _ => suggestions(&[]),
+    })
+    .await;
+    let dadata = client(&fake.url, World::Test);
+    let found = dadata.address_by_id(ID).await.unwrap().unwrap();
+    assert_eq!((found.fias_id.as_deref(), found.tax_office.as_deref()), (Some(ID), Some("7736")));
+    assert_eq!(dadata.address_by_id("29251dcf-00a1-4e34-98d4-5c47484a36d4").await, Ok(None));
+    let asked = &fake.asked()[0];
+    assert_eq!(asked.path, "/suggestions/api/4_1/rs/findById/address");
+    assert_eq!(asked.body, json!({"query": ID, "count": 1}));
+}
+
 #[test]
 fn a_key_that_cannot_stand_in_a_header_is_refused_at_the_start() {
     let config = DaDataConfig { api_key: SecretString::from("a\nb"), ..DaDataConfig::default() };
