@@ -6,6 +6,7 @@
 //! - `grpc` is the thin shell: layers, conversion, the only maker of `Status`. It never sees SQL.
 //! - `partners`, `clients`, `kkt` are the slices, each with `model`, `service`, `store`; `kkt` also has the pure
 //!   state machine (`state`), the pure checks before filing (`preflight`), the XML (`application`) and the `worker`.
+//! - `fleet` is what partners hire out: imported by operators, taken and freed by `kkt`.
 //! - `gateways` speaks to the five outer systems; `failure` says why a call failed.
 //! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
 //! - `storage` connects, migrates and runs units of work.
@@ -19,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod failure;
+pub mod fleet;
 pub mod gateways;
 pub mod grpc;
 pub mod kkt;

@@ -135,7 +135,7 @@ impl KktModels {
 }
 
 /// The form in which two spellings of one name are equal.
-fn fold(name: &str) -> String {
+pub fn fold(name: &str) -> String {
     let bare: String = name.chars().filter(|c| !"\"«»“”'".contains(*c)).collect();
     bare.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

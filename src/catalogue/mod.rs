@@ -19,7 +19,7 @@ use time::Date;
 
 pub use error::CatalogueError;
 pub use fn_models::{FnModel, MarkingSupport, Standing};
-pub use kkt_models::{Driver, KktModel, OfdChannel};
+pub use kkt_models::{Driver, KktModel, OfdChannel, fold as model_key};
 pub use ofds::{Ofd, Server};
 
 use crate::failure::RegionalManager;

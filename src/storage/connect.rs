@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -106,6 +106,14 @@ impl Db {
     /// [`StoreError`] when the pool cannot be closed.
     pub async fn close(self) -> Result<(), StoreError> {
         Ok(self.connection.close().await?)
+    }
+}
+
+/// SQL expression for the clock of the database behind this connection, Unix milliseconds.
+pub fn db_now(on: &impl ConnectionTrait) -> &'static str {
+    match on.get_database_backend() {
+        DbBackend::Postgres => now_sql(Backend::Postgres),
+        _ => now_sql(Backend::Sqlite),
     }
 }
 

@@ -11,7 +11,7 @@ mod migration;
 pub mod requests;
 mod unit;
 
-pub use connect::{Backend, DatabaseConfig, Db};
+pub use connect::{Backend, DatabaseConfig, Db, db_now};
 pub use error::{Constraint, StoreError};
 pub use migration::Schema;
 pub use unit::{Tx, Work};

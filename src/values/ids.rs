@@ -75,6 +75,10 @@ id! {
     DeviceId
 }
 id! {
+    /// A register of a partner's rental fleet.
+    FleetId
+}
+id! {
     /// Chosen by the caller so that a call can be repeated.
     RequestId
 }

@@ -25,7 +25,7 @@ pub use code::ActivationCode;
 pub use company::{Kpp, Ogrn};
 pub use contact::{Email, Phone};
 pub use fiscal::FiscalSign;
-pub use ids::{ClientId, DeviceId, EffectId, KktId, PartnerId, PartnerScope, RequestId};
+pub use ids::{ClientId, DeviceId, EffectId, FleetId, KktId, PartnerId, PartnerScope, RequestId};
 pub use inn::{Inn, InnKind};
 pub use invalid::Invalid;
 pub use password::Password;

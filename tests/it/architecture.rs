@@ -26,7 +26,7 @@ const IO: &[&str] = &[
     "crate::config",
     "crate::app",
 ];
-const SLICES: &[&str] = &["crate::clients", "crate::kkt", "crate::partners"];
+const SLICES: &[&str] = &["crate::clients", "crate::fleet", "crate::kkt", "crate::partners"];
 
 /// A border: the files it is about, and what they may not name. `only` turns it round for the own crate.
 struct Border {
@@ -52,6 +52,7 @@ const BORDERS: &[Border] = &[
                 "crate::kkt::creation",
                 "crate::kkt::effects",
                 "crate::partners::store",
+                "crate::fleet::store",
             ],
         ],
         only: None,

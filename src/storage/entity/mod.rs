@@ -15,6 +15,7 @@ use hide;
 pub mod client;
 pub mod device;
 pub mod effect;
+pub mod fleet;
 pub mod kkt;
 pub mod kkt_history;
 pub mod partner;

@@ -34,7 +34,10 @@ struct File {
     sql: &'static str,
 }
 
-const FILES: [File; 1] = [File { name: "m0001_spine", sql: include_str!("m0001_spine.sql") }];
+const FILES: [File; 2] = [
+    File { name: "m0001_spine", sql: include_str!("m0001_spine.sql") },
+    File { name: "m0002_fleet", sql: include_str!("m0002_fleet.sql") },
+];
 
 impl MigrationName for File {
     fn name(&self) -> &str {
