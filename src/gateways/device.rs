@@ -13,8 +13,9 @@ mod wire;
 
 /// A device behind a hub, as this service uses it.
 ///
-/// Posting is the only command. Its id cannot be voided: what became of it is read from the hub's result, and when the
-/// hub forgot, from the fiscal drive itself.
+/// Posting is the only command. What became of it is read from the hub's result, and when the hub forgot, from the
+/// fiscal drive itself. The protocol cannot void an id; occupying it with a harmless task does the same, for as long as
+/// the hub keeps its results (30 days unless told otherwise).
 #[async_trait]
 pub trait Device: Send + Sync {
     /// Identity, clock, shift, fiscal drive. Reading only.
@@ -27,6 +28,8 @@ pub trait Device: Send + Sync {
     async fn result(&self, at: &DeviceAddress, effect: EffectId) -> Result<TaskResult, Setback>;
     /// Takes a waiting task out of the queue.
     async fn withdraw(&self, at: &DeviceAddress, effect: EffectId) -> Result<Withdrawn, Setback>;
+    /// Makes sure that no task can be queued under this id any more: occupies it with questions. May be repeated.
+    async fn void(&self, at: &DeviceAddress, effect: EffectId) -> Result<VoidedTask, Setback>;
 }
 
 /// Where a device answers. Set by the operator, never by a partner.
@@ -64,6 +67,10 @@ pub struct Inspection {
     pub phase: FnPhase,
     /// Number of the last fiscal document; 0 when none.
     pub last_fd: u32,
+    /// Whether paper is in; absent when the driver does not tell.
+    pub paper: Option<bool>,
+    /// Whether the cover is open; absent when the driver does not tell.
+    pub cover_open: Option<bool>,
 }
 
 /// State of the shift.
@@ -137,6 +144,8 @@ pub enum TaskResult {
     Failed(DriverError),
     /// Taken out of the queue.
     Cancelled,
+    /// The id was occupied by [`Device::void`]: nothing was burnt under it, and nothing will be.
+    Voided,
     /// The hub does not know the id. Proves nothing.
     Forgotten,
 }
@@ -150,6 +159,18 @@ pub enum Withdrawn {
     TooLate,
     /// The hub does not know the id. Proves nothing.
     Forgotten,
+}
+
+/// Whether an id is out of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VoidedTask {
+    /// Occupied by questions, now or earlier: a later post of a burn under it finds it taken.
+    Void,
+    /// A task is there already: ask for its result.
+    Taken,
+    /// The hub takes nothing for this device now, because it is not connected, and knows no task under the id. The id is
+    /// not occupied: a burn may still be posted under it once the device is back.
+    NotConnected,
 }
 
 /// A registration report.

@@ -112,7 +112,9 @@ impl Worker {
             TaskResult::Ready(report) => Ok(self.adopt(claim, report, Some(effect.id))),
             TaskResult::Blocked(error) => Ok(self.wait_for_device(advice::driver(&error), None)),
             TaskResult::Failed(error) => self.refused(claim, numbers, at, effect.id, &error).await,
-            TaskResult::Cancelled => self.refused(claim, numbers, at, effect.id, &cancelled()).await,
+            TaskResult::Cancelled | TaskResult::Voided => {
+                self.refused(claim, numbers, at, effect.id, &cancelled()).await
+            }
             TaskResult::Forgotten => match self.look(claim, numbers, at).await {
                 Look::Unburnt => self.post(claim, numbers, at, effect.id).await,
                 Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),

@@ -16,7 +16,7 @@ use super::super::{Gateway, Mishap, Setback, SetbackKind, SetupError, World};
 use super::wire::{self, Asked, DocumentBody, RegistrationInfo, RegistrationResult, Results, Status, TaskAnswer};
 use super::{
     Device, DeviceAddress, DriverError, FiscalReport, Inquiry, Inspection, Posted, RegistrationInFn, TaskResult,
-    Withdrawn,
+    VoidedTask, Withdrawn,
 };
 use crate::clock::Ids;
 use crate::values::EffectId;
@@ -25,6 +25,9 @@ use crate::values::EffectId;
 const NOT_CONNECTED: u32 = 1;
 /// A fresh fiscal drive gives its registration report this number.
 const REGISTRATION_REPORT: u32 = 1;
+
+/// What an id is occupied with. A burn is one task, so the number of results tells the two apart in every status.
+const HARMLESS: [&str; 2] = ["getDeviceInfo", "getDeviceStatus"];
 
 /// Hubs of cash registers. One pool of connections for all of them.
 pub struct AtolDevice {
@@ -220,6 +223,9 @@ impl Device for AtolDevice {
 
     async fn result(&self, at: &DeviceAddress, effect: EffectId) -> Result<TaskResult, Setback> {
         let Some(results) = self.look(at, effect.uuid()).await? else { return Ok(TaskResult::Forgotten) };
+        if occupied(&results) {
+            return Ok(TaskResult::Voided);
+        }
         let mut results = results.results.into_iter();
         match (results.next(), results.next()) {
             (Some(answer), None) => self.task_result(answer),
@@ -237,6 +243,31 @@ impl Device for AtolDevice {
             _ => Err(self.http.unwelcome(&answer)),
         }
     }
+
+    /// The hub is asked first, as before a post: its world, and whether a task is there.
+    async fn void(&self, at: &DeviceAddress, effect: EffectId) -> Result<VoidedTask, Setback> {
+        if let Some(results) = self.look(at, effect.uuid()).await? {
+            return Ok(voided(&results));
+        }
+        let questions = HARMLESS.map(|kind| json!({"type": kind}));
+        let answer = self.send_tasks(at, effect.uuid(), &questions).await?;
+        match answer.status {
+            StatusCode::CREATED => Ok(VoidedTask::Void),
+            StatusCode::CONFLICT => {
+                Ok(self.look(at, effect.uuid()).await?.map_or(VoidedTask::NotConnected, |results| voided(&results)))
+            }
+            _ => Err(self.http.unwelcome(&answer)),
+        }
+    }
+}
+
+/// Whether these are the results of the questions that keep a burn from an id.
+fn occupied(results: &Results) -> bool {
+    results.results.len() == HARMLESS.len()
+}
+
+fn voided(results: &Results) -> VoidedTask {
+    if occupied(results) { VoidedTask::Void } else { VoidedTask::Taken }
 }
 
 impl From<Mishap> for Inquiry {

@@ -101,6 +101,8 @@ pub struct DeviceStatus {
 #[serde(rename_all = "camelCase")]
 struct DeviceStatusBody {
     current_date_time: String,
+    paper_present: Option<Value>,
+    cover_opened: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -191,6 +193,8 @@ impl TryFrom<Asked> for Inspection {
                 LivePhase::Unknown => FnPhase::Unknown,
             },
             last_fd: asked.counter.fn_status.fiscal_document_number,
+            paper: asked.status.device_status.paper_present.and_then(|told| told.as_bool()),
+            cover_open: asked.status.device_status.cover_opened.and_then(|told| told.as_bool()),
         })
     }
 }

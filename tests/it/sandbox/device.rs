@@ -1,7 +1,7 @@
 use litebox_partner::clock::Ids;
 use litebox_partner::gateways::config::AtolConfig;
 use litebox_partner::gateways::device::{
-    AtolDevice, Device, DeviceAddress, FnPhase, Posted, Shift, TaskResult, Withdrawn,
+    AtolDevice, Device, DeviceAddress, FnPhase, Posted, Shift, TaskResult, VoidedTask, Withdrawn,
 };
 use litebox_partner::gateways::{Setback, SetbackKind, World};
 use litebox_partner::sandbox::Sandbox;
@@ -47,6 +47,7 @@ async fn a_register_is_burnt_once_and_tells_what_it_holds() {
     let (client, at) = (client(TEST), at(&sandbox));
     let before = client.inspect(&at).await.unwrap();
     assert_eq!((before.phase, before.shift, before.last_fd), (FnPhase::Configured, Shift::Closed, 0));
+    assert_eq!((before.paper, before.cover_open), (Some(true), Some(false)));
     assert_eq!((before.serial.as_str(), before.fn_serial.as_str()), ("00106100000001", "9999078902000001"));
 
     assert_eq!(client.post(&at, effect(1), &task()).await, Posted::Queued);
@@ -112,6 +113,26 @@ async fn only_a_waiting_task_can_be_withdrawn() {
     assert_eq!(client.withdraw(&at, effect(2)).await.unwrap(), Withdrawn::TooLate);
     sandbox.release_holds();
     sandbox.wait_until(|entries| count(entries, Kind::Effect, "device.registration") == 1).await;
+}
+
+#[tokio::test]
+async fn under_a_voided_id_nothing_is_burnt_any_more() {
+    let sandbox = sandbox().await;
+    let (client, at) = (client(TEST), at(&sandbox));
+    assert_eq!(client.void(&at, effect(1)).await.unwrap(), VoidedTask::Void);
+    assert_eq!(client.result(&at, effect(1)).await.unwrap(), TaskResult::Voided);
+    assert_eq!(client.void(&at, effect(1)).await.unwrap(), VoidedTask::Void);
+    assert_eq!(client.post(&at, effect(1), &task()).await, Posted::AlreadyThere);
+    assert_eq!(client.result(&at, effect(1)).await.unwrap(), TaskResult::Voided);
+    assert_eq!(client.inspect(&at).await.unwrap().phase, FnPhase::Configured);
+
+    assert_eq!(client.post(&at, effect(2), &task()).await, Posted::Queued);
+    assert_eq!(client.void(&at, effect(2)).await.unwrap(), VoidedTask::Taken);
+    sandbox.patch_device("kkt-1", json!({ "online": false })).unwrap();
+    assert_eq!(client.void(&at, effect(3)).await.unwrap(), VoidedTask::NotConnected);
+    sandbox.patch_device("kkt-1", json!({ "online": true, "paused": true })).unwrap();
+    assert_eq!(client.void(&at, effect(3)).await.unwrap(), VoidedTask::Void);
+    assert_eq!(client.result(&at, effect(3)).await.unwrap(), TaskResult::Voided);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::gateways::device::{FnPhase, Shift};
+use crate::gateways::device::{FnPhase, Shift, VoidedTask};
 use crate::gateways::tests::{Asked, Fake, Reply, breaks, http, nobody, reply, silent};
 
 const EFFECT: &str = "6f0c7c1e-0b6a-8c0e-9a53-3f0a8f1f2a11";
@@ -120,6 +120,21 @@ async fn an_inspection_tells_all_about_the_device() {
     assert_eq!(asked[0].path, "/api/v2/requests?deviceID=%D0%BA%D0%B0%D1%81%D1%81%D0%B0+1");
     assert_eq!(asked[0].headers["authorization"], "Basic bGl0ZWJveDpzZWNyZXQ=");
     assert_eq!(asked[1].path, format!("/api/v2/requests/{}", asked[0].body["uuid"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn paper_and_cover_are_told_as_far_as_the_driver_tells() {
+    for (told, expected) in [
+        (json!({"paperPresent": true, "coverOpened": false}), (Some(true), Some(false))),
+        (json!({"paperPresent": false, "coverOpened": true}), (Some(false), Some(true))),
+        (json!({}), (None, None)),
+        (json!({"paperPresent": "yes", "coverOpened": null}), (None, None)),
+    ] {
+        let mut status = told.clone();
+        status["currentDateTime"] = json!("2026-11-23T13:12:00+03:00");
+        let seen = inspect_with("getDeviceStatus", ready(json!({ "deviceStatus": status }))).await.unwrap();
+        assert_eq!((seen.paper, seen.cover_open), expected, "{told}");
+    }
 }
 
 #[tokio::test]
@@ -343,7 +358,8 @@ async fn a_result_that_cannot_be_understood_is_garbled() {
         assert_eq!(setback.kind, SetbackKind::Garbled, "{task}");
         assert!(!setback.to_string().contains("тайна"));
     }
-    for body in [json!({"results": []}), json!({"results": [{"status": "wait"}, {"status": "wait"}]}), json!({})] {
+    let three = json!({"results": vec![json!({"status": "wait"}); 3]});
+    for body in [json!({"results": []}), three, json!({})] {
         assert_eq!(result(reply(200, &body)).await.unwrap_err().kind, SetbackKind::Garbled, "{body}");
     }
     assert_eq!(result(reply(503, "")).await.unwrap_err().kind, SetbackKind::Failed);
@@ -362,6 +378,73 @@ async fn a_task_is_withdrawn_while_it_waits() {
     }
     let hub = http(|_| reply(500, "")).await;
     assert_eq!(device(World::Test).withdraw(&at(&hub.url), effect()).await.unwrap_err().kind, SetbackKind::Failed);
+}
+
+/// Voids at a hub that answers looks and the post as told; looks begin with the one before the post.
+async fn void(looks: Vec<Reply>, posted: Reply) -> (Result<VoidedTask, Setback>, Fake) {
+    let turn = AtomicUsize::new(0);
+    let hub = http(move |asked| match asked.method.as_str() {
+        "GET" => looks[turn.fetch_add(1, Ordering::SeqCst).min(looks.len() - 1)].clone(),
+        _ => posted.clone(),
+    })
+    .await;
+    (device(World::Test).void(&at(&hub.url), effect()).await, hub)
+}
+
+fn results(statuses: &[&str]) -> Reply {
+    reply(200, json!({"results": statuses.iter().map(|status| json!({ "status": status })).collect::<Vec<_>>()}))
+}
+
+#[tokio::test]
+async fn an_id_is_voided_by_occupying_it_with_questions() {
+    let (outcome, hub) = void(vec![unknown_id()], reply(201, "{}")).await;
+    assert_eq!(outcome, Ok(VoidedTask::Void));
+    let asked = hub.asked();
+    let questions = json!([{"type": "getDeviceInfo"}, {"type": "getDeviceStatus"}]);
+    assert_eq!(asked[1].body, json!({"uuid": EFFECT, "request": questions}));
+}
+
+#[tokio::test]
+async fn voiding_asks_what_is_there_and_posts_only_when_nothing_is() {
+    let conflict = reply(409, "{}");
+    for (looks, posts, expected) in [
+        (vec![results(&["wait"])], 0, VoidedTask::Taken),
+        (vec![results(&["wait", "wait"])], 0, VoidedTask::Void),
+        (vec![unknown_id(), results(&["inProgress"])], 1, VoidedTask::Taken),
+        (vec![unknown_id(), results(&["ready", "error"])], 1, VoidedTask::Void),
+        (vec![unknown_id()], 1, VoidedTask::NotConnected),
+    ] {
+        let (outcome, hub) = void(looks, conflict.clone()).await;
+        assert_eq!(outcome, Ok(expected));
+        assert_eq!(hub.asked().iter().filter(|a| a.method == "POST").count(), posts, "{expected:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_may_not_be_void_is_a_setback() {
+    for (answer, kind) in [
+        (reply(400, "{}"), SetbackKind::Denied),
+        (reply(500, "{}"), SetbackKind::Failed),
+        (reply(201, "{}").late(), SetbackKind::TimedOut),
+        (reply(201, "{}").live(), SetbackKind::WrongWorld),
+    ] {
+        assert_eq!(void(vec![unknown_id()], answer).await.0.unwrap_err().kind, kind);
+    }
+    let (outcome, hub) = void(vec![reply(500, "")], reply(201, "{}")).await;
+    assert_eq!((outcome.unwrap_err().kind, hub.asked().len()), (SetbackKind::Failed, 1));
+}
+
+#[tokio::test]
+async fn an_occupied_id_is_voided_whatever_became_of_the_questions() {
+    for statuses in [["wait", "wait"], ["ready", "ready"], ["error", "interrupted"], ["canceled", "canceled"]] {
+        assert_eq!(result(results(&statuses)).await, Ok(TaskResult::Voided), "{statuses:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_question_is_never_a_report() {
+    let setback = result_of(ready(told("getDeviceInfo"))).await.unwrap_err();
+    assert_eq!(setback.kind, SetbackKind::Garbled);
 }
 
 #[test]
