@@ -28,6 +28,7 @@ use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, 
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
 use crate::storage::{Db, Schema, StoreError};
+use crate::support::switches::Switched;
 
 /// How often readiness looks at the database.
 const PROBE: Duration = Duration::from_secs(1);
@@ -107,9 +108,10 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
+        let db = database(&config).await?;
         let ground = Ground {
-            db: database(&config).await?,
-            gateways: Gateways::connect(&config.gateways, config.world(), &ids)?,
+            gateways: gateways(&config, &db, &ids)?,
+            db,
             catalogue: Arc::new(Catalogue::load(config.catalogue_dir())?),
             pages: page_keys(&config, &ids)?,
             signal: Signal::new(),
@@ -223,6 +225,13 @@ impl Ground {
             signal: self.signal.clone(),
         }
     }
+}
+
+/// The outside, with the switch before what has no commands to hold back.
+fn gateways(config: &Config, db: &Db, ids: &Ids) -> Result<Gateways, SetupError> {
+    let gateways = Gateways::connect(&config.gateways, config.world(), ids)?;
+    let taxpayers = Arc::new(Switched::new(gateways.taxpayers, db.clone()));
+    Ok(Gateways { taxpayers, ..gateways })
 }
 
 async fn database(config: &Config) -> Result<Db, AppError> {

@@ -9,6 +9,7 @@
 //! - `fleet` is what partners hire out: imported by operators, taken and freed by `kkt`.
 //! - `gateways` speaks to the five outer systems; `failure` says why a call failed.
 //! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
+//! - `support` is what LiteBox's own people do with registrations that hang, audited.
 //! - `storage` connects, migrates and runs units of work.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
 
@@ -29,5 +30,6 @@ pub mod partners;
 pub mod pb;
 pub mod sandbox;
 pub mod storage;
+pub mod support;
 pub mod telemetry;
 pub mod values;

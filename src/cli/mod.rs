@@ -1,9 +1,11 @@
 //! The command line: the server, the sandbox, and what operators do.
 
+mod act;
 mod health;
 mod operate;
 mod output;
 mod settings;
+mod switch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,8 +15,10 @@ use clap::{Parser, Subcommand};
 use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigError, LogConfig, LogFormat};
 use crate::partners::service::{Partners, Refused};
+use crate::storage::audit::Unsaid;
 use crate::storage::{Db, Schema, StoreError};
 use crate::telemetry;
+use act::Who;
 use output::Output;
 
 /// Brings a shop from its tax number to a registered, fiscalized cash register: a gRPC service and its tools.
@@ -24,6 +28,9 @@ pub struct Cli {
     /// Configuration file (TOML) over the defaults; environment variables LITEBOX_… go over both.
     #[arg(long, global = true, env = "LITEBOX_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Who gives the command, for the audit log; the user of the operating system without it.
+    #[arg(long, global = true, env = "LITEBOX_ACTOR", value_name = "NAME")]
+    actor: Option<String>,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -52,6 +59,9 @@ enum Command {
     /// Issue, list and revoke partner tokens.
     #[command(subcommand)]
     Token(operate::TokenCommand),
+    /// Stop and start what is sent to the outer systems.
+    #[command(subcommand)]
+    Gateway(switch::Command),
     /// Assign cash registers behind hubs to partners.
     #[command(subcommand)]
     Device(operate::DeviceCommand),
@@ -66,6 +76,9 @@ pub enum CliError {
     /// An operator's command was refused.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Nobody said who acts, and why.
+    #[error(transparent)]
+    Unsaid(#[from] Unsaid),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -105,6 +118,7 @@ pub async fn run(cli: Cli) -> ExitCode {
 impl Cli {
     async fn execute(self) -> Result<(), CliError> {
         let output = Output::new(self.json);
+        let who = Who::new(self.actor, env);
         if let Command::Sandbox(args) = self.command {
             telemetry::start(&LogConfig { filter: "info".to_owned(), format: LogFormat::Text });
             return Ok(crate::sandbox::cli::run(args).await?);
@@ -123,9 +137,10 @@ impl Cli {
             }
             Command::Migrate => migrate(&config, &output).await,
             Command::Healthcheck(args) => args.run(&config).await,
-            Command::Partner(command) => command.run(&partners(&config).await?, &output).await,
-            Command::Token(command) => command.run(&partners(&config).await?, &output).await,
-            Command::Device(command) => command.run(&partners(&config).await?, &output).await,
+            Command::Partner(command) => command.run(&partners(&config).await?, &who, &output).await,
+            Command::Token(command) => command.run(&partners(&config).await?, &who, &output).await,
+            Command::Device(command) => command.run(&partners(&config).await?, &who, &output).await,
+            Command::Gateway(command) => command.run(&database(&config).await?, &who, &output).await,
             Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
         }
     }
@@ -149,10 +164,15 @@ async fn migrate(config: &Config, output: &Output) -> Result<(), CliError> {
 
 /// The operator's commands on the configured database.
 async fn partners(config: &Config) -> Result<Partners, CliError> {
+    Ok(Partners::new(database(config).await?, Clock::system(), Ids::system(), config.mode))
+}
+
+/// The configured database, when its schema is known to this program.
+async fn database(config: &Config) -> Result<Db, CliError> {
     let db = Db::connect(&config.database).await?;
     match db.schema().await? {
         Schema::Older { missing } => Err(CliError::OldSchema(missing)),
-        Schema::Current | Schema::Newer => Ok(Partners::new(db, Clock::system(), Ids::system(), config.mode)),
+        Schema::Current | Schema::Newer => Ok(db),
     }
 }
 
@@ -179,26 +199,32 @@ mod tests {
             "healthcheck --service liveness",
             "config check",
             "config show --json",
-            "partner add Касса --theme MTS",
+            "partner add Касса --theme MTS --reason договор-1",
             "partner list --json",
-            "partner disable Касса",
-            "token issue Касса --scopes KKT_READ,KKT_WRITE --expires-in 90d --note склад",
-            "token issue Касса --scopes all",
+            "partner disable Касса --reason договор-1 --actor anna",
+            "token issue Касса --scopes KKT_READ,KKT_WRITE --expires-in 90d --note склад --reason T-1",
+            "token issue Касса --scopes all --reason T-1",
             "token list --partner Касса",
-            "token revoke 0123456789AB",
-            "device assign Касса --hub http://127.0.0.1:16732 --hub-device default",
+            "token revoke 0123456789AB --reason T-1",
+            "device assign Касса --hub http://127.0.0.1:16732 --hub-device default --reason T-1",
             "device list",
+            "gateway stop fns --reason T-1",
+            "gateway start fns --reason T-1",
+            "gateway list --json",
         ] {
             let words = std::iter::once("litebox-partner").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
         }
         for line in [
-            "token issue Касса",
-            "token issue Касса --scopes EVERYTHING",
-            "token issue Касса --scopes all --expires-in never",
-            "token revoke x",
-            "partner add Касса --theme BLUE",
-            "device assign Касса --hub nowhere --hub-device default",
+            "token issue Касса --reason T-1",
+            "token issue Касса --scopes all",
+            "gateway stop everything --reason T-1",
+            "gateway stop fns",
+            "token issue Касса --scopes EVERYTHING --reason T-1",
+            "token issue Касса --scopes all --expires-in never --reason T-1",
+            "token revoke x --reason T-1",
+            "partner add Касса --theme BLUE --reason T-1",
+            "device assign Касса --hub nowhere --hub-device default --reason T-1",
         ] {
             let words = std::iter::once("litebox-partner").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

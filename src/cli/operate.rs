@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::CliError;
+use super::act::{Who, Why};
 use super::output::{Output, instant, instant_or};
 use crate::clock::Clock;
 use crate::partners::model::{Device, HubDevice, HubUrl, Label, Partner, Scopes, Theme, TokenRecord, Unfit};
@@ -23,6 +24,8 @@ pub(super) enum PartnerCommand {
         /// Brand it works under: LITEBOX or MTS. Clients cannot be registered under MTS.
         #[arg(long, default_value = "LITEBOX")]
         theme: Theme,
+        #[command(flatten)]
+        why: Why,
     },
     /// List all partners.
     List,
@@ -30,11 +33,15 @@ pub(super) enum PartnerCommand {
     Enable {
         /// Id or name.
         partner: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// Refuse all of a partner's tokens, within a minute everywhere. Work that has begun goes on.
     Disable {
         /// Id or name.
         partner: String,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -53,6 +60,8 @@ pub(super) enum TokenCommand {
         /// The 12 characters after `lbp_live_` or `lbp_test_`.
         #[arg(value_parser = KeyId::parse)]
         key_id: KeyId,
+        #[command(flatten)]
+        why: Why,
     },
 }
 
@@ -70,6 +79,8 @@ pub(super) struct IssueArgs {
     /// What it is for.
     #[arg(long, default_value = "", value_parser = Label::note)]
     note: Label,
+    #[command(flatten)]
+    why: Why,
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +111,8 @@ pub(super) struct AssignArgs {
     /// Model, serial number, place.
     #[arg(long, default_value = "", value_parser = Label::note)]
     note: Label,
+    #[command(flatten)]
+    why: Why,
 }
 
 /// A term: a number of days, hours or minutes, in milliseconds.
@@ -128,10 +141,10 @@ fn scopes(text: &str) -> Result<Scopes, Unfit> {
 }
 
 impl PartnerCommand {
-    pub(super) async fn run(self, partners: &Partners, output: &Output) -> Result<(), CliError> {
+    pub(super) async fn run(self, partners: &Partners, who: &Who, output: &Output) -> Result<(), CliError> {
         match self {
-            Self::Add { name, theme } => {
-                let partner = partners.add(name, theme).await?;
+            Self::Add { name, theme, why } => {
+                let partner = partners.acting(who.act(&why)?).add(name, theme).await?;
                 let remark = format!("partner {} added under {}", partner.name, partner.theme.as_str());
                 output.one(&partner, &partner.id.to_string(), &remark)
             }
@@ -139,8 +152,12 @@ impl PartnerCommand {
                 let all = partners.list().await?;
                 output.many(&all, ["ID", "NAME", "THEME", "STATE", "CREATED"], partner_row)
             }
-            Self::Enable { partner } => set_enabled(partners, output, &partner, true).await,
-            Self::Disable { partner } => set_enabled(partners, output, &partner, false).await,
+            Self::Enable { partner, why } => {
+                set_enabled(&partners.acting(who.act(&why)?), output, &partner, true).await
+            }
+            Self::Disable { partner, why } => {
+                set_enabled(&partners.acting(who.act(&why)?), output, &partner, false).await
+            }
         }
     }
 }
@@ -152,17 +169,17 @@ async fn set_enabled(partners: &Partners, output: &Output, partner: &str, enable
 }
 
 impl TokenCommand {
-    pub(super) async fn run(self, partners: &Partners, output: &Output) -> Result<(), CliError> {
+    pub(super) async fn run(self, partners: &Partners, who: &Who, output: &Output) -> Result<(), CliError> {
         match self {
-            Self::Issue(args) => args.run(partners, output).await,
+            Self::Issue(args) => args.run(partners, who, output).await,
             Self::List { partner } => {
                 let tokens = partners.tokens(one_partner(partners, partner).await?).await?;
                 let tokens: Vec<Value> = tokens.iter().map(token_json).collect();
                 let columns = ["KEY ID", "PARTNER", "STATE", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "NOTE"];
                 output.many(&tokens, columns, token_row)
             }
-            Self::Revoke { key_id } => {
-                partners.revoke(&key_id).await?;
+            Self::Revoke { key_id, why } => {
+                partners.acting(who.act(&why)?).revoke(&key_id).await?;
                 output.line("revoked")
             }
         }
@@ -170,11 +187,11 @@ impl TokenCommand {
 }
 
 impl IssueArgs {
-    async fn run(self, partners: &Partners, output: &Output) -> Result<(), CliError> {
+    async fn run(self, partners: &Partners, who: &Who, output: &Output) -> Result<(), CliError> {
         let partner = partners.find(&self.partner).await?;
         let expires_ms = self.expires_in.map(|term| Clock::system().now_ms().saturating_add(term.0));
         let new = NewToken { scopes: self.scopes, note: self.note, expires_ms };
-        let (token, record) = partners.issue(partner.id, new).await?;
+        let (token, record) = partners.acting(who.act(&self.why)?).issue(partner.id, new).await?;
         let mut shown = token_json(&record);
         let text = token.reveal();
         shown["token"] = json!(*text);
@@ -186,12 +203,12 @@ impl IssueArgs {
 }
 
 impl DeviceCommand {
-    pub(super) async fn run(self, partners: &Partners, output: &Output) -> Result<(), CliError> {
+    pub(super) async fn run(self, partners: &Partners, who: &Who, output: &Output) -> Result<(), CliError> {
         match self {
             Self::Assign(args) => {
                 let partner = partners.find(&args.partner).await?;
                 let new = NewDevice { id: args.id, hub: args.hub, hub_device: args.hub_device, note: args.note };
-                let device = partners.assign(partner.id, new).await?;
+                let device = partners.acting(who.act(&args.why)?).assign(partner.id, new).await?;
                 let remark =
                     format!("device {} at {} serves {}", device.hub_device.as_str(), device.hub.as_str(), partner.name);
                 output.one(&device, &device.id.to_string(), &remark)

@@ -124,6 +124,7 @@ impl ClientService {
 
     /// Answers a repeated call for a finished client: its password must be the one in force, or belong to the user by now.
     pub(super) async fn confirm(&self, client: &Client, password: &Password) -> Result<Client, Failure> {
+        self.parts.store.accounts_allowed().await?;
         let version = client.password_version;
         match self.parts.accounts.set_initial_password(client.effect(), version, password).await {
             Outcome::Done(()) | Outcome::Refused(PasswordRefusal::InUse) => Ok(client.clone()),

@@ -9,9 +9,10 @@ use sea_orm::{
 
 use super::model::{Client, Draft, Filter, Order, State, StateName, fold};
 use super::rows;
+use crate::gateways::Gateway;
 use crate::storage::entity::client;
 use crate::storage::requests::{self, Accepted, Key};
-use crate::storage::{Db, StoreError, Tx};
+use crate::storage::{Db, StoreError, Tx, switches};
 use crate::values::{ClientId, Inn, PartnerScope};
 
 /// Clients in the database.
@@ -137,6 +138,14 @@ impl Store {
         requests::forget(self.db.direct(), scope, id.uuid()).await
     }
 
+    /// Whether the account service may be told to do something that needs no new intent.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] when an operator has stopped it.
+    pub async fn accounts_allowed(&self) -> Result<(), StoreError> {
+        self.db.allowed(Gateway::Accounts).await
+    }
+
     /// A page of clients after the client `after`.
     ///
     /// # Errors
@@ -196,6 +205,7 @@ impl Store {
 }
 
 async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError> {
+    switches::pass(tx, Gateway::Accounts).await?;
     let scope = intent.key.scope;
     let before = match open(tx, scope, &intent.draft.inn).await? {
         Some(own) if own.state != State::AccountPending => return Ok(Held::Active(own)),

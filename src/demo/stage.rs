@@ -13,6 +13,7 @@ use crate::clock::{Clock, Ids};
 use crate::partners::model::{HubDevice, HubUrl, Label, Scopes, Theme};
 use crate::partners::service::{NewDevice, NewToken, Partners};
 use crate::partners::token::Mode;
+use crate::storage::audit::Act;
 use crate::storage::{DatabaseConfig, Db};
 
 /// A folder of this run alone, readable by its owner alone.
@@ -171,7 +172,8 @@ async fn operator(folder: &Folder) -> Result<Partners, Failed> {
     let config = DatabaseConfig { url: folder.database().into(), ..DatabaseConfig::default() };
     let db = Db::connect(&config).await.map_err(Failed::new)?;
     db.migrate().await.map_err(Failed::new)?;
-    Ok(Partners::new(db, Clock::system(), Ids::system(), Mode::Test))
+    let act = Act::new("demo", "a stage for the demo").map_err(Failed::new)?;
+    Ok(Partners::new(db, Clock::system(), Ids::system(), Mode::Test).acting(act))
 }
 
 /// Adds a partner; its token.

@@ -160,6 +160,8 @@ pub enum SetbackKind {
     Denied,
     /// The other side belongs to the other world (live against sandbox).
     WrongWorld,
+    /// An operator of this service has stopped the gateway.
+    Stopped,
 }
 
 impl fmt::Display for SetbackKind {
@@ -172,6 +174,7 @@ impl fmt::Display for SetbackKind {
             Self::Garbled => "garbled answer",
             Self::Denied => "denied",
             Self::WrongWorld => "wrong world",
+            Self::Stopped => "stopped",
         })
     }
 }

@@ -125,6 +125,7 @@ mod tests {
     use crate::partners::model::{Label, Scopes, Theme};
     use crate::partners::service::{NewToken, Partners};
     use crate::partners::token::Mode;
+    use crate::storage::audit::Act;
     use crate::storage::{DatabaseConfig, Db};
 
     const LIST: &str = "/litebox.kkt.v1.KktService/List";
@@ -142,7 +143,8 @@ mod tests {
         let url = format!("sqlite:{}", dir.path().join("t.db").display());
         let db = Db::connect(&DatabaseConfig { url: url.into(), ..DatabaseConfig::default() }).await.unwrap();
         db.migrate().await.unwrap();
-        let partners = Partners::new(db.clone(), Clock::system(), Ids::system(), Mode::Test);
+        let partners = Partners::new(db.clone(), Clock::system(), Ids::system(), Mode::Test)
+            .acting(Act::new("test", "a test").unwrap());
         let partner = partners.add(Label::name("Партнёр").unwrap(), Theme::LiteBox).await.unwrap();
         let new = NewToken { scopes: [Scope::KktRead].into_iter().collect(), note: Label::default(), expires_ms: None };
         let token = partners.issue(partner.id, new).await.unwrap().0.reveal().to_string();

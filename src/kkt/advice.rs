@@ -5,6 +5,9 @@ use crate::gateways::device::DriverError;
 use crate::gateways::ofd::OfdRefusalReason;
 use crate::gateways::{Gateway, Setback};
 
+/// The reason of [`stopped`].
+pub const GATEWAY_STOPPED: &str = "GATEWAY_STOPPED";
+
 /// A block in words.
 pub fn block(reason: &str, waiting_for: WaitingFor, advice: &str) -> Block {
     Block { reason: reason.to_owned(), advice: advice.to_owned(), waiting_for }
@@ -22,6 +25,20 @@ pub fn unavailable(setback: &Setback) -> Block {
         }
     };
     block(reason, waiting_for, &format!("{advice}. Повторим автоматически, ничего делать не нужно"))
+}
+
+/// Support has stopped a gateway with its switch; starting it goes on with everything that waits.
+pub fn stopped(gateway: Gateway) -> Block {
+    let whom = match gateway {
+        Gateway::Taxpayers => "реестром налогоплательщиков",
+        Gateway::Accounts => "сервисом учётных записей",
+        Gateway::Fns => "ФНС",
+        Gateway::Ofd => "ОФД",
+        Gateway::Device => "кассами",
+    };
+    let advice =
+        format!("Обмен с {whom} временно остановлен поддержкой LiteBox. Продолжим сами, делать ничего не нужно");
+    block(GATEWAY_STOPPED, WaitingFor::Operator, &advice)
 }
 
 /// An operator refused a code or a connection.

@@ -12,6 +12,7 @@ use super::effects::{Claim, Command, Effect, Standing};
 use super::model::{Block, WaitingFor};
 use super::state::{Event, Numbers};
 use super::worker::Worker;
+use crate::gateways::Gateway;
 use crate::gateways::device::{
     DeviceAddress, DriverError, FiscalReport, FnPhase, Inquiry, Inspection, Posted, RegistrationInFn, Shift, TaskResult,
 };
@@ -116,7 +117,10 @@ impl Worker {
                 self.refused(claim, numbers, at, effect.id, &cancelled()).await
             }
             TaskResult::Forgotten => match self.look(claim, numbers, at).await {
-                Look::Unburnt => self.post(claim, numbers, at, effect.id).await,
+                Look::Unburnt => {
+                    self.store.allowed(Gateway::Device).await?;
+                    self.post(claim, numbers, at, effect.id).await
+                }
                 Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
                 Look::Wait(block) => Ok(self.wait_for_device(block, None)),
             },

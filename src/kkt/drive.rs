@@ -10,7 +10,7 @@ use super::state::{Event, Numbers, State};
 use super::worker::Worker;
 use crate::gateways::fns::{Application, FnsRefusal, FnsRefusalReason as Reason, ReportToFile};
 use crate::gateways::ofd::{CodeOrder, ConnectOrder, OfdRefusal, OfdRefusalReason};
-use crate::gateways::{Outcome, Setback};
+use crate::gateways::{Gateway, Outcome, Setback};
 use crate::storage::StoreError;
 use crate::values::{EffectId, Rnm, RnmCheck};
 
@@ -70,6 +70,7 @@ impl Worker {
             State::Reporting { numbers, .. } => self.report(claim, numbers).await,
             State::AwaitingCard { numbers, .. } => Ok(self.await_card(claim, numbers).await),
             State::Rejected { held: Some(held), .. } | State::Cancelled { held: Some(held), .. } => {
+                self.store.allowed(Gateway::Ofd).await?;
                 Ok(self.release(*held).await)
             }
             State::Registered { .. } | State::Rejected { .. } | State::Cancelled { .. } => Ok(Verdict::Rest),

@@ -6,8 +6,9 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Quer
 
 use super::model::Kkt;
 use super::store::{At, Change, Store, write};
+use crate::gateways::Gateway;
 use crate::storage::entity::{effect, kkt};
-use crate::storage::{StoreError, Tx};
+use crate::storage::{StoreError, Tx, switches};
 use crate::values::{EffectId, PartnerScope};
 
 /// A registration that this worker may drive until its lease ends.
@@ -41,6 +42,10 @@ pub enum Command {
 }
 
 impl Command {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::ReserveCode, Self::SubmitApplication, Self::Connect, Self::Burn, Self::SubmitReport];
+
     /// Name in the database; part of the effect id, so it never changes.
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,6 +54,15 @@ impl Command {
             Self::Connect => "CONNECT",
             Self::Burn => "BURN",
             Self::SubmitReport => "SUBMIT_REPORT",
+        }
+    }
+
+    /// Whose stop switch holds it back.
+    pub const fn gateway(self) -> Gateway {
+        match self {
+            Self::ReserveCode | Self::Connect => Gateway::Ofd,
+            Self::SubmitApplication | Self::SubmitReport => Gateway::Fns,
+            Self::Burn => Gateway::Device,
         }
     }
 }
@@ -116,7 +130,8 @@ impl Store {
     /// Commits the intent to send a command: the effect of `generation`, new or unsent so far. Extends the lease.
     ///
     /// # Errors
-    /// [`StoreError::Contention`] when the claim has been lost: nothing may be sent then.
+    /// [`StoreError::Contention`] when the claim has been lost, `Stopped` when an operator has stopped the gateway: nothing
+    /// may be sent then.
     pub async fn intend(
         &self,
         claim: &Claim,
@@ -131,6 +146,7 @@ impl Store {
             .unit(move |tx| {
                 Box::pin(async move {
                     hold(tx, &held, db_now, lease_ms).await?;
+                    switches::pass(tx, command.gateway()).await?;
                     if reopen(tx, id).await? {
                         return Ok(());
                     }
@@ -140,6 +156,15 @@ impl Store {
             })
             .await
             .map(|()| id)
+    }
+
+    /// Whether a command may be sent that is no new intent: one that is sent again under its id, or one that is harmless
+    /// to repeat.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] when an operator has stopped the gateway.
+    pub async fn allowed(&self, gateway: Gateway) -> Result<(), StoreError> {
+        self.db.allowed(gateway).await
     }
 
     /// Commits what became of a command, without a move: `Unsent`, `Refused` or `Void`.

@@ -21,7 +21,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
-use crate::gateways::{Gateways, Setback};
+use crate::gateways::{Gateway, Gateways, Setback};
 use crate::partners;
 use crate::storage::{StoreError, entity::kkt};
 use crate::values::{EffectId, PartnerId, PartnerScope};
@@ -136,7 +136,11 @@ impl Worker {
 
     /// One step and its record. The next claim when it goes on at once.
     async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
-        match self.step(claim).await? {
+        let verdict = match self.step(claim).await {
+            Err(StoreError::Stopped(gateway)) => self.stopped(gateway),
+            verdict => verdict?,
+        };
+        match verdict {
             Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail).await.map(Some),
             Verdict::Blocked { block, outcome, retry_ms } => {
                 self.block(claim, block, outcome, retry_ms, 0).await.map(|()| None)
@@ -146,6 +150,12 @@ impl Worker {
             Verdict::Setback(setback) => self.setback(claim, &setback).await.map(|()| None),
             Verdict::Rest => self.store.rest(claim).await.map(|()| None),
         }
+    }
+
+    /// An operator has stopped the gateway; starting it makes the registration due at once.
+    fn stopped(&self, gateway: Gateway) -> Verdict {
+        let retry_ms = Some(self.config.backoff_limit_ms);
+        Verdict::Blocked { block: advice::stopped(gateway), outcome: None, retry_ms }
     }
 
     async fn go(

@@ -4,7 +4,7 @@ use super::model::{Device, HubDevice, HubUrl, Label, Partner, Scopes, Theme, Tok
 use super::store;
 use super::token::{KeyId, Mode, Token};
 use crate::clock::{Clock, Ids};
-use crate::storage::crossing::access;
+use crate::storage::audit::{Act, Deed, Desk, Record, Unsaid};
 use crate::storage::{Db, StoreError};
 use crate::values::{DeviceId, PartnerId, PartnerScope};
 
@@ -32,6 +32,9 @@ pub enum Refused {
     /// One device serves one partner.
     #[error("this device of this hub, or this device id, is assigned already")]
     DeviceTaken,
+    /// Nobody said who acts, and why.
+    #[error(transparent)]
+    Unsaid(#[from] Unsaid),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -68,12 +71,27 @@ pub struct Partners {
     clock: Clock,
     ids: Ids,
     mode: Mode,
+    act: Option<Act>,
 }
 
 impl Partners {
-    /// Commands on this database; tokens are issued for `mode`.
-    pub fn new(db: Db, clock: Clock, ids: Ids, mode: Mode) -> Self {
-        Self { db, clock, ids, mode }
+    /// Commands on this database; tokens are issued for `mode`. They only look until it is said who is [`acting`].
+    ///
+    /// [`acting`]: Self::acting
+    pub const fn new(db: Db, clock: Clock, ids: Ids, mode: Mode) -> Self {
+        Self { db, clock, ids, mode, act: None }
+    }
+
+    /// The same, on behalf of somebody with a reason: each change leaves a line in the audit log.
+    #[must_use]
+    pub fn acting(&self, act: Act) -> Self {
+        Self { act: Some(act), ..self.clone() }
+    }
+
+    fn record(&self, action: &'static str, partner: Option<PartnerId>, subject: String) -> Result<Record, Refused> {
+        let act = self.act.clone().ok_or(Unsaid::Reason)?;
+        let deed = Deed { action, partner, subject, ..Deed::default() };
+        Ok(Desk::new(self.clock.clone(), self.ids.clone(), act).record(deed))
     }
 
     /// Adds a partner, enabled.
@@ -86,7 +104,8 @@ impl Partners {
         }
         let id = PartnerId::new(self.ids.uuid_v7(&self.clock));
         let partner = Partner { id, name, theme, enabled: true, created_ms: self.clock.now_ms() };
-        store::add_partner(&self.db, &partner).await?;
+        let record = self.record("PARTNER_ADDED", Some(id), partner.name.to_string())?;
+        store::add_partner(&self.db, &partner, record).await?;
         Ok(partner)
     }
 
@@ -118,7 +137,9 @@ impl Partners {
     /// # Errors
     /// [`Refused::NoPartner`].
     pub async fn set_enabled(&self, id: PartnerId, enabled: bool) -> Result<(), Refused> {
-        let done = access::set_enabled(&self.db, id.uuid(), enabled).await?;
+        let action = if enabled { "PARTNER_ENABLED" } else { "PARTNER_DISABLED" };
+        let record = self.record(action, Some(id), id.to_string())?;
+        let done = store::set_enabled(&self.db, id, enabled, record).await?;
         if done { Ok(()) } else { Err(Refused::NoPartner) }
     }
 
@@ -147,7 +168,8 @@ impl Partners {
             revoked_ms: None,
             last_used_ms: None,
         };
-        store::add_token(&self.db, PartnerScope::new(partner), &record).await?;
+        let line = self.record("TOKEN_ISSUED", Some(partner), record.key_id.as_str().to_owned())?;
+        store::add_token(&self.db, PartnerScope::new(partner), &record, line).await?;
         Ok((token, record))
     }
 
@@ -165,7 +187,8 @@ impl Partners {
     /// # Errors
     /// [`Refused::NoToken`].
     pub async fn revoke(&self, key_id: &KeyId) -> Result<(), Refused> {
-        let done = access::revoke(&self.db, key_id.as_str(), self.clock.now_ms()).await?;
+        let record = self.record("TOKEN_REVOKED", None, key_id.as_str().to_owned())?;
+        let done = store::revoke(&self.db, key_id, self.clock.now_ms(), record).await?;
         if done { Ok(()) } else { Err(Refused::NoToken) }
     }
 
@@ -177,7 +200,8 @@ impl Partners {
         let id = new.id.unwrap_or_else(|| DeviceId::new(self.ids.uuid_v7(&self.clock)));
         let created_ms = self.clock.now_ms();
         let device = Device { id, partner, hub: new.hub, hub_device: new.hub_device, note: new.note, created_ms };
-        match store::add_device(&self.db, PartnerScope::new(partner), &device).await {
+        let record = self.record("DEVICE_ASSIGNED", Some(partner), id.to_string())?;
+        match store::add_device(&self.db, PartnerScope::new(partner), &device, record).await {
             Err(StoreError::Unique(_)) => Err(Refused::DeviceTaken),
             done => Ok(done.map(|()| device)?),
         }

@@ -4,6 +4,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 
 use super::model::{Device, HubDevice, HubUrl, Label, Partner, TokenRecord};
 use super::token::{KeyId, SecretDigest};
+use crate::storage::audit::Record;
 use crate::storage::crossing::access;
 use crate::storage::entity::{device, partner, token};
 use crate::storage::{Db, StoreError};
@@ -16,7 +17,12 @@ pub(super) async fn find_token(db: &Db, key_id: &KeyId) -> Result<Option<(TokenR
 }
 
 /// Adds a token to a partner.
-pub(super) async fn add_token(db: &Db, scope: PartnerScope, token: &TokenRecord) -> Result<(), StoreError> {
+pub(super) async fn add_token(
+    db: &Db,
+    scope: PartnerScope,
+    token: &TokenRecord,
+    record: Record,
+) -> Result<(), StoreError> {
     let row = token::Model {
         key_id: token.key_id.as_str().to_owned(),
         partner_id: scope.partner().uuid(),
@@ -29,8 +35,13 @@ pub(super) async fn add_token(db: &Db, scope: PartnerScope, token: &TokenRecord)
         revoked_ms: token.revoked_ms,
         last_used_ms: token.last_used_ms,
     };
-    row.into_active_model().insert(db.direct()).await?;
-    Ok(())
+    db.unit(move |tx| {
+        Box::pin(async move {
+            row.into_active_model().insert(tx).await?;
+            record.write(tx).await
+        })
+    })
+    .await
 }
 
 /// All tokens.
@@ -44,7 +55,7 @@ pub(super) async fn partners(db: &Db) -> Result<Vec<Partner>, StoreError> {
 }
 
 /// Adds a partner.
-pub(super) async fn add_partner(db: &Db, partner: &Partner) -> Result<(), StoreError> {
+pub(super) async fn add_partner(db: &Db, partner: &Partner, record: Record) -> Result<(), StoreError> {
     let row = partner::Model {
         id: partner.id.uuid(),
         name: partner.name.as_str().to_owned(),
@@ -52,11 +63,45 @@ pub(super) async fn add_partner(db: &Db, partner: &Partner) -> Result<(), StoreE
         enabled: partner.enabled,
         created_ms: partner.created_ms,
     };
-    access::add_partner(db, row).await
+    db.unit(move |tx| {
+        Box::pin(async move {
+            access::add_partner(tx, row).await?;
+            record.write(tx).await
+        })
+    })
+    .await
+}
+
+/// Lets a partner's tokens in or not; whether there is such a partner.
+pub(super) async fn set_enabled(db: &Db, id: PartnerId, enabled: bool, record: Record) -> Result<bool, StoreError> {
+    db.unit(move |tx| {
+        Box::pin(async move {
+            let done = access::set_enabled(tx, id.uuid(), enabled).await?;
+            if done { record.write(tx).await.map(|()| true) } else { Ok(false) }
+        })
+    })
+    .await
+}
+
+/// Revokes a token; whether there is such a token.
+pub(super) async fn revoke(db: &Db, key_id: &KeyId, now_ms: i64, record: Record) -> Result<bool, StoreError> {
+    let key_id = key_id.as_str().to_owned();
+    db.unit(move |tx| {
+        Box::pin(async move {
+            let done = access::revoke(tx, &key_id, now_ms).await?;
+            if done { record.write(tx).await.map(|()| true) } else { Ok(false) }
+        })
+    })
+    .await
 }
 
 /// Puts a device at a partner's disposal. [`StoreError::Unique`] when it is at somebody's already.
-pub(super) async fn add_device(db: &Db, scope: PartnerScope, device: &Device) -> Result<(), StoreError> {
+pub(super) async fn add_device(
+    db: &Db,
+    scope: PartnerScope,
+    device: &Device,
+    record: Record,
+) -> Result<(), StoreError> {
     let row = device::Model {
         id: device.id.uuid(),
         partner_id: scope.partner().uuid(),
@@ -65,8 +110,13 @@ pub(super) async fn add_device(db: &Db, scope: PartnerScope, device: &Device) ->
         note: device.note.as_str().to_owned(),
         created_ms: device.created_ms,
     };
-    row.into_active_model().insert(db.direct()).await?;
-    Ok(())
+    db.unit(move |tx| {
+        Box::pin(async move {
+            row.into_active_model().insert(tx).await?;
+            record.write(tx).await
+        })
+    })
+    .await
 }
 
 /// All devices.

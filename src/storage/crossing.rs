@@ -2,6 +2,7 @@
 //! `PartnerScope`.
 
 pub mod access;
+pub mod support;
 
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, Statement};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sea_orm::{DbErr, RuntimeErr};
 
 use crate::failure::Failure;
+use crate::gateways::Gateway;
 
 /// What went wrong with the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +19,9 @@ pub enum StoreError {
     /// A uniqueness rule would be broken.
     #[error("not unique: {0:?}")]
     Unique(Constraint),
+    /// An operator has stopped the gateway: no command may be sent to it.
+    #[error("gateway {0} is stopped by an operator")]
+    Stopped(Gateway),
     /// A row that cannot be understood.
     #[error("corrupt row in {table}: {what}")]
     Corrupt {
@@ -30,6 +34,9 @@ pub enum StoreError {
     #[error("{0}")]
     Other(String),
 }
+
+/// When a caller should try a stopped gateway again: a person has to start it.
+pub const STOPPED_RETRY: Duration = Duration::from_secs(60);
 
 /// The uniqueness rules that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +131,7 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Unavailable(_) => Self::StorageUnavailable,
             StoreError::Contention | StoreError::Unique(_) => Self::Conflict,
+            StoreError::Stopped(gateway) => Self::GatewayUnavailable { gateway, retry_after: STOPPED_RETRY },
             StoreError::Corrupt { .. } | StoreError::Other(_) => Self::Internal { detail: error.to_string() },
         }
     }
@@ -135,6 +143,7 @@ impl StoreError {
         match self {
             Self::Unavailable(_) => Some(Duration::from_secs(1)),
             Self::Contention => Some(Duration::from_millis(100)),
+            Self::Stopped(_) => Some(STOPPED_RETRY),
             _ => None,
         }
     }

@@ -3,16 +3,18 @@
 //! Instants are `i64` Unix milliseconds. Due times and leases are compared with the database's own clock, so that
 //! replicas with clocks of their own agree; see [`Db::now_sql`].
 
+pub mod audit;
 mod connect;
 pub mod crossing;
 pub mod entity;
 mod error;
 mod migration;
 pub mod requests;
+pub mod switches;
 mod unit;
 
 pub use connect::{Backend, DatabaseConfig, Db, db_now};
-pub use error::{Constraint, StoreError};
+pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::Schema;
 pub use unit::{Tx, Work};
 

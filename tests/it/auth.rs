@@ -15,6 +15,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
+use crate::support::act;
 use crate::support::app::{TestApp, on_both_apps, until};
 
 async fn list(app: &TestApp, credentials: Option<&str>) -> Result<(), Status> {
@@ -54,11 +55,11 @@ async fn issue(partners: &Partners, partner: PartnerId, scopes: Scopes, expires_
 async fn bad_credentials(app: &TestApp) -> Vec<(&'static str, Option<String>)> {
     let (ids, db) = (Ids::system(), app.db().clone());
     let own = &app.partner;
-    let long_ago = Partners::new(db.clone(), Clock::fixed(1_000), ids.clone(), Mode::Test);
+    let long_ago = Partners::new(db.clone(), Clock::fixed(1_000), ids.clone(), Mode::Test).acting(act());
     let (expired, _) = issue(&long_ago, own.id, Scopes::all(), Some(2_000)).await;
     let (revoked, key_id) = issue(&app.partners, own.id, Scopes::all(), None).await;
     app.partners.revoke(&key_id).await.unwrap();
-    let live = Partners::new(db, Clock::system(), ids.clone(), Mode::Live);
+    let live = Partners::new(db, Clock::system(), ids.clone(), Mode::Live).acting(act());
     let (other_mode, _) = issue(&live, own.id, Scopes::all(), None).await;
     let disabled = app.other_partner("Отключённый", Theme::LiteBox).await;
     app.partners.set_enabled(disabled.id, false).await.unwrap();

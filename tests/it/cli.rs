@@ -13,6 +13,7 @@ fn run(database: &TestDb, line: &[&str]) -> Output {
         .args(line)
         .env("LITEBOX_DATABASE_URL", database.config.url.expose_secret())
         .env("LITEBOX_SERVER_LISTEN", "127.0.0.1:1")
+        .env("LITEBOX_ACTOR", "anna")
         .output()
         .unwrap()
 }
@@ -39,23 +40,26 @@ async fn operators_add_partners_and_issue_tokens() {
         assert_eq!(printed(&db, &["migrate"]), "migrated");
         assert_eq!(printed(&db, &["migrate"]), "up to date");
 
-        let partner = printed(&db, &["partner", "add", "ООО Касса", "--theme", "MTS"]);
-        assert!(refused(&db, &["partner", "add", "ООО Касса"]).contains(&partner));
-        let token = printed(&db, &["token", "issue", "ООО Касса", "--scopes", "KKT_READ", "--expires-in", "1d"]);
+        let partner = printed(&db, &["partner", "add", "ООО Касса", "--theme", "MTS", "--reason", "T-1"]);
+        assert!(refused(&db, &["partner", "add", "ООО Касса", "--reason", "T-1"]).contains(&partner));
+        let token = printed(
+            &db,
+            &["token", "issue", "ООО Касса", "--scopes", "KKT_READ", "--expires-in", "1d", "--reason", "T-1"],
+        );
         assert!(token.starts_with("lbp_test_") && token.len() == 59, "only the token is on standard output");
         let listed = printed(&db, &["token", "list"]);
         assert!(listed.contains(&token[9..21]) && !listed.contains(&token[21..]), "the secret is shown once");
-        printed(&db, &["token", "revoke", &token[9..21]]);
+        printed(&db, &["token", "revoke", &token[9..21], "--reason", "T-1"]);
         let tokens: Value = serde_json::from_str(&printed(&db, &["token", "list", "--json"])).unwrap();
         assert_eq!((&tokens[0]["state"], &tokens[0]["partner"]), (&"revoked".into(), &partner.as_str().into()));
 
-        let hub = ["--hub", "http://127.0.0.1:16732"];
+        let hub = ["--hub", "http://127.0.0.1:16732", "--reason", "T-1"];
         let assign = [&["device", "assign", &partner][..], &hub].concat();
         let device = printed(&db, &assign);
         assert!(refused(&db, &assign).contains("assigned already"));
         assert!(printed(&db, &["device", "list"]).contains(&device));
 
-        printed(&db, &["partner", "disable", &partner]);
+        printed(&db, &["partner", "disable", &partner, "--reason", "T-1"]);
         let partners: Value = serde_json::from_str(&printed(&db, &["partner", "list", "--json"])).unwrap();
         assert_eq!((&partners[0]["enabled"], &partners[0]["theme"]), (&false.into(), &"MTS".into()));
     }

@@ -17,6 +17,7 @@ use tonic::Code;
 
 use crate::clients::inn;
 use crate::kkt::shop::{COMPANY, order, register, serial};
+use crate::support::act;
 use crate::support::app::{TestPartner, partner, until};
 use crate::support::database::{TestDb, backends};
 use crate::support::process::Server;
@@ -126,7 +127,7 @@ impl Stage {
     async fn new(backend: Backend) -> Self {
         let sandbox = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
         let database = TestDb::new(backend).await;
-        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test);
+        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         let partner = partner(&partners, "Партнёр", Theme::LiteBox).await;
         Self { sandbox, database, partners, partner }
     }

@@ -10,6 +10,7 @@ mod documents;
 mod grpc;
 mod killed;
 mod kkt;
+mod operators;
 mod page;
 mod reasons;
 mod sandbox;

@@ -11,6 +11,7 @@ use litebox_partner::storage::{Backend, DatabaseConfig, Db, Schema, StoreError, 
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
 use uuid::Uuid;
 
+use crate::support::act;
 use crate::support::database::{TestDb, backends, on_both_databases};
 use crate::support::slow_proxy;
 
@@ -91,7 +92,7 @@ async fn a_unit_of_work_ends_although_its_caller_is_gone() {
 #[tokio::test]
 async fn partners_tokens_and_devices_are_kept() {
     on_both_databases(|test| async move {
-        let partners = Partners::new(test.db.clone(), Clock::fixed(5_000), Ids::system(), Mode::Live);
+        let partners = Partners::new(test.db.clone(), Clock::fixed(5_000), Ids::system(), Mode::Live).acting(act());
         let partner = partners.add(Label::name("Партнёр").unwrap(), Theme::LiteBox).await.unwrap();
         let new = NewToken { scopes: Scopes::all(), note: Label::note("касса").unwrap(), expires_ms: Some(9_000) };
         let (token, _) = partners.issue(partner.id, new).await.unwrap();

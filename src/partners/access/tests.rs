@@ -5,6 +5,7 @@ use crate::clock::Ids;
 use crate::partners::model::{HubDevice, HubUrl, Label, Scope, Scopes, Theme};
 use crate::partners::service::{NewDevice, NewToken, Partners, Refused};
 use crate::storage::DatabaseConfig;
+use crate::storage::audit::Act;
 use crate::values::{DeviceId, PartnerId};
 
 const NOW: i64 = 1_795_000_000_000;
@@ -24,7 +25,8 @@ async fn setup() -> Setup {
     let db = Db::connect(&DatabaseConfig { url: url.into(), ..DatabaseConfig::default() }).await.unwrap();
     db.migrate().await.unwrap();
     let clock = Clock::fixed(NOW);
-    let partners = Partners::new(db.clone(), clock.clone(), Ids::system(), Mode::Test);
+    let partners =
+        Partners::new(db.clone(), clock.clone(), Ids::system(), Mode::Test).acting(Act::new("test", "a test").unwrap());
     let partner = partners.add(Label::name("Партнёр").unwrap(), Theme::Mts).await.unwrap().id;
     Setup { partners, access: Access::new(db, clock.clone(), Mode::Test, Duration::ZERO), clock, partner, _dir: dir }
 }

@@ -1,7 +1,9 @@
 //! Partners and tokens seen from outside any partner: before a caller is known, and by operators.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use uuid::Uuid;
 
 use crate::storage::entity::{device, partner, token};
@@ -45,8 +47,8 @@ pub async fn partners(db: &Db) -> Result<Vec<partner::Model>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn add_partner(db: &Db, row: partner::Model) -> Result<(), StoreError> {
-    row.into_active_model().insert(db.direct()).await?;
+pub async fn add_partner<C: ConnectionTrait>(on: &C, row: partner::Model) -> Result<(), StoreError> {
+    row.into_active_model().insert(on).await?;
     Ok(())
 }
 
@@ -54,11 +56,11 @@ pub async fn add_partner(db: &Db, row: partner::Model) -> Result<(), StoreError>
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn set_enabled(db: &Db, id: Uuid, enabled: bool) -> Result<bool, StoreError> {
+pub async fn set_enabled<C: ConnectionTrait>(on: &C, id: Uuid, enabled: bool) -> Result<bool, StoreError> {
     let done = partner::Entity::update_many()
         .col_expr(partner::Column::Enabled, Expr::value(enabled))
         .filter(partner::Column::Id.eq(id))
-        .exec(db.direct())
+        .exec(on)
         .await?;
     Ok(done.rows_affected == 1)
 }
@@ -77,12 +79,12 @@ pub async fn tokens(db: &Db) -> Result<Vec<token::Model>, StoreError> {
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn revoke(db: &Db, key_id: &str, now_ms: i64) -> Result<bool, StoreError> {
+pub async fn revoke<C: ConnectionTrait>(on: &C, key_id: &str, now_ms: i64) -> Result<bool, StoreError> {
     let first = Expr::col(token::Column::RevokedMs).if_null(now_ms);
     let done = token::Entity::update_many()
         .col_expr(token::Column::RevokedMs, first)
         .filter(token::Column::KeyId.eq(key_id))
-        .exec(db.direct())
+        .exec(on)
         .await?;
     Ok(done.rows_affected == 1)
 }

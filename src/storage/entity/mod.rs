@@ -12,12 +12,15 @@ macro_rules! hide {
 }
 use hide;
 
+pub mod audit;
 pub mod client;
 pub mod device;
+pub mod document;
 pub mod effect;
 pub mod fleet;
 pub mod kkt;
 pub mod kkt_history;
 pub mod partner;
 pub mod request;
+pub mod stop_switch;
 pub mod token;

@@ -34,10 +34,15 @@ struct File {
     sql: &'static str,
 }
 
-const FILES: [File; 2] = [
+const FILES: &[File] = &[
     File { name: "m0001_spine", sql: include_str!("m0001_spine.sql") },
     File { name: "m0002_fleet", sql: include_str!("m0002_fleet.sql") },
+    File { name: "m0003_support", sql: include_str!("m0003_support.sql") },
 ];
+
+/// How many migrations there are.
+#[cfg(test)]
+pub(super) const COUNT: usize = FILES.len();
 
 impl MigrationName for File {
     fn name(&self) -> &str {

@@ -42,6 +42,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use crate::support::act;
 use crate::support::database::TestDb;
 
 /// Streams end by themselves after this time.
@@ -72,7 +73,7 @@ impl Front {
         let (ready, follow) = channel::channel(true);
         let serving = tokio::spawn(server::serve(parts, listener, follow, stop.clone(), Duration::from_secs(2)));
         let channel = Channel::from_shared(address).unwrap().connect_lazy();
-        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test);
+        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         Self { channel, partners, ready, stop, serving, _sandbox: sandbox, _database: database }
     }
 

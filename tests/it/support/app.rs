@@ -23,6 +23,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::act;
 use super::database::{TestDb, backends};
 
 /// A running service. Ends when it is dropped.
@@ -89,7 +90,7 @@ impl TestApp {
         let (address, stop) = (app.address().unwrap(), CancellationToken::new());
         let told = stop.clone();
         let server = tokio::spawn(async move { app.run(told).await.unwrap() });
-        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test);
+        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         let partner = partner(&partners, "Партнёр", Theme::LiteBox).await;
         Self { sandbox, database, partners, partner, address, stop, _server: server }
     }

@@ -7,6 +7,12 @@ pub mod process;
 pub mod slow_proxy;
 
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::storage::audit::Act;
+
+/// Who changes things in tests.
+pub fn act() -> Act {
+    Act::new("test", "a test").unwrap()
+}
 
 /// An id that nobody has used, in the form of the contract.
 pub fn fresh_id() -> String {

@@ -1,0 +1,3 @@
+//! What LiteBox's support does, through the library and through the real binary.
+
+mod switches;
