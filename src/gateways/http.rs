@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, StatusCode, redirect, retry};
+use reqwest::{Client, Method, Request, RequestBuilder, StatusCode, redirect, retry};
 use serde::de::DeserializeOwned;
 
+use super::transcript::{self, Direction};
 use super::{ENVIRONMENT_HEADER, Gateway, Mishap, SANDBOX, Setback, SetbackKind, SetupError, World};
 
 /// The largest answer that is read.
@@ -46,8 +47,31 @@ impl Http {
 
     /// Sends a request and reads its answer, whatever its status.
     pub async fn exchange(&self, request: RequestBuilder) -> Result<Answer, Mishap> {
-        let request = request.header(ENVIRONMENT_HEADER, self.world.header());
-        let mut response = request.send().await.map_err(|e| self.broken(&e))?;
+        let request = request.header(ENVIRONMENT_HEADER, self.world.header()).build().map_err(|e| self.broken(&e))?;
+        let operation = operation(&request);
+        if request.method() != Method::GET {
+            self.note(&operation, Direction::Sent, || body(&request));
+        }
+        let answer = self.answer(request).await;
+        match &answer {
+            Ok(told) if told.status.is_success() => {
+                self.note(&operation, Direction::Received, || told.body.clone());
+            }
+            Ok(told) => {
+                let head = format!("HTTP {}\n", told.status.as_u16());
+                self.note(&operation, Direction::Failed, || [head.as_bytes(), &told.body].concat());
+            }
+            Err(mishap) => self.note(&operation, Direction::Failed, || mishap.setback().to_string().into_bytes()),
+        }
+        answer
+    }
+
+    fn note(&self, operation: &str, direction: Direction, message: impl FnOnce() -> Vec<u8>) {
+        transcript::note(self.gateway, operation, direction, message);
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Mishap> {
+        let mut response = self.client.execute(request).await.map_err(|e| self.broken(&e))?;
         self.check_world(response.headers()).map_err(Mishap::Unsure)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         let mut body = Vec::new();
@@ -108,6 +132,17 @@ impl Http {
             () => self.setback(SetbackKind::Failed, "the connection broke"),
         })
     }
+}
+
+/// `POST /api/v2/requests?deviceID=1`: without the host, which may carry a user's name.
+fn operation(request: &Request) -> String {
+    let url = request.url();
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{} {}{query}", request.method(), url.path())
+}
+
+fn body(request: &Request) -> Vec<u8> {
+    request.body().and_then(|body| body.as_bytes()).unwrap_or_default().to_vec()
 }
 
 /// `Retry-After` in seconds; its other form, a date, is not used by anybody we speak to.

@@ -14,6 +14,7 @@ mod rpc;
 pub mod taxpayers;
 #[cfg(test)]
 mod tests;
+pub mod transcript;
 
 use std::fmt;
 use std::sync::Arc;
@@ -123,6 +124,14 @@ enum Mishap {
     NotSent(Setback),
     /// May have been executed.
     Unsure(Setback),
+}
+
+impl Mishap {
+    const fn setback(&self) -> &Setback {
+        match self {
+            Self::NotSent(setback) | Self::Unsure(setback) => setback,
+        }
+    }
 }
 
 /// For a question the difference does not matter.

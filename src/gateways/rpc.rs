@@ -4,6 +4,7 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use prost::Message;
 use tokio::sync::OnceCell;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
@@ -11,6 +12,7 @@ use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 
 use super::config::{RpcConfig, ms};
+use super::transcript::{self, Direction};
 use super::{ENVIRONMENT_HEADER, Gateway, Mishap, Setback, SetbackKind, SetupError, World};
 
 /// Pings keep a silent connection honest: a dead peer is noticed between calls, not by the next one.
@@ -75,21 +77,57 @@ impl Line {
         request
     }
 
-    /// Waits for an answer, no longer than configured.
-    pub async fn answer<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Mishap> {
-        match self.ask(call).await? {
-            Ok(message) => Ok(message),
-            Err(status) => Err(self.mishap(&status)),
-        }
+    /// The same for a call that belongs into the transcript under this name.
+    pub fn named<T: Message>(&self, operation: &str, message: T) -> Request<T> {
+        self.note(operation, Direction::Sent, || message.encode_to_vec());
+        self.request(message)
     }
 
-    /// Like [`Line::answer`], with `NOT_FOUND` as an answer.
-    pub async fn find<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<Option<T>, Mishap> {
-        match self.ask(call).await? {
+    /// Waits for an answer, no longer than configured.
+    pub async fn answer<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Mishap> {
+        self.ask(call).await?.map_err(|status| self.mishap(&status))
+    }
+
+    /// Like [`Line::answer`], noting the answer.
+    pub async fn hear<T: Message>(
+        &self,
+        operation: &str,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Mishap> {
+        self.listen(operation, call).await?.map_err(|status| self.mishap(&status))
+    }
+
+    /// Like [`Line::hear`], with `NOT_FOUND` as an answer.
+    pub async fn find<T: Message>(
+        &self,
+        operation: &str,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<Option<T>, Mishap> {
+        match self.listen(operation, call).await? {
             Ok(message) => Ok(Some(message)),
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(self.mishap(&status)),
         }
+    }
+
+    async fn listen<T: Message>(
+        &self,
+        operation: &str,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<Result<T, Status>, Mishap> {
+        let answer = self.ask(call).await;
+        match &answer {
+            Ok(Ok(message)) => self.note(operation, Direction::Received, || message.encode_to_vec()),
+            Ok(Err(status)) => self.note(operation, Direction::Failed, || {
+                format!("gRPC {:?}: {}", status.code(), status.message()).into_bytes()
+            }),
+            Err(mishap) => self.note(operation, Direction::Failed, || mishap.setback().to_string().into_bytes()),
+        }
+        answer
+    }
+
+    fn note(&self, operation: &str, direction: Direction, message: impl FnOnce() -> Vec<u8>) {
+        transcript::note(self.gateway, operation, direction, message);
     }
 
     async fn ask<T>(

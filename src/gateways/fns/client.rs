@@ -42,32 +42,41 @@ impl FnsClient {
         effect: EffectId,
         document: &SignedDocument,
     ) -> Result<pb::SubmitApplicationResponse, Mishap> {
-        let request = self.line.request(pb::SubmitApplicationRequest {
-            effect_id: effect.to_string(),
-            file_id: document.file_id.clone(),
-            document: document.xml.clone(),
-            certificate_id: document.certificate_id.clone(),
-        });
-        self.line.answer(self.stub().await?.submit_application(request)).await
+        let mut stub = self.stub().await?;
+        let request = self.line.named(
+            "SubmitApplication",
+            pb::SubmitApplicationRequest {
+                effect_id: effect.to_string(),
+                file_id: document.file_id.clone(),
+                document: document.xml.clone(),
+                certificate_id: document.certificate_id.clone(),
+            },
+        );
+        self.line.hear("SubmitApplication", stub.submit_application(request)).await
     }
 
     async fn reported(&self, effect: EffectId, report: &ReportToFile) -> Result<pb::SubmitReportResponse, Mishap> {
-        let request = self.line.request(pb::SubmitReportRequest {
-            effect_id: effect.to_string(),
-            application_id: report.application_id.clone(),
-            rnm: report.rnm.to_string(),
-            fn_serial: report.fn_serial.to_string(),
-            fd_number: report.fd_number.into(),
-            local_time: report.local_time.clone(),
-            fiscal_sign: report.fiscal_sign.to_string(),
-            certificate_id: report.certificate_id.clone(),
-        });
-        self.line.answer(self.stub().await?.submit_report(request)).await
+        let mut stub = self.stub().await?;
+        let request = self.line.named(
+            "SubmitReport",
+            pb::SubmitReportRequest {
+                effect_id: effect.to_string(),
+                application_id: report.application_id.clone(),
+                rnm: report.rnm.to_string(),
+                fn_serial: report.fn_serial.to_string(),
+                fd_number: report.fd_number.into(),
+                local_time: report.local_time.clone(),
+                fiscal_sign: report.fiscal_sign.to_string(),
+                certificate_id: report.certificate_id.clone(),
+            },
+        );
+        self.line.hear("SubmitReport", stub.submit_report(request)).await
     }
 
     async fn told(&self, effect: EffectId) -> Result<pb::report_or_void_response::Outcome, Setback> {
-        let request = self.line.request(pb::ReportOrVoidRequest { effect_id: effect.to_string() });
-        let answer = self.line.answer(self.stub().await?.report_or_void(request)).await?;
+        let mut stub = self.stub().await?;
+        let request = self.line.named("ReportOrVoid", pb::ReportOrVoidRequest { effect_id: effect.to_string() });
+        let answer = self.line.hear("ReportOrVoid", stub.report_or_void(request)).await?;
         answer.outcome.ok_or_else(|| self.line.garbled("outcome"))
     }
 
@@ -95,8 +104,10 @@ impl Fns for FnsClient {
     }
 
     async fn application(&self, application_id: &str) -> Result<Option<Application>, Setback> {
-        let request = self.line.request(pb::GetApplicationRequest { application_id: application_id.to_owned() });
-        let told = self.line.find(self.stub().await?.get_application(request)).await?;
+        let mut stub = self.stub().await?;
+        let request =
+            self.line.named("GetApplication", pb::GetApplicationRequest { application_id: application_id.to_owned() });
+        let told = self.line.find("GetApplication", stub.get_application(request)).await?;
         told.map(application).transpose().map_err(|field| self.line.garbled(field))
     }
 

@@ -35,39 +35,49 @@ impl OfdClient {
     }
 
     async fn reserved(&self, effect: EffectId, order: &CodeOrder) -> Result<pb::ReserveCodeResponse, Mishap> {
-        let request = self.line.request(pb::ReserveCodeRequest {
-            effect_id: effect.to_string(),
-            ofd_inn: order.ofd.to_string(),
-            activation_code: order.code.to_string(),
-            inn: order.inn.to_string(),
-            kkt_model: order.kkt_model.clone(),
-            kkt_serial: order.kkt_serial.to_string(),
-        });
-        self.line.answer(self.stub().await?.reserve_code(request)).await
+        let mut stub = self.stub().await?;
+        let request = self.line.named(
+            "ReserveCode",
+            pb::ReserveCodeRequest {
+                effect_id: effect.to_string(),
+                ofd_inn: order.ofd.to_string(),
+                activation_code: order.code.to_string(),
+                inn: order.inn.to_string(),
+                kkt_model: order.kkt_model.clone(),
+                kkt_serial: order.kkt_serial.to_string(),
+            },
+        );
+        self.line.hear("ReserveCode", stub.reserve_code(request)).await
     }
 
     async fn connected(&self, effect: EffectId, order: &ConnectOrder) -> Result<pb::ConnectResponse, Mishap> {
-        let request = self.line.request(pb::ConnectRequest {
-            effect_id: effect.to_string(),
-            reservation_effect_id: order.reservation.to_string(),
-            ofd_inn: order.ofd.to_string(),
-            activation_code: order.code.to_string(),
-            inn: order.inn.to_string(),
-            rnm: order.rnm.to_string(),
-            kkt_serial: order.kkt_serial.to_string(),
-            fn_serial: order.fn_serial.to_string(),
-        });
-        self.line.answer(self.stub().await?.connect(request)).await
+        let mut stub = self.stub().await?;
+        let request = self.line.named(
+            "Connect",
+            pb::ConnectRequest {
+                effect_id: effect.to_string(),
+                reservation_effect_id: order.reservation.to_string(),
+                ofd_inn: order.ofd.to_string(),
+                activation_code: order.code.to_string(),
+                inn: order.inn.to_string(),
+                rnm: order.rnm.to_string(),
+                kkt_serial: order.kkt_serial.to_string(),
+                fn_serial: order.fn_serial.to_string(),
+            },
+        );
+        self.line.hear("Connect", stub.connect(request)).await
     }
 
     async fn released(&self, reservation: EffectId) -> Result<pb::ReleaseCodeResponse, Mishap> {
-        let request = self.line.request(pb::ReleaseCodeRequest { effect_id: reservation.to_string() });
-        self.line.answer(self.stub().await?.release_code(request)).await
+        let mut stub = self.stub().await?;
+        let request = self.line.named("ReleaseCode", pb::ReleaseCodeRequest { effect_id: reservation.to_string() });
+        self.line.hear("ReleaseCode", stub.release_code(request)).await
     }
 
     async fn told(&self, effect: EffectId) -> Result<pb::report_or_void_response::Outcome, Setback> {
-        let request = self.line.request(pb::ReportOrVoidRequest { effect_id: effect.to_string() });
-        let answer = self.line.answer(self.stub().await?.report_or_void(request)).await?;
+        let mut stub = self.stub().await?;
+        let request = self.line.named("ReportOrVoid", pb::ReportOrVoidRequest { effect_id: effect.to_string() });
+        let answer = self.line.hear("ReportOrVoid", stub.report_or_void(request)).await?;
         answer.outcome.ok_or_else(|| self.line.garbled("outcome"))
     }
 
@@ -127,8 +137,9 @@ impl Ofd for OfdClient {
 
     async fn code(&self, ofd: &Inn, code: &ActivationCode) -> Result<Option<CodeStanding>, Setback> {
         let question = pb::GetCodeRequest { ofd_inn: ofd.to_string(), activation_code: code.to_string() };
-        let request = self.line.request(question);
-        let told = self.line.find(self.stub().await?.get_code(request)).await?;
+        let mut stub = self.stub().await?;
+        let request = self.line.named("GetCode", question);
+        let told = self.line.find("GetCode", stub.get_code(request)).await?;
         told.map(|told| self.standing(&told)).transpose()
     }
 

@@ -7,6 +7,7 @@ use tonic::{Code, Status};
 use super::*;
 use crate::gateways::SetbackKind;
 use crate::gateways::tests::{STATUSES, breaks, fails, grpc, handshake, hangs, nobody, says, silent};
+use crate::gateways::transcript;
 use crate::values::{Email, Phone};
 
 fn client(url: &str, world: World) -> AccountsClient {
@@ -219,4 +220,15 @@ async fn the_handshake_is_asked_once_and_again_after_a_failure() {
 fn the_wire_never_shows_the_password() {
     let request = pb::SetInitialPasswordRequest { password: "aB1!_-".into(), ..Default::default() };
     assert!(!format!("{request:?}").contains("aB1"));
+}
+
+#[tokio::test]
+async fn no_transcript_holds_what_the_account_service_was_told() {
+    let client = client(&says(pb::EnsureAccountResponse::default()).await, World::Test);
+    let (_, said) = transcript::record(async {
+        let _ = client.ensure_account(&order()).await;
+        let _ = client.set_initial_password(effect(), 1, &password()).await;
+    })
+    .await;
+    assert_eq!(said, Vec::new());
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::gateways::device::{FnPhase, Shift, VoidedTask};
 use crate::gateways::tests::{Asked, Fake, Reply, breaks, http, nobody, reply, silent};
+use crate::gateways::transcript::{self, Direction};
 
 const EFFECT: &str = "6f0c7c1e-0b6a-8c0e-9a53-3f0a8f1f2a11";
 
@@ -454,4 +455,32 @@ fn a_hub_may_stand_behind_a_path() {
     assert_eq!(post.as_str(), "https://hub.example/kkt/api/v2/requests?deviceID=a%26b");
     let look = url(&address, Some(effect().uuid())).unwrap();
     assert_eq!(look.as_str(), format!("https://hub.example/kkt/api/v2/requests/{EFFECT}"));
+}
+
+#[tokio::test]
+async fn what_the_hub_was_told_and_answered_is_kept_without_credentials() {
+    let hub = http(|asked| if asked.method == "GET" { unknown_id() } else { reply(201, r#"{"number":1}"#) }).await;
+    let (task, client) = (json!({"type": "registration"}), device(World::Test));
+    let address = at(&hub.url.replace("http://", "http://name:secret@"));
+    let (outcome, said) = transcript::record(client.post(&address, effect(), &task)).await;
+    assert_eq!(outcome, Posted::Queued);
+    let told: Vec<_> = said.iter().map(|e| (e.operation.as_str(), e.direction)).collect();
+    let (look, queue) =
+        (format!("GET /api/v2/requests/{EFFECT}"), "POST /api/v2/requests?deviceID=%D0%BA%D0%B0%D1%81%D1%81%D0%B0+1");
+    assert_eq!(told, [(look.as_str(), Direction::Failed), (queue, Direction::Sent), (queue, Direction::Received)]);
+    assert!(said[0].bytes.starts_with(b"HTTP 404\n{"));
+    assert_eq!(serde_json::from_slice::<Value>(&said[1].bytes).unwrap()["request"][0], task);
+    assert_eq!(said[2].bytes, br#"{"number":1}"#);
+    for entry in said {
+        let all = format!("{}{}", entry.operation, String::from_utf8_lossy(&entry.bytes));
+        assert!(!all.contains("secret") && !all.contains("bGl0ZWJveDpz"), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_is_not_there_is_kept_as_such() {
+    let hub = nobody().await;
+    let (_, said) = transcript::record(device(World::Test).result(&at(&hub), effect())).await;
+    assert_eq!(said.len(), 1);
+    assert_eq!(said[0].bytes, b"device: unreachable: no connection");
 }

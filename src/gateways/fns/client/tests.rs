@@ -1,6 +1,9 @@
+use prost::Message;
+
 use super::*;
 use crate::gateways::SetbackKind;
 use crate::gateways::tests::{STATUSES, fails, nobody, says};
+use crate::gateways::transcript::{self, Direction};
 use crate::values::{FiscalSign, FnSerial};
 
 fn client(url: &str) -> FnsClient {
@@ -158,4 +161,28 @@ async fn a_status_tells_whether_anything_can_have_been_filed() {
         let reported = matches!(client.submit_report(effect(), &report()).await, Outcome::NotNow(s) if s.kind == kind);
         assert_eq!((submitted, reported), (nothing, nothing), "{code:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_filed_and_answered_is_kept_as_it_was_on_the_wire() {
+    use pb::submit_application_response::Outcome as Said;
+    let told = pb::SubmitApplicationResponse { outcome: Some(Said::Accepted(accepted("app-1"))) };
+    let client = client(&says(told.clone()).await);
+    let (outcome, said) = transcript::record(client.submit(effect(), &document())).await;
+    assert!(matches!(outcome, Outcome::Done(_)));
+    let heads: Vec<_> = said.iter().map(|e| (e.gateway, e.operation.as_str(), e.direction)).collect();
+    let head = |direction| (Gateway::Fns, "SubmitApplication", direction);
+    assert_eq!(heads, [head(Direction::Sent), head(Direction::Received)]);
+    let sent = pb::SubmitApplicationRequest::decode(said[0].bytes.as_slice()).unwrap();
+    assert_eq!((sent.effect_id, sent.document), (effect().to_string(), document().xml));
+    assert_eq!(pb::SubmitApplicationResponse::decode(said[1].bytes.as_slice()).unwrap(), told);
+}
+
+#[tokio::test]
+async fn what_failed_is_kept_with_the_words_of_the_other_side() {
+    let client = client(&fails(tonic::Status::internal("ошибка 17")).await);
+    let (outcome, said) = transcript::record(client.submit_report(effect(), &report())).await;
+    assert!(matches!(outcome, Outcome::Unknown(_)));
+    assert_eq!((said.len(), said[1].direction), (2, Direction::Failed));
+    assert_eq!(String::from_utf8(said[1].bytes.clone()).unwrap(), "gRPC Internal: ошибка 17");
 }
