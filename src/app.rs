@@ -112,7 +112,7 @@ impl App {
         let ground = Ground {
             gateways: gateways(&config, &db, &ids)?,
             db,
-            catalogue: Arc::new(Catalogue::load(config.catalogue_dir())?),
+            catalogue: Arc::new(catalogue(&config, &clock)?),
             pages: page_keys(&config, &ids)?,
             signal: Signal::new(),
             clock,
@@ -243,6 +243,16 @@ async fn database(config: &Config) -> Result<Db, AppError> {
         Schema::Older { missing } => Err(AppError::OldSchema(missing)),
         Schema::Current | Schema::Newer => Ok(db),
     }
+}
+
+/// The reference data; says when the working calendar is about to run out.
+fn catalogue(config: &Config, clock: &Clock) -> Result<Catalogue, AppError> {
+    let catalogue = Catalogue::load(config.catalogue_dir())?;
+    let until = catalogue.calendar_until();
+    if catalogue.calendar_runs_out(clock.now().date()) {
+        tracing::warn!(%until, "the working calendar runs out: put a newer one into catalogue.dir");
+    }
+    Ok(catalogue)
 }
 
 /// The configured keys. In test mode, without any, one that lasts as long as this process.

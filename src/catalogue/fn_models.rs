@@ -106,7 +106,7 @@ impl FnModels {
 }
 
 /// The single prefixes of "72824405" or "73804407-73804409".
-fn expand(range: &str) -> Result<Vec<String>, String> {
+pub(super) fn expand(range: &str) -> Result<Vec<String>, String> {
     let wrong = || format!("{range:?} must be digits, or a range of at most 1000 numbers of one length");
     let (first, last) = range.split_once('-').unwrap_or((range, range));
     let digits = |text: &str| matches!(text.len(), 1..=16) && text.bytes().all(|b| b.is_ascii_digit());

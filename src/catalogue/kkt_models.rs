@@ -6,6 +6,7 @@ use serde::Deserialize;
 use time::Date;
 
 use super::error::WrongEntry;
+use super::fn_models::expand;
 use crate::values::KktSerial;
 
 /// A model of the KKT registry.
@@ -20,6 +21,9 @@ pub struct KktModel {
     /// Digits that every serial has.
     #[serde(default)]
     pub prefix: String,
+    /// Further beginnings, any of which a serial may have instead: one each, or a range ("0491-0497").
+    #[serde(default)]
+    pub prefixes: Vec<String>,
     /// How many digits stand before them.
     #[serde(default)]
     pub offset: usize,
@@ -77,7 +81,17 @@ impl KktModel {
     pub fn knows_serial(&self, serial: &KktSerial) -> bool {
         let text = serial.as_str();
         let rest = text.get(self.offset..).unwrap_or_default();
-        (self.length == 0 || text.len() == self.length) && rest.starts_with(&self.prefix)
+        (self.length == 0 || text.len() == self.length) && self.begins(rest)
+    }
+
+    /// Ranges were checked when the file was read.
+    fn begins(&self, rest: &str) -> bool {
+        let any = |range: &String| expand(range).is_ok_and(|all| all.iter().any(|prefix| rest.starts_with(prefix)));
+        match (self.prefix.as_str(), self.prefixes.as_slice()) {
+            (prefix, []) => rest.starts_with(prefix),
+            ("", ranges) => ranges.iter().any(any),
+            (prefix, ranges) => rest.starts_with(prefix) || ranges.iter().any(any),
+        }
     }
 
     /// Whether the model takes this version of the formats, such as "1.2". From a secondary source.
@@ -92,6 +106,9 @@ impl KktModel {
         }
         if self.length > 20 || (self.length > 0 && self.offset + self.prefix.len() > self.length) {
             return Some("length must be at most 20 and hold offset and prefix");
+        }
+        if self.prefixes.iter().any(|range| expand(range).is_err()) {
+            return Some("prefixes must be digits, or ranges like \"0491-0497\"");
         }
         if self.ffd.is_empty() || !self.ffd.iter().all(|version| VERSIONS.contains(&version.as_str())) {
             return Some("ffd must list some of \"1.05\", \"1.1\", \"1.2\"");

@@ -81,6 +81,22 @@ impl Catalogue {
         self.calendar.next_working_day(date)
     }
 
+    /// The last day after `date` that FNS has for the card: so many working days, from the file of the calendar, because
+    /// sources differ about the number (unconfirmed).
+    pub fn last_day_for_card(&self, date: Date) -> Date {
+        (0..self.calendar.card_working_days).fold(date, |day, _| self.calendar.next_working_day(day))
+    }
+
+    /// The last day whose holidays are known. After it deadlines count weekends alone.
+    pub fn calendar_until(&self) -> Date {
+        self.calendar.until()
+    }
+
+    /// The calendar ends within three months of `today`: about when the government's order for the next year is out.
+    pub fn calendar_runs_out(&self, today: Date) -> bool {
+        self.calendar_until() < today.saturating_add(time::Duration::days(92)) && self.calendar_until() < Date::MAX
+    }
+
     /// When each file was last brought up to date, as it says itself.
     pub fn updated(&self) -> &[(&'static str, Date)] {
         &self.updated

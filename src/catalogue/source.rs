@@ -52,7 +52,7 @@ where
     let malformed = |why: toml::de::Error| CatalogueError::Malformed { file: file.clone(), detail: why.to_string() };
     let head: Head = toml::from_str(&text).map_err(malformed)?;
     let parsed: F = toml::from_str(&text).map_err(malformed)?;
-    let checked = check(parsed).map_err(|wrong| wrong.in_file(file.clone()))?;
+    let checked = check(parsed).map_err(|wrong| wrong.in_file(file.clone(), &text))?;
     Ok((checked, head.updated))
 }
 

@@ -14,19 +14,35 @@ pub fn report_by(assigned_ms: i64, facts: &Facts, catalogue: &Catalogue) -> i64 
     end_of_next_working_day(assigned_ms, facts, catalogue)
 }
 
-/// When the present state should end, Unix milliseconds; absent where no rule says and where people decide. FNS gives the
-/// RNM no later than on the working day after the application (54-FZ, article 4.2); its time for the card differs
-/// between sources, so nothing is promised there.
+/// When the present state should end, Unix milliseconds; absent where no rule says. FNS gives the RNM no later than on the
+/// working day after the application (54-FZ, article 4.2); from the RNM to the filed report the law gives until
+/// `report_by`; for the card so many working days as the file of the calendar says (sources differ).
 pub fn expected_by(kkt: &Kkt, catalogue: &Catalogue) -> Option<i64> {
-    match kkt.state {
+    match &kkt.state {
         State::AwaitingRnm { .. } => Some(end_of_next_working_day(kkt.since_ms, &kkt.facts, catalogue)),
-        _ => None,
+        State::ConnectingOfd { numbers, .. }
+        | State::ReadyToFiscalize { numbers }
+        | State::Fiscalizing { numbers, .. }
+        | State::Reporting { numbers, .. } => Some(numbers.report_by_ms),
+        State::AwaitingCard { .. } => {
+            let filed = zone::date_at(&kkt.facts.address, kkt.since_ms);
+            Some(end_of(catalogue.last_day_for_card(filed), &kkt.facts))
+        }
+        State::Reserving
+        | State::Submitting { .. }
+        | State::Registered { .. }
+        | State::Rejected { .. }
+        | State::Cancelled { .. } => None,
     }
 }
 
 fn end_of_next_working_day(ms: i64, facts: &Facts, catalogue: &Catalogue) -> i64 {
-    let last = catalogue.next_working_day(zone::date_at(&facts.address, ms));
-    let end = last.next_day().unwrap_or(Date::MAX).midnight();
+    end_of(catalogue.next_working_day(zone::date_at(&facts.address, ms)), facts)
+}
+
+/// The last millisecond of a day at the place.
+fn end_of(day: Date, facts: &Facts) -> i64 {
+    let end = day.next_day().unwrap_or(Date::MAX).midnight();
     to_ms(end.assume_offset(zone::offset_of(&facts.address))) - 1
 }
 
@@ -48,3 +64,6 @@ pub fn parse_local(text: &str) -> Option<PrimitiveDateTime> {
     let second = parts.next().unwrap_or(Some(0))?;
     Some(PrimitiveDateTime::new(date, Time::from_hms(hour, minute, second).ok()?))
 }
+
+#[cfg(test)]
+mod tests;

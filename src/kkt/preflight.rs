@@ -4,15 +4,18 @@
 //! wrong is told at once. Check digits are no rule here: the types have checked them.
 
 mod equipment;
+mod formats;
+mod term;
 
 pub use equipment::device_required;
+pub use term::drive_days;
 #[cfg(test)]
 mod tests;
 
 use time::Date;
 
 use super::application::head;
-use super::model::{Agent, Capacity, Equipment, Facts, Ffd, PlaceAddress, Spec, TaxSystem};
+use super::model::{Agent, Capacity, Equipment, Facts, PlaceAddress, Spec, TaxSystem};
 use crate::catalogue::{Catalogue, FnModel, KktModel};
 use crate::failure::Requirement;
 use crate::gateways::World;
@@ -75,9 +78,11 @@ pub fn check(situation: &Situation<'_>) -> Findings {
         place,
         equipment::model,
         equipment::drive,
-        equipment::drive_term,
+        term::drive_term,
         operator,
         taxes,
+        formats::formats,
+        formats::automatic_device,
         modes,
         agents,
     ] {
@@ -119,7 +124,7 @@ fn taxpayer(at: &Situation<'_>, found: &mut Findings) {
         "client_id",
         (
             "the state register does not have the taxpayer as active",
-            "По данным реестра клиент не ведёт деятельность. Регистрация ККТ возможна только для действующего",
+            "По данным реестра клиент не ведёт деятельность. Проверьте его статус в налоговой: кассу регистрирует лишь действующий",
         ),
     );
     let (organization, kpp_known) = match &at.facts.taxpayer.kind {
@@ -279,18 +284,6 @@ fn taxes(at: &Situation<'_>, found: &mut Findings) {
 
 fn modes(at: &Situation<'_>, found: &mut Findings) {
     let modes = &at.spec.modes;
-    found.block(
-        modes.marking && at.spec.ffd != Ffd::V1_2,
-        "MARKING_NEEDS_FFD_1_2",
-        "ffd_version",
-        ("marked goods need FFD 1.2", "Для маркированных товаров выберите ФФД 1.2"),
-    );
-    found.block(
-        at.spec.automatic_device.as_ref().is_some_and(|device| device.numbers.is_empty()),
-        "AUTOMATIC_DEVICE_NUMBER",
-        "automatic_device.numbers",
-        ("the automatic device needs a number", "Укажите номер автоматического устройства"),
-    );
     found.warn(
         modes.services && (modes.excise || modes.marking),
         "SERVICES_WITH_GOODS",

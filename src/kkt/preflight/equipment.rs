@@ -92,41 +92,13 @@ pub(super) fn drive(at: &Situation<'_>, found: &mut Findings) {
             "По номеру не удалось определить модель накопителя. Сверьте номер с корпусом накопителя",
         ),
     );
-    found.block(
+    found.warn(
         at.spec.ffd == Ffd::V1_2 && at.drive().is_some_and(|drive| drive.ffd_1_2 == MarkingSupport::None),
         "FN_WITHOUT_FFD_1_2",
         field,
         (
             "this model of fiscal drive takes no part in FFD 1.2",
             "Этот накопитель не поддерживает ФФД 1.2. Выберите другую версию ФФД или установите ФН-1.2",
-        ),
-    );
-}
-
-/// Which term of the fiscal drive is allowed, from a secondary source. Test drives have no term to speak of.
-pub(super) fn drive_term(at: &Situation<'_>, found: &mut Findings) {
-    let Some(drive) = at.drive().filter(|drive| drive.standing == Standing::Registered) else { return };
-    let field = at.field("equipment.sale.fn_serial");
-    let modes = &at.spec.modes;
-    let exempt = modes.excise || modes.autonomous;
-    let long = drive.months == 36;
-    found.warn(
-        long && (exempt || at.general_regime() && at.sells_goods()),
-        "FN_TERM_TOO_LONG",
-        field,
-        (
-            "a fiscal drive of 36 months is meant for services and special tax regimes",
-            "Накопитель на 36 месяцев не подходит для этих режимов. Обычно ставят накопитель на 15 месяцев",
-        ),
-    );
-    found.warn(
-        !long && !at.general_regime() && !exempt && at.spec.agents.is_empty(),
-        "FN_TERM_TOO_SHORT",
-        field,
-        (
-            "with special tax regimes a fiscal drive of 36 months is required, except in season, as an agent or with \
-             excise goods",
-            "На спецрежимах нужен накопитель на 36 месяцев, кроме сезонной торговли, агентов и подакцизных товаров",
         ),
     );
 }
