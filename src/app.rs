@@ -221,6 +221,7 @@ impl Ground {
             catalogue: self.catalogue.clone(),
             clock: self.clock.clone(),
             config: config.worker.clone(),
+            world: config.world(),
             format: Format { version: config.application.version.clone(), receiver },
             signal: self.signal.clone(),
         }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod kkt;
+pub mod kkt_call;
 pub mod kkt_request;
 
 use time::OffsetDateTime;

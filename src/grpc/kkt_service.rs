@@ -4,18 +4,18 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::call::CallId;
-use super::convert::{Fields, kkt as convert, kkt_request as parse};
+use super::convert::{Fields, kkt as convert, kkt_call as parse, kkt_request};
 use super::handler::{caller, detached};
 use super::status;
 use super::watch_stream::{Streams, stream};
-use crate::failure::Failure;
+use crate::kkt::guide;
 use crate::kkt::model::Kkt;
 use crate::kkt::ordering::Registered;
 use crate::kkt::service::Service;
 use crate::partners::model::Scope;
 use crate::pb::kkt as pb;
 use crate::pb::kkt::kkt_service_server::KktService as Api;
-use crate::values::{KktId, RequestId};
+use crate::values::KktId;
 
 /// The service on the wire.
 pub struct KktApi {
@@ -45,7 +45,7 @@ impl Api for KktApi {
         if request.get_ref().fiscalize_automatically && !caller.scopes.hold(Scope::KktFiscalize) {
             return Err(status::scope_missing(Scope::KktFiscalize.as_str()));
         }
-        let order = parse::quick_register(request.into_inner())?;
+        let order = kkt_request::quick_register(request.into_inner())?;
         let service = self.service.clone();
         let registered = detached(async move { service.quick_register(caller.scope, order).await }).await?;
         let kkt = match registered {
@@ -67,13 +67,20 @@ impl Api for KktApi {
     }
 
     async fn amend(&self, request: Request<pb::AmendRequest>) -> Result<Response<pb::AmendResponse>, Status> {
-        let pb::AmendRequest { request_id, kkt_id, .. } = request.into_inner();
-        not_yet("amend", &request_id, &kkt_id)
+        let scope = caller(&request)?.scope;
+        let order = parse::amend(request.into_inner())?;
+        let service = self.service.clone();
+        let kkt = detached(async move { service.amend(scope, order).await }).await?;
+        Ok(Response::new(pb::AmendResponse { kkt: Some(self.out(&kkt)) }))
     }
 
     async fn cancel(&self, request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
-        let pb::CancelRequest { request_id, kkt_id } = request.into_inner();
-        not_yet("cancel", &request_id, &kkt_id)
+        let scope = caller(&request)?.scope;
+        let order = parse::cancel(&request.into_inner())?;
+        let service = self.service.clone();
+        let kkt = detached(async move { service.cancel(scope, order).await }).await?;
+        let left_at_fns = guide::left_behind(&kkt);
+        Ok(Response::new(pb::CancelResponse { kkt: Some(self.out(&kkt)), left_at_fns }))
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
@@ -101,14 +108,4 @@ impl Api for KktApi {
         let watch = self.service.watch(scope, ids, resume.as_deref()).await?;
         Ok(Response::new(stream(watch, &self.service, self.streams.clone(), call)))
     }
-}
-
-/// Answers a method of a later release; its ids are checked all the same.
-fn not_yet<T>(feature: &'static str, request_id: &str, kkt_id: &str) -> Result<T, Status> {
-    Fields::of(|f| {
-        let request_id = f.text("request_id", request_id, RequestId::parse);
-        let kkt_id = f.text("kkt_id", kkt_id, KktId::parse);
-        Some((request_id?, kkt_id?))
-    })?;
-    Err(Failure::NotOffered { what: feature }.into())
 }

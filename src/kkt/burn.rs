@@ -10,11 +10,13 @@ use super::device_task;
 use super::drive::Verdict;
 use super::effects::{Claim, Command, Effect, Standing};
 use super::model::{Block, WaitingFor};
+use super::recheck::Recheck;
+use super::seeing::{Seen, see};
 use super::state::{Event, Numbers};
 use super::worker::Worker;
 use crate::gateways::Gateway;
 use crate::gateways::device::{
-    DeviceAddress, DriverError, FiscalReport, FnPhase, Inquiry, Inspection, Posted, RegistrationInFn, Shift, TaskResult,
+    DeviceAddress, DriverError, FiscalReport, FnPhase, Inquiry, Inspection, Posted, Shift, TaskResult,
 };
 use crate::storage::StoreError;
 use crate::values::{EffectId, RnmCheck};
@@ -48,7 +50,12 @@ impl Worker {
         match self.look(claim, numbers, at).await {
             Look::Unburnt => {}
             Look::Burnt(report) => return Ok(self.adopt(claim, report, None)),
-            Look::Wait(block) => return Ok(self.wait_for_device(block, None)),
+            Look::Wait(block) => return Ok(self.wait(block)),
+        }
+        match self.recheck(claim).await {
+            Recheck::Good => {}
+            Recheck::Unknown(setback) => return Ok(Verdict::Setback(setback)),
+            Recheck::Bad(block) => return Ok(self.stuck(block)),
         }
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
         let id = self.store.intend(claim, Command::Burn, generation, now_ms, lease_ms).await?;
@@ -87,7 +94,7 @@ impl Worker {
             }
             Posted::NotConnected => {
                 self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await?;
-                Ok(self.wait_for_device(advice::driver(&offline()), None))
+                Ok(self.wait(advice::driver(&offline())))
             }
             Posted::Malformed(_) => {
                 let block = advice::support("DEVICE_TASK_MALFORMED", "Касса не приняла задание");
@@ -111,10 +118,13 @@ impl Worker {
         match result {
             TaskResult::Pending => Ok(self.under_way()),
             TaskResult::Ready(report) => Ok(self.adopt(claim, report, Some(effect.id))),
-            TaskResult::Blocked(error) => Ok(self.wait_for_device(advice::driver(&error), None)),
+            TaskResult::Blocked(error) => Ok(self.wait(advice::driver(&error))),
             TaskResult::Failed(error) => self.refused(claim, numbers, at, effect.id, &error).await,
-            TaskResult::Cancelled | TaskResult::Voided => {
-                self.refused(claim, numbers, at, effect.id, &cancelled()).await
+            TaskResult::Cancelled => self.refused(claim, numbers, at, effect.id, &cancelled()).await,
+            // A call wanted to end the burn and was cut off: the id is used up, and nothing was burnt under it.
+            TaskResult::Voided => {
+                self.store.settle(claim, effect.id, Standing::Void, self.clock.now_ms()).await?;
+                Ok(self.under_way())
             }
             TaskResult::Forgotten => match self.look(claim, numbers, at).await {
                 Look::Unburnt => {
@@ -122,7 +132,7 @@ impl Worker {
                     self.post(claim, numbers, at, effect.id).await
                 }
                 Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
-                Look::Wait(block) => Ok(self.wait_for_device(block, None)),
+                Look::Wait(block) => Ok(self.wait(block)),
             },
         }
     }
@@ -146,65 +156,42 @@ impl Worker {
             Ok(_) => match self.look(claim, numbers, at).await {
                 Look::Burnt(report) => Ok(self.adopt(claim, report, Some(id))),
                 Look::Unburnt => Ok(self.under_way()),
-                Look::Wait(block) => Ok(self.wait_for_device(block, None)),
+                Look::Wait(block) => Ok(self.wait(block)),
             },
-            Err(block) => Ok(self.wait_for_device(block, None)),
+            Err(block) => Ok(self.wait(block)),
         }
     }
 
     async fn phase(&self, claim: &Claim, at: &DeviceAddress) -> Result<FnPhase, Block> {
         let inspection = self.gateways.device.inspect(at).await.map_err(|e| unreadable(&e))?;
         let ours = inspection.fn_serial == claim.kkt.facts.register.fn_serial;
-        if ours { Ok(inspection.phase) } else { Err(mismatch("FN_SERIAL")) }
+        if ours { Ok(inspection.phase) } else { Err(advice::mismatch("FN_SERIAL")) }
     }
 
     /// Asks the device whether everything is as it was registered, and what its drive holds.
     async fn look(&self, claim: &Claim, numbers: &Numbers, at: &DeviceAddress) -> Look {
-        let inspection = match self.gateways.device.inspect(at).await {
-            Ok(inspection) => inspection,
-            Err(error) => return Look::Wait(unreadable(&error)),
-        };
-        let register = &claim.kkt.facts.register;
-        if inspection.serial.normalised() != register.serial.normalised() {
-            return Look::Wait(mismatch("KKT_SERIAL"));
-        }
-        if inspection.fn_serial != register.fn_serial {
-            return Look::Wait(mismatch("FN_SERIAL"));
-        }
-        match inspection.phase {
-            FnPhase::Configured => match self.not_ready(claim, &inspection) {
-                Some(block) => Look::Wait(block),
-                None => Look::Unburnt,
-            },
-            FnPhase::Fiscal => self.evidence(claim, numbers, at).await,
-            FnPhase::Init | FnPhase::PostFiscal | FnPhase::Archive | FnPhase::Unknown => {
-                Look::Wait(advice::support("FN_WRONG_PHASE", "Фискальный накопитель не готов к фискализации"))
-            }
+        match see(&*self.gateways.device, at, &claim.kkt, &numbers.rnm).await {
+            Seen::Unburnt(inspection) => self.not_ready(claim, &inspection).map_or(Look::Unburnt, Look::Wait),
+            Seen::Ours(Some(report)) => Look::Burnt(report),
+            Seen::Ours(None) => Look::Wait(advice::report_unreadable()),
+            Seen::Others => Look::Wait(advice::burnt_by_others()),
+            Seen::Spent => Look::Wait(advice::unusable()),
+            Seen::Unready => Look::Wait(advice::not_set_up()),
+            Seen::Mismatch(what) => Look::Wait(advice::mismatch(what)),
+            Seen::Silent(error) => Look::Wait(unreadable(&error)),
         }
     }
 
     fn not_ready(&self, claim: &Claim, inspection: &Inspection) -> Option<Block> {
-        if inspection.shift != Shift::Closed {
-            return Some(advice::driver(&DriverError { code: 83, text: String::new() }));
-        }
         let off = deadlines::clock_difference_s(&inspection.clock, self.clock.now_ms(), &claim.kkt.facts);
-        let wrong = off.is_none_or(|seconds| seconds > self.config.device_clock_tolerance_s);
-        wrong.then(|| advice::driver(&DriverError { code: 122, text: String::new() }))
-    }
-
-    /// The drive is burnt: with our numbers and a report that can be read, or by somebody else.
-    async fn evidence(&self, claim: &Claim, numbers: &Numbers, at: &DeviceAddress) -> Look {
-        match self.gateways.device.registration(at).await {
-            Ok(found) if is_ours(&found, claim, numbers) => match found.report {
-                Some(report) => Look::Burnt(report),
-                None => Look::Wait(advice::support("REPORT_UNREADABLE", "Отчёт в накопителе не читается")),
-            },
-            Ok(_) => {
-                let what = "Фискальный накопитель уже зарегистрирован с другими данными";
-                Look::Wait(advice::support("FN_BURNT_BY_OTHERS", what))
-            }
-            Err(error) => Look::Wait(unreadable(&error)),
-        }
+        let code = match inspection {
+            Inspection { paper: Some(false), .. } => 44,
+            Inspection { cover_open: Some(true), .. } => 45,
+            Inspection { shift: Shift::Opened | Shift::Expired, .. } => 83,
+            _ if off.is_none_or(|seconds| seconds > self.config.device_clock_tolerance_s) => 122,
+            _ => return None,
+        };
+        Some(advice::driver(&DriverError { code, text: String::new() }))
     }
 
     /// Takes a report over, when it is about this register and these numbers.
@@ -227,8 +214,12 @@ impl Worker {
         Verdict::Blocked { block, outcome: None, retry_ms: Some(self.config.fns_poll_limit_ms) }
     }
 
-    fn wait_for_device(&self, block: Block, outcome: Option<(EffectId, Standing)>) -> Verdict {
-        Verdict::Blocked { block, outcome, retry_ms: Some(self.config.device_poll_ms) }
+    /// People at the device mend it, and it is looked at again soon; what others have to do is looked at seldom.
+    fn wait(&self, block: Block) -> Verdict {
+        if block.waiting_for != WaitingFor::Device && block.reason != advice::MISMATCH {
+            return self.stuck(block);
+        }
+        Verdict::Blocked { block, outcome: None, retry_ms: Some(self.config.device_poll_ms) }
     }
 }
 
@@ -242,25 +233,11 @@ enum Look {
     Wait(Block),
 }
 
-fn is_ours(found: &RegistrationInFn, claim: &Claim, numbers: &Numbers) -> bool {
-    found.rnm == numbers.rnm.as_str()
-        && found.inn == claim.kkt.inn
-        && found.fn_serial == claim.kkt.facts.register.fn_serial
-}
-
 fn unreadable(error: &Inquiry) -> Block {
     match error {
         Inquiry::Hub(setback) => advice::unavailable(setback),
         Inquiry::Driver(error) => advice::driver(error),
     }
-}
-
-fn mismatch(what: &str) -> Block {
-    let advice = format!(
-        "Подключено другое устройство ({what}): подключите кассу и накопитель из заявки. Ничего не записано, \
-         продолжим сами"
-    );
-    advice::block("DEVICE_MISMATCH", WaitingFor::Partner, &advice)
 }
 
 fn offline() -> DriverError {

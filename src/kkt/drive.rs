@@ -5,8 +5,7 @@ use super::deadlines;
 use super::effects::{Claim, Standing};
 use super::model::{Block, WaitingFor};
 use super::orders::Came;
-use super::refusal;
-use super::state::{Event, Numbers, State};
+use super::state::{Ending, Event, Numbers, State};
 use super::worker::Worker;
 use crate::gateways::fns::{Application, FnsRefusal, FnsRefusalReason as Reason, ReportToFile};
 use crate::gateways::ofd::{CodeOrder, ConnectOrder, OfdRefusal, OfdRefusalReason};
@@ -64,16 +63,21 @@ impl Worker {
             State::Reserving => self.reserve(claim).await,
             State::Submitting { .. } => self.submit(claim).await,
             State::AwaitingRnm { application_id, .. } => Ok(self.await_rnm(claim, application_id).await),
-            State::ConnectingOfd { held, numbers } => self.connect(claim, *held, numbers).await,
+            State::ConnectingOfd { stale: Some(stale), .. } => {
+                self.store.allowed(Gateway::Ofd).await?;
+                Ok(self.give_back(*stale).await)
+            }
+            State::ConnectingOfd { held: None, .. } => self.reserve(claim).await,
+            State::ConnectingOfd { held: Some(held), numbers, .. } => self.connect(claim, *held, numbers).await,
             State::ReadyToFiscalize { .. } => Ok(Self::ready(claim)),
             State::Fiscalizing { numbers, .. } => self.burn(claim, numbers).await,
             State::Reporting { numbers, .. } => self.report(claim, numbers).await,
             State::AwaitingCard { numbers, .. } => Ok(self.await_card(claim, numbers).await),
-            State::Rejected { held: Some(held), .. } | State::Cancelled { held: Some(held), .. } => {
+            State::Rejected { held: Some(held), .. } | State::Cancelled(Ending { held: Some(held), .. }) => {
                 self.store.allowed(Gateway::Ofd).await?;
                 Ok(self.release(*held).await)
             }
-            State::Registered { .. } | State::Rejected { .. } | State::Cancelled { .. } => Ok(Verdict::Rest),
+            State::Registered { .. } | State::Rejected { .. } | State::Cancelled(_) => Ok(Verdict::Rest),
         }
     }
 
@@ -189,7 +193,7 @@ impl Worker {
     }
 
     async fn report(&self, claim: &Claim, numbers: &Numbers) -> Result<Verdict, StoreError> {
-        let Some(report) = claim.kkt.state.report() else { return Ok(Verdict::Rest) };
+        let Some(report) = claim.kkt.state.report().map(|r| &r.values) else { return Ok(Verdict::Rest) };
         let order = ReportToFile {
             application_id: numbers.application_id.clone(),
             rnm: report.rnm.clone(),
@@ -201,13 +205,33 @@ impl Worker {
         };
         Ok(match self.carry_out(claim, &order).await? {
             Came::Done(id, _) => go(Event::ReportFiled, id, "REPORT_FILED"),
+            // About the moment, not about the report: FNS has it already, or is not waiting for it.
+            Came::Refused(id, FnsRefusal { reason: Reason::WrongState, .. }) => {
+                self.report_there(claim, numbers, id).await
+            }
             Came::Refused(id, refusal) => {
                 let outcome = Some((id, Standing::Refused));
-                Verdict::Blocked { block: report_refused(&refusal), outcome, retry_ms: None }
+                Verdict::Blocked { block: advice::report_refused(&refusal), outcome, retry_ms: None }
             }
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
         })
+    }
+
+    /// FNS would not take the report in the state in which the application is. When it has one, that is as good.
+    async fn report_there(&self, claim: &Claim, numbers: &Numbers, id: EffectId) -> Verdict {
+        match self.gateways.fns.application(&numbers.application_id).await {
+            Err(setback) => Verdict::Setback(setback),
+            Ok(Some(Application::ReportInReview | Application::Registered { .. })) => {
+                let outcome = Some((id, Standing::Refused));
+                Verdict::Go { event: Event::ReportFiled, outcome, detail: "REPORT_WAS_FILED" }
+            }
+            Ok(_) => Verdict::Blocked {
+                block: advice::support("FNS_NEEDS_SUPPORT", "ФНС не приняла отчёт по технической причине"),
+                outcome: Some((id, Standing::Refused)),
+                retry_ms: Some(self.config.fns_poll_limit_ms.max(self.config.fns_poll(claim.attempt))),
+            },
+        }
     }
 
     async fn await_card(&self, claim: &Claim, numbers: &Numbers) -> Verdict {
@@ -218,8 +242,10 @@ impl Worker {
             Ok(Some(Application::Registered { card })) => {
                 Verdict::Go { event: Event::CardIssued(card), outcome: None, detail: "CARD_ISSUED" }
             }
+            // Looked at again: right after a corrected report FNS may still show the refusal of the one before.
             Ok(Some(Application::ReportRefused(refusal))) => {
-                Verdict::Blocked { block: report_refused(&refusal), outcome: None, retry_ms: None }
+                let retry_ms = Some(self.config.fns_poll(claim.attempt));
+                Verdict::Blocked { block: advice::report_refused(&refusal), outcome: None, retry_ms }
             }
             // FNS may still show the state before the report for a while.
             Ok(Some(Application::RnmAssigned { .. } | Application::InReview)) => {
@@ -227,6 +253,16 @@ impl Worker {
             }
             Ok(Some(Application::Refused(_))) => self.odd("FNS_UNEXPECTED_STATE", "ФНС отказала после выдачи номера"),
             Ok(None) => self.odd("FNS_APPLICATION_LOST", "ФНС не находит поданное заявление"),
+        }
+    }
+
+    /// Frees the code that another one has replaced. One that cannot be freed has been used or has expired.
+    async fn give_back(&self, stale: EffectId) -> Verdict {
+        let outcome = Some((stale, Standing::Void));
+        match self.gateways.ofd.release(stale).await {
+            Outcome::Done(()) => Verdict::Go { event: Event::Released, outcome, detail: "CODE_RELEASED" },
+            Outcome::Refused(_) => Verdict::Go { event: Event::Released, outcome, detail: "CODE_NOT_RELEASED" },
+            Outcome::NotNow(setback) | Outcome::Unknown(setback) => Verdict::Setback(setback),
         }
     }
 
@@ -263,8 +299,4 @@ fn go(event: Event, id: EffectId, detail: &'static str) -> Verdict {
 fn ofd_refused(id: EffectId, refusal: &OfdRefusal) -> Verdict {
     let outcome = Some((id, Standing::Refused));
     Verdict::Blocked { block: advice::ofd(refusal.reason), outcome, retry_ms: None }
-}
-
-fn report_refused(refusal: &FnsRefusal) -> Block {
-    advice::block("FNS_REFUSED_REPORT", WaitingFor::Partner, refusal::advice(refusal.reason))
 }

@@ -266,12 +266,14 @@ async fn reopen(tx: &Tx, id: EffectId) -> Result<bool, StoreError> {
     Ok(update.exec(tx).await?.rows_affected == 1)
 }
 
-async fn settle(tx: &Tx, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+/// Settles an effect that was intended, or undoes one that was done: a code given back, a report refused after review.
+pub(super) async fn settle(tx: &Tx, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+    let undone = matches!(to, Standing::Refused | Standing::Void).then_some(Standing::Done.name());
     let update = effect::Entity::update_many()
         .col_expr(effect::Column::State, Expr::val(to.name()))
         .col_expr(effect::Column::SettledMs, Expr::val(now_ms))
         .filter(effect::Column::Id.eq(id.uuid()))
-        .filter(effect::Column::State.eq(Standing::Intended.name()));
+        .filter(effect::Column::State.is_in([Some(Standing::Intended.name()), undone].into_iter().flatten()));
     if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 

@@ -4,9 +4,12 @@ use serde::{Deserialize, Serialize};
 
 pub use super::spec::*;
 use super::state::{Name, State};
+use crate::gateways::device::FiscalReport;
 use crate::gateways::fns::Card;
 use crate::gateways::taxpayers::{RegisteredAddress, Taxpayer};
-use crate::values::{ClientId, EffectId, Email, FnSerial, Inn, KktId, KktSerial, RequestId, Rnm};
+use crate::values::{
+    ActivationCode, ClientId, DeviceId, EffectId, Email, FnSerial, Inn, KktId, KktSerial, RequestId, Rnm,
+};
 
 /// A QuickRegister call after parsing: every field is well-formed, rules between fields are not checked yet.
 #[derive(Debug, Clone)]
@@ -83,7 +86,7 @@ pub struct Kkt {
 impl Kkt {
     /// RNM, once assigned.
     pub fn rnm(&self) -> Option<&Rnm> {
-        self.state.numbers().map(|n| &n.rnm)
+        self.state.rnm()
     }
 
     /// The card, once issued.
@@ -170,13 +173,44 @@ pub struct Fiscalize {
     pub method: Method,
 }
 
+/// An Amend call after parsing.
+#[derive(Debug, Clone)]
+pub struct Amend {
+    /// Makes the call repeatable.
+    pub request_id: RequestId,
+    /// The registration.
+    pub kkt_id: KktId,
+    /// What changes.
+    pub amendment: Amendment,
+}
+
+/// What changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Amendment {
+    /// Another activation code of the same operator.
+    Code(ActivationCode),
+    /// Another device id under which the same KKT answers.
+    Device(DeviceId),
+    /// The corrected report, after FNS refused the one before.
+    Report(FiscalReport),
+}
+
+/// A Cancel call after parsing.
+#[derive(Debug, Clone, Copy)]
+pub struct Cancel {
+    /// Makes the call repeatable.
+    pub request_id: RequestId,
+    /// The registration.
+    pub kkt_id: KktId,
+}
+
 /// How the report comes about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Method {
     /// This service drives the device.
     Automatic,
     /// A person did it and reads the values off the printed report.
-    Manual(crate::gateways::device::FiscalReport),
+    Manual(FiscalReport),
 }
 
 /// Which registrations to list. All conditions must hold; absent ones do.

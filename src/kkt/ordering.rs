@@ -110,7 +110,7 @@ impl Service {
     }
 
     /// A device of another partner and one that does not exist answer the same.
-    async fn check_device(&self, scope: PartnerScope, id: Option<DeviceId>) -> Result<(), Failure> {
+    pub(super) async fn check_device(&self, scope: PartnerScope, id: Option<DeviceId>) -> Result<(), Failure> {
         let Some(id) = id else { return Ok(()) };
         let found = partners::store::device(&self.store.db, scope, id).await?;
         found.map(|_| ()).ok_or(Failure::NotFound { what: "device" })

@@ -14,7 +14,7 @@ use crate::values::EffectId;
 /// A command whose receiver deduplicates by effect id and can report it or void it.
 pub(super) trait Order: Sync {
     /// What its effect answers.
-    type Done: Send;
+    type Done: Send + Sync;
     /// Why it may be refused.
     type Refusal: Send;
     /// Which step it is.
@@ -24,7 +24,6 @@ pub(super) trait Order: Sync {
     fn send(&self, to: &Gateways, id: EffectId) -> impl Future<Output = Outcome<Self::Done, Self::Refusal>> + Send;
     /// Asks what became of it, or voids it.
     fn ask(
-        &self,
         to: &Gateways,
         id: EffectId,
     ) -> impl Future<Output = Result<Told<Self::Done, Self::Refusal>, Setback>> + Send;
@@ -58,7 +57,7 @@ impl Worker {
             Some(Effect { standing: Standing::Done, id, .. }) => {
                 return Err(StoreError::Corrupt { table: "effect", what: format!("{id} is done and its move is not") });
             }
-            Some(effect) => match order.ask(&self.gateways, effect.id).await {
+            Some(effect) => match O::ask(&self.gateways, effect.id).await {
                 Ok(Told::Done(done)) => return Ok(Came::Done(effect.id, done)),
                 Ok(Told::Refused(refusal)) => return Ok(Came::Refused(effect.id, refusal)),
                 Ok(Told::InProgress) => return Ok(Came::UnderWay),
@@ -105,7 +104,7 @@ impl Order for CodeOrder {
         to.ofd.reserve(id, self).await
     }
 
-    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
+    async fn ask(to: &Gateways, id: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
         to.ofd.reservation_or_void(id).await
     }
 
@@ -123,7 +122,7 @@ impl Order for ConnectOrder {
         to.ofd.connect(id, self).await
     }
 
-    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback> {
+    async fn ask(to: &Gateways, id: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback> {
         to.ofd.connection_or_void(id).await
     }
 
@@ -141,7 +140,7 @@ impl Order for SignedDocument {
         to.fns.submit(id, self).await
     }
 
-    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
+    async fn ask(to: &Gateways, id: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
         to.fns.application_or_void(id).await
     }
 
@@ -159,7 +158,7 @@ impl Order for ReportToFile {
         to.fns.submit_report(id, self).await
     }
 
-    async fn ask(&self, to: &Gateways, id: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback> {
+    async fn ask(to: &Gateways, id: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback> {
         to.fns.report_or_void(id).await
     }
 

@@ -1,10 +1,11 @@
 //! Between rows and registrations. A row that cannot be understood is named, never guessed.
 
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::model::{Block, Kkt, Step};
+use super::guide;
+use super::model::{Kkt, Step};
 use super::state::{Name, State};
 use crate::storage::StoreError;
 use crate::storage::entity::{kkt, kkt_history};
@@ -65,6 +66,7 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
         rnm: Set(None),
         report_by_ms: Set(None),
         held: Set(kkt.state.holds_register()),
+        fn_held: Set(kkt.state.holds_drive()),
         revision: Set(kkt.revision),
         since_ms: Set(kkt.since_ms),
         created_ms: Set(kkt.created_ms),
@@ -78,19 +80,24 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
     })
 }
 
-/// The columns that a move changes besides times and leases.
+/// The columns that a move to `after` changes besides times and leases; `corrected` when what is asked for changes too.
 ///
 /// # Errors
 /// [`StoreError::Other`] when a value cannot be written as JSON, which is a defect.
-pub fn moved(state: &State, block: Option<&Block>) -> Result<kkt::ActiveModel, StoreError> {
+pub fn moved(after: &Kkt, corrected: bool) -> Result<kkt::ActiveModel, StoreError> {
+    let state = &after.state;
+    let given = if corrected { (Set(write(&after.spec)?), Set(write(&after.facts)?)) } else { (NotSet, NotSet) };
     Ok(kkt::ActiveModel {
+        spec: given.0,
+        facts: given.1,
         state: Set(state.name().as_str().to_owned()),
         state_data: Set(write(state)?),
-        block: Set(block.map(write).transpose()?),
-        waiting_for: Set(block.map(|b| b.waiting_for.name().to_owned())),
-        rnm: Set(state.numbers().map(|n| n.rnm.as_str().to_owned())),
+        block: Set(after.block.as_ref().map(write).transpose()?),
+        waiting_for: Set(guide::waiting_for(after).map(|who| who.name().to_owned())),
+        rnm: Set(after.rnm().map(|rnm| rnm.as_str().to_owned())),
         report_by_ms: Set(state.numbers().map(|n| n.report_by_ms)),
         held: Set(state.holds_register()),
+        fn_held: Set(state.holds_drive()),
         ..Default::default()
     })
 }

@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::model::{Fiscalize, Kkt, ListQuery, Method, Step};
-use super::preflight;
+use super::model::{Kkt, ListQuery, Step};
 use super::signal::Signal;
-use super::state::Event;
-use super::store::{Change, Position, Store};
+use super::store::{Position, Store};
 use crate::catalogue::Catalogue;
 use crate::clients;
 use crate::clock::{Clock, Ids};
 use crate::failure::{Failure, Violation};
 use crate::gateways::{Gateways, World};
 use crate::page::{PageKeys, Question};
-use crate::storage::requests::{Accepted, Key};
 use crate::values::{KktId, PartnerScope};
 
 const LIST: &str = "/litebox.kkt.v1.KktService/List";
@@ -53,42 +50,6 @@ pub struct Page {
 }
 
 impl Service {
-    /// Starts the burn.
-    ///
-    /// # Errors
-    /// `NotFound`, `WrongKktState`, `AutomaticUnsupported`, `KeyReused`, `Conflict`; nothing is changed then.
-    pub async fn fiscalize(&self, scope: PartnerScope, call: Fiscalize) -> Result<Kkt, Failure> {
-        if matches!(call.method, Method::Manual(_)) {
-            return Err(Failure::NotOffered { what: "manual fiscalization" });
-        }
-        let key = Key { scope, method: "Fiscalize", id: call.request_id };
-        let fingerprint = fingerprint(&(call.kkt_id, "automatic"))?;
-        if let Some(kkt) = self.repeated(key, &fingerprint).await? {
-            return Ok(kkt);
-        }
-        let kkt = self.get(scope, call.kkt_id).await?;
-        let state = (kkt.state)
-            .after(Event::FiscalizeAsked(call.request_id))
-            .map_err(|refused| Failure::WrongKktState { state: refused.0.as_str() })?;
-        self.drivable(&kkt.facts.register)?;
-        if kkt.facts.register.device_id.is_none() {
-            return Err(Failure::RequirementsNotMet(vec![preflight::device_required("kkt_id")]));
-        }
-        let change = Change {
-            state,
-            block: None,
-            due_in_ms: Some(0),
-            failures: 0,
-            actor: "partner",
-            effect: None,
-            detail: "FISCALIZE_ASKED".into(),
-        };
-        let accepted = Accepted { fingerprint, resource: kkt.id.uuid() };
-        self.store.change(key, accepted, &kkt, change, self.clock.now_ms()).await?;
-        self.signal.raise();
-        self.get(scope, call.kkt_id).await
-    }
-
     /// A registration of this partner.
     ///
     /// # Errors

@@ -4,7 +4,8 @@
 //! RESERVING -> SUBMITTING -> AWAITING_RNM -> CONNECTING_OFD -> READY_TO_FISCALIZE -> FISCALIZING -> REPORTING
 //!           -> AWAITING_CARD -> REGISTERED
 //! ```
-//! An autonomous KKT goes from AWAITING_RNM to READY_TO_FISCALIZE. REJECTED and CANCELLED are the other ends.
+//! An autonomous KKT goes from AWAITING_RNM to READY_TO_FISCALIZE. REJECTED and CANCELLED are the other ends. A report
+//! made by hand leads from READY_TO_FISCALIZE or FISCALIZING to REPORTING, a corrected one from AWAITING_CARD back to it.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +33,11 @@ pub enum State {
     },
     /// Connects the KKT to its operator.
     ConnectingOfd {
-        /// The effect that holds the code.
-        held: EffectId,
+        /// The effect that holds the code; absent after another code was given, until that one is held.
+        held: Option<EffectId>,
+        /// The effect that holds the code given before; it is freed first.
+        #[serde(default)]
+        stale: Option<EffectId>,
         /// What FNS gave.
         numbers: Numbers,
     },
@@ -54,21 +58,21 @@ pub enum State {
         /// What FNS gave.
         numbers: Numbers,
         /// The report.
-        report: FiscalReport,
+        report: Report,
     },
     /// FNS makes the card.
     AwaitingCard {
         /// What FNS gave.
         numbers: Numbers,
         /// The report.
-        report: FiscalReport,
+        report: Report,
     },
     /// Done.
     Registered {
         /// What FNS gave.
         numbers: Numbers,
         /// The report.
-        report: FiscalReport,
+        report: Report,
         /// The card.
         card: Card,
     },
@@ -79,13 +83,61 @@ pub enum State {
         /// The effect that still holds the code; absent once it is free.
         held: Option<EffectId>,
     },
-    /// Cancelled while the FN was unburnt.
-    Cancelled {
-        /// Id of the application that FNS still keeps, when one was filed.
-        application_id: Option<String>,
-        /// The effect that still holds the code; absent once it is free, and when the operator has used it.
-        held: Option<EffectId>,
-    },
+    /// Cancelled before this service, or anybody with these numbers, burnt the FN.
+    Cancelled(Ending),
+}
+
+/// What a cancelled registration leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Id of the application that FNS still keeps, when one was filed.
+    pub application_id: Option<String>,
+    /// The RNM that FNS still keeps, when it was assigned.
+    #[serde(default)]
+    pub rnm: Option<Rnm>,
+    /// The effect that still holds the code; absent once it is free, and when the operator has used it.
+    pub held: Option<EffectId>,
+    /// The operator has the KKT: the contract with it stays.
+    #[serde(default)]
+    pub connected: bool,
+    /// What became of the fiscal drive.
+    #[serde(default)]
+    pub drive: DriveFate,
+}
+
+/// What is known of the fiscal drive of a cancelled registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DriveFate {
+    /// Proven unburnt: free for another registration.
+    #[default]
+    Unburnt,
+    /// The RNM was known and the drive could not be asked: taken until an operator frees it.
+    InDoubt,
+    /// Unusable, or burnt with other data: never free again.
+    Lost,
+}
+
+/// A registration report, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// What it says.
+    #[serde(flatten)]
+    pub values: FiscalReport,
+    /// Who read it.
+    #[serde(default)]
+    pub source: Source,
+}
+
+/// Where a report comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Source {
+    /// This service drove the device, or read the drive.
+    #[default]
+    Automatic,
+    /// A person read it off the printed report.
+    Manual,
 }
 
 /// What FNS gave.
@@ -115,20 +167,28 @@ pub enum Event {
     RnmAssigned(Numbers),
     /// The operator has the KKT.
     Connected,
-    /// Somebody asked for the burn.
+    /// Another activation code was given.
+    CodeChanged,
+    /// Somebody asked for the burn; once more while it goes on, after the task was taken out of the hub's queue.
     FiscalizeAsked(RequestId),
-    /// The report was made: the FN is burnt.
+    /// The device made the report: the FN is burnt.
     Burnt(FiscalReport),
+    /// A person made the report.
+    MadeByHand(FiscalReport),
+    /// FNS refused the report, and a person sent a corrected one.
+    ReportCorrected(FiscalReport),
     /// FNS has the report.
     ReportFiled,
     /// FNS issued the card.
     CardIssued(Card),
     /// FNS refused the application.
     Refused(FnsRefusal),
-    /// The partner cancels. The caller has proven that the FN is unburnt.
-    Cancelled,
-    /// The code that an ended registration held is free.
+    /// The partner cancels. The caller has proven that this service has not burnt the FN and will not.
+    Cancelled(Ending),
+    /// The code that an ended registration held, or that another one has replaced, is free.
     Released,
+    /// An operator knows that the FN of a cancelled registration is unburnt.
+    DriveFreed,
 }
 
 /// The event is not allowed in this state.
@@ -144,16 +204,35 @@ impl State {
     pub fn after(&self, event: Event) -> Result<Self, NotAllowed> {
         Ok(match (self.clone(), event) {
             (Self::Reserving, Event::Held(held)) => Self::Submitting { held },
+            (Self::Reserving, Event::CodeChanged) => Self::Reserving,
             (Self::Submitting { held }, Event::Filed { application_id }) => Self::AwaitingRnm { held, application_id },
-            (Self::AwaitingRnm { held: Some(held), .. }, Event::RnmAssigned(numbers)) => {
-                Self::ConnectingOfd { held, numbers }
+            (Self::AwaitingRnm { held: held @ Some(_), .. }, Event::RnmAssigned(numbers)) => {
+                Self::ConnectingOfd { held, stale: None, numbers }
+            }
+            (Self::ConnectingOfd { held, stale, numbers }, Event::CodeChanged) => {
+                Self::ConnectingOfd { held: None, stale: stale.or(held), numbers }
+            }
+            (Self::ConnectingOfd { held, stale: Some(_), numbers }, Event::Released) => {
+                Self::ConnectingOfd { held, stale: None, numbers }
+            }
+            (Self::ConnectingOfd { held: None, stale, numbers }, Event::Held(held @ Some(_))) => {
+                Self::ConnectingOfd { held, stale, numbers }
             }
             (Self::AwaitingRnm { held: None, .. }, Event::RnmAssigned(numbers))
-            | (Self::ConnectingOfd { numbers, .. }, Event::Connected) => Self::ReadyToFiscalize { numbers },
-            (Self::ReadyToFiscalize { numbers }, Event::FiscalizeAsked(asked_by)) => {
-                Self::Fiscalizing { numbers, asked_by }
+            | (Self::ConnectingOfd { held: Some(_), numbers, .. }, Event::Connected) => {
+                Self::ReadyToFiscalize { numbers }
             }
-            (Self::Fiscalizing { numbers, .. }, Event::Burnt(report)) => Self::Reporting { numbers, report },
+            (
+                Self::ReadyToFiscalize { numbers } | Self::Fiscalizing { numbers, .. },
+                Event::FiscalizeAsked(asked_by),
+            ) => Self::Fiscalizing { numbers, asked_by },
+            (Self::Fiscalizing { numbers, .. }, Event::Burnt(values)) => {
+                Self::Reporting { numbers, report: Report { values, source: Source::Automatic } }
+            }
+            (Self::ReadyToFiscalize { numbers } | Self::Fiscalizing { numbers, .. }, Event::MadeByHand(values))
+            | (Self::Reporting { numbers, .. } | Self::AwaitingCard { numbers, .. }, Event::ReportCorrected(values)) => {
+                Self::Reporting { numbers, report: Report { values, source: Source::Manual } }
+            }
             (Self::Reporting { numbers, report }, Event::ReportFiled) => Self::AwaitingCard { numbers, report },
             (Self::AwaitingCard { numbers, report }, Event::CardIssued(card)) => {
                 Self::Registered { numbers, report, card }
@@ -162,18 +241,19 @@ impl State {
                 Self::Rejected { refusal, held }
             }
             (Self::Rejected { refusal, held: Some(_) }, Event::Released) => Self::Rejected { refusal, held: None },
-            (Self::Cancelled { application_id, held: Some(_) }, Event::Released) => {
-                Self::Cancelled { application_id, held: None }
+            (Self::Cancelled(ending @ Ending { held: Some(_), .. }), Event::Released) => {
+                Self::Cancelled(Ending { held: None, ..ending })
             }
-            (state, Event::Cancelled) if state.may_be_unburnt() => {
-                Self::Cancelled { application_id: state.application_id().map(str::to_owned), held: state.held() }
+            (Self::Cancelled(ending), Event::DriveFreed) if ending.drive != DriveFate::Unburnt => {
+                Self::Cancelled(Ending { drive: DriveFate::Unburnt, ..ending })
             }
+            (state, Event::Cancelled(ending)) if state.may_be_unburnt() => Self::Cancelled(ending),
             (state, _) => return Err(NotAllowed(state.name())),
         })
     }
 
     /// Nothing has been burnt as far as this state tells, and the registration is open.
-    fn may_be_unburnt(&self) -> bool {
+    pub const fn may_be_unburnt(&self) -> bool {
         matches!(
             self,
             Self::Reserving
@@ -190,9 +270,9 @@ impl State {
         match self {
             Self::Submitting { held }
             | Self::AwaitingRnm { held, .. }
+            | Self::ConnectingOfd { held, .. }
             | Self::Rejected { held, .. }
-            | Self::Cancelled { held, .. } => *held,
-            Self::ConnectingOfd { held, .. } => Some(*held),
+            | Self::Cancelled(Ending { held, .. }) => *held,
             _ => None,
         }
     }
@@ -210,12 +290,20 @@ impl State {
             | Self::Submitting { .. }
             | Self::AwaitingRnm { .. }
             | Self::Rejected { .. }
-            | Self::Cancelled { .. } => None,
+            | Self::Cancelled(_) => None,
+        }
+    }
+
+    /// RNM, once assigned; a cancelled registration keeps it.
+    pub fn rnm(&self) -> Option<&Rnm> {
+        match self {
+            Self::Cancelled(ending) => ending.rnm.as_ref(),
+            other => other.numbers().map(|n| &n.rnm),
         }
     }
 
     /// The report, once the FN is burnt.
-    pub fn report(&self) -> Option<&FiscalReport> {
+    pub const fn report(&self) -> Option<&Report> {
         match self {
             Self::Reporting { report, .. } | Self::AwaitingCard { report, .. } | Self::Registered { report, .. } => {
                 Some(report)
@@ -228,19 +316,28 @@ impl State {
     pub fn application_id(&self) -> Option<&str> {
         match self {
             Self::AwaitingRnm { application_id, .. } => Some(application_id),
-            Self::Cancelled { application_id, .. } => application_id.as_deref(),
+            Self::Cancelled(ending) => ending.application_id.as_deref(),
             other => other.numbers().map(|n| n.application_id.as_str()),
         }
     }
 
     /// The end of the path. All that may still happen is that a held code is freed.
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Registered { .. } | Self::Rejected { .. } | Self::Cancelled { .. })
+        matches!(self, Self::Registered { .. } | Self::Rejected { .. } | Self::Cancelled(_))
     }
 
-    /// The KKT and the FN are taken by this registration.
+    /// The KKT is taken by this registration.
     pub const fn holds_register(&self) -> bool {
-        !matches!(self, Self::Rejected { .. } | Self::Cancelled { .. })
+        !matches!(self, Self::Rejected { .. } | Self::Cancelled(_))
+    }
+
+    /// The FN is taken by this registration: for ever once it is burnt, lost or in doubt.
+    pub const fn holds_drive(&self) -> bool {
+        match self {
+            Self::Rejected { .. } => false,
+            Self::Cancelled(ending) => !matches!(ending.drive, DriveFate::Unburnt),
+            _ => true,
+        }
     }
 
     /// Name without data.
@@ -256,7 +353,7 @@ impl State {
             Self::AwaitingCard { .. } => Name::AwaitingCard,
             Self::Registered { .. } => Name::Registered,
             Self::Rejected { .. } => Name::Rejected,
-            Self::Cancelled { .. } => Name::Cancelled,
+            Self::Cancelled(_) => Name::Cancelled,
         }
     }
 }

@@ -7,9 +7,10 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
-use super::model::{Block, Filter, Kkt, Step};
+use super::model::{Block, Facts, Filter, Kkt, Spec, Step};
 use super::rows;
 use super::state::State;
+use crate::fleet;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::{Db, StoreError, Tx};
@@ -35,6 +36,25 @@ pub struct Change {
     pub effect: Option<EffectId>,
     /// What happened, machine-readable.
     pub detail: String,
+    /// What is asked for and what the registers say, when that changes too.
+    pub corrected: Option<(Spec, Facts)>,
+}
+
+impl Change {
+    /// A change that somebody asked for and that the worker goes on from at once; nothing holds it up any more.
+    pub fn asked(actor: &'static str, state: State, detail: &str) -> Self {
+        let detail = detail.to_owned();
+        Self { state, block: None, due_in_ms: Some(0), failures: 0, actor, effect: None, detail, corrected: None }
+    }
+
+    /// The registration after it.
+    fn applied(&self, before: &Kkt) -> Kkt {
+        let mut after = Kkt { state: self.state.clone(), block: self.block.clone(), ..before.clone() };
+        if let Some((spec, facts)) = &self.corrected {
+            (after.spec, after.facts) = (spec.clone(), facts.clone());
+        }
+        after
+    }
 }
 
 /// Registrations in the database.
@@ -74,12 +94,13 @@ impl Store {
         let register = &kkt.facts.register;
         let same = Where::any()
             .add(
-                kkt::Column::Model
-                    .eq(register.model.as_str())
+                kkt::Column::Held
+                    .eq(true)
+                    .and(kkt::Column::Model.eq(register.model.as_str()))
                     .and(kkt::Column::SerialKey.eq(register.serial.normalised())),
             )
-            .add(kkt::Column::FnSerial.eq(register.fn_serial.as_str()));
-        let row = mine(scope).filter(kkt::Column::Held.eq(true)).filter(same).one(self.db.direct()).await?;
+            .add(kkt::Column::FnHeld.eq(true).and(kkt::Column::FnSerial.eq(register.fn_serial.as_str())));
+        let row = mine(scope).filter(same).one(self.db.direct()).await?;
         Ok(row.map(|r| KktId::new(r.id)))
     }
 
@@ -211,7 +232,7 @@ pub(super) async fn write(
     at: At,
     fence: Option<i64>,
 ) -> Result<(), StoreError> {
-    let mut row = rows::moved(&change.state, change.block.as_ref())?;
+    let mut row = rows::moved(&change.applied(before), change.corrected.is_some())?;
     let moved = before.state.name() != change.state.name();
     row.revision = Set(before.revision + 1);
     row.updated_ms = Set(at.now_ms);
@@ -221,7 +242,7 @@ pub(super) async fn write(
         row.attempts = Set(0);
     }
     let due = change.due_in_ms.map_or_else(|| Expr::cust("NULL"), |ms| Expr::cust(format!("{} + {ms}", at.db_now)));
-    let keeps_lease = fence.is_some() && change.due_in_ms == Some(0);
+    let keeps_lease = at.attempt > 0 && change.due_in_ms == Some(0);
     let mut update = kkt::Entity::update_many()
         .set(row)
         .col_expr(kkt::Column::DueMs, due)
@@ -240,7 +261,20 @@ pub(super) async fn write(
         return Err(StoreError::Contention);
     }
     line(scope, before, change, at).insert(tx).await?;
+    if before.state.holds_register() && !change.state.holds_register() {
+        give_rental_back(tx, scope, before.id, &change.state).await?;
+    }
     Ok(())
+}
+
+/// A register of the fleet goes back with its drive unburnt, or out of the fleet until somebody has seen to its drive.
+/// A sale has none.
+async fn give_rental_back(tx: &Tx, scope: PartnerScope, id: KktId, ended: &State) -> Result<(), StoreError> {
+    if ended.holds_drive() {
+        fleet::store::withdraw(tx, scope, id).await.map(drop)
+    } else {
+        fleet::store::free(tx, scope, id).await.map(drop)
+    }
 }
 
 fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_history::ActiveModel {

@@ -21,7 +21,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
-use crate::gateways::{Gateway, Gateways, Setback};
+use crate::gateways::{Gateway, Gateways, Setback, World};
 use crate::partners;
 use crate::storage::{StoreError, entity::kkt};
 use crate::values::{EffectId, PartnerId, PartnerScope};
@@ -56,6 +56,8 @@ pub struct Worker {
     pub clock: Clock,
     /// Patience.
     pub config: WorkerConfig,
+    /// Live or test: decides which FN are good.
+    pub world: World,
     /// Format of the application.
     pub format: application::Format,
     /// Wakes the worker, and the streams that watch.
@@ -176,6 +178,7 @@ impl Worker {
             actor: "worker",
             effect: outcome.map(|(id, _)| id),
             detail: detail.to_owned(),
+            corrected: None,
         };
         self.store.advance(claim, change, outcome, self.clock.now_ms()).await?;
         self.signal.raise();
@@ -201,6 +204,7 @@ impl Worker {
             actor: "worker",
             effect: None,
             detail: "GOES_ON".to_owned(),
+            corrected: None,
         };
         self.store.advance(claim, change, None, self.clock.now_ms()).await?;
         self.signal.raise();
@@ -232,6 +236,7 @@ impl Worker {
             failures,
             actor: "worker",
             effect: outcome.map(|(id, _)| id),
+            corrected: None,
         };
         self.store.advance(claim, change, outcome, self.clock.now_ms()).await?;
         self.signal.raise();

@@ -74,8 +74,10 @@ impl Db {
     pub async fn kkt_is_held(&self, model: &str, serial_key: &str, fn_serial: &str) -> Result<bool, StoreError> {
         let same = kkt::Column::Model.eq(model).and(kkt::Column::SerialKey.eq(serial_key));
         let found = kkt::Entity::find()
-            .filter(kkt::Column::Held.eq(true))
-            .filter(same.or(kkt::Column::FnSerial.eq(fn_serial)))
+            .filter(
+                (kkt::Column::Held.eq(true).and(same))
+                    .or(kkt::Column::FnHeld.eq(true).and(kkt::Column::FnSerial.eq(fn_serial))),
+            )
             .count(self.direct())
             .await?;
         Ok(found > 0)

@@ -2,9 +2,8 @@
 
 use super::{instant, or_empty};
 use crate::catalogue::Catalogue;
-use crate::gateways::device::FiscalReport;
 use crate::kkt::model::{Block, Equipment, Kkt, Step, WaitingFor};
-use crate::kkt::state::{Name, State};
+use crate::kkt::state::{Name, Report, Source, State};
 use crate::kkt::{deadlines, guide, refusal};
 use crate::pb::kkt as pb;
 
@@ -39,6 +38,7 @@ pub fn kkt(kkt: &Kkt, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
         history: Vec::new(),
         create_time: Some(instant(kkt.created_ms)),
         update_time: Some(instant(kkt.updated_ms)),
+        waiting_for: guide::waiting_for(kkt).map_or(pb::WaitingFor::Unspecified, waiting_for).into(),
     }
 }
 
@@ -73,15 +73,22 @@ fn equipment(kkt: &Kkt) -> pb::KktEquipment {
 }
 
 fn blocked(block: &Block) -> pb::Blocked {
-    let waiting_for = match block.waiting_for {
+    pb::Blocked {
+        reason: block.reason.clone(),
+        advice: block.advice.clone(),
+        waiting_for: waiting_for(block.waiting_for).into(),
+    }
+}
+
+const fn waiting_for(who: WaitingFor) -> pb::WaitingFor {
+    match who {
         WaitingFor::Fns => pb::WaitingFor::Fns,
         WaitingFor::Ofd => pb::WaitingFor::Ofd,
         WaitingFor::Device => pb::WaitingFor::Device,
         WaitingFor::Partner => pb::WaitingFor::Partner,
         WaitingFor::Signer => pb::WaitingFor::Signer,
         WaitingFor::Operator => pb::WaitingFor::Operator,
-    };
-    pb::Blocked { reason: block.reason.clone(), advice: block.advice.clone(), waiting_for: waiting_for.into() }
+    }
 }
 
 fn rejection(state: &State) -> Option<pb::Rejection> {
@@ -116,14 +123,19 @@ fn next_action(next: guide::NextAction) -> pb::NextAction {
     }
 }
 
-fn report(report: &FiscalReport) -> pb::Report {
+fn report(told: &Report) -> pb::Report {
+    let report = &told.values;
+    let source = match told.source {
+        Source::Automatic => pb::ReportSource::Automatic,
+        Source::Manual => pb::ReportSource::Manual,
+    };
     pb::Report {
         fn_serial: report.fn_serial.to_string(),
         rnm: report.rnm.to_string(),
         fd_number: report.fd_number.into(),
         local_time: report.local_time.clone(),
         fiscal_sign: report.fiscal_sign.to_string(),
-        source: pb::ReportSource::Automatic.into(),
+        source: source.into(),
     }
 }
 

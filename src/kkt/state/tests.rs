@@ -24,6 +24,14 @@ fn report() -> FiscalReport {
     }
 }
 
+fn filed(source: Source) -> Report {
+    Report { values: report(), source }
+}
+
+fn ending(held: Option<EffectId>, drive: DriveFate) -> Ending {
+    Ending { application_id: Some("app-1".into()), rnm: None, held, connected: false, drive }
+}
+
 fn card() -> Card {
     Card { number: "7701000001".into(), issued_ms: 3 }
 }
@@ -37,13 +45,16 @@ fn request() -> RequestId {
 }
 
 fn states() -> Vec<State> {
-    let (numbers, report, held, application_id) = (numbers(), report(), Some(effect()), "app-1".to_owned());
+    let (numbers, report, held, application_id) =
+        (numbers(), filed(Source::Manual), Some(effect()), "app-1".to_owned());
     vec![
         State::Reserving,
         State::Submitting { held },
         State::AwaitingRnm { held, application_id: application_id.clone() },
-        State::AwaitingRnm { held: None, application_id: application_id.clone() },
-        State::ConnectingOfd { held: effect(), numbers: numbers.clone() },
+        State::AwaitingRnm { held: None, application_id },
+        State::ConnectingOfd { held, stale: None, numbers: numbers.clone() },
+        State::ConnectingOfd { held: None, stale: held, numbers: numbers.clone() },
+        State::ConnectingOfd { held: None, stale: None, numbers: numbers.clone() },
         State::ReadyToFiscalize { numbers: numbers.clone() },
         State::Fiscalizing { numbers: numbers.clone(), asked_by: request() },
         State::Reporting { numbers: numbers.clone(), report: report.clone() },
@@ -51,11 +62,14 @@ fn states() -> Vec<State> {
         State::Registered { numbers, report, card: card() },
         State::Rejected { refusal: refusal(), held },
         State::Rejected { refusal: refusal(), held: None },
-        State::Cancelled { application_id: Some(application_id.clone()), held },
-        State::Cancelled { application_id: Some(application_id), held: None },
+        State::Cancelled(ending(held, DriveFate::Unburnt)),
+        State::Cancelled(ending(None, DriveFate::Unburnt)),
+        State::Cancelled(ending(None, DriveFate::InDoubt)),
+        State::Cancelled(ending(None, DriveFate::Lost)),
     ]
 }
 
+/// The events of the straight path come first, in its order.
 fn events() -> Vec<Event> {
     vec![
         Event::Held(Some(effect())),
@@ -67,27 +81,48 @@ fn events() -> Vec<Event> {
         Event::ReportFiled,
         Event::CardIssued(card()),
         Event::Refused(refusal()),
-        Event::Cancelled,
+        Event::Cancelled(ending(None, DriveFate::Unburnt)),
         Event::Released,
+        Event::CodeChanged,
+        Event::MadeByHand(report()),
+        Event::ReportCorrected(report()),
+        Event::DriveFreed,
     ]
 }
 
+const R: &str = "RESERVING";
+const S: &str = "SUBMITTING";
+const A: &str = "AWAITING_RNM";
+const O: &str = "CONNECTING_OFD";
+const Y: &str = "READY_TO_FISCALIZE";
+const F: &str = "FISCALIZING";
+const P: &str = "REPORTING";
+const W: &str = "AWAITING_CARD";
+const D: &str = "REGISTERED";
+const J: &str = "REJECTED";
+const C: &str = "CANCELLED";
+
 /// One row a state of [`states`], one column an event of [`events`]: the name of the state after, or `-`.
-const TABLE: [[&str; 11]; 14] = [
-    ["SUBMITTING", "-", "-", "-", "-", "-", "-", "-", "-", "CANCELLED", "-"],
-    ["-", "AWAITING_RNM", "-", "-", "-", "-", "-", "-", "REJECTED", "CANCELLED", "-"],
-    ["-", "-", "CONNECTING_OFD", "-", "-", "-", "-", "-", "REJECTED", "CANCELLED", "-"],
-    ["-", "-", "READY_TO_FISCALIZE", "-", "-", "-", "-", "-", "REJECTED", "CANCELLED", "-"],
-    ["-", "-", "-", "READY_TO_FISCALIZE", "-", "-", "-", "-", "-", "CANCELLED", "-"],
-    ["-", "-", "-", "-", "FISCALIZING", "-", "-", "-", "-", "CANCELLED", "-"],
-    ["-", "-", "-", "-", "-", "REPORTING", "-", "-", "-", "CANCELLED", "-"],
-    ["-", "-", "-", "-", "-", "-", "AWAITING_CARD", "-", "-", "-", "-"],
-    ["-", "-", "-", "-", "-", "-", "-", "REGISTERED", "-", "-", "-"],
-    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
-    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "REJECTED"],
-    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
-    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "CANCELLED"],
-    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
+const TABLE: [[&str; 15]; 18] = [
+    // held filed rnm conn. fisc. burnt rep. card refused canc. released code hand corr. freed
+    [S, "-", "-", "-", "-", "-", "-", "-", "-", C, "-", R, "-", "-", "-"],
+    ["-", A, "-", "-", "-", "-", "-", "-", J, C, "-", "-", "-", "-", "-"],
+    ["-", "-", O, "-", "-", "-", "-", "-", J, C, "-", "-", "-", "-", "-"],
+    ["-", "-", Y, "-", "-", "-", "-", "-", J, C, "-", "-", "-", "-", "-"],
+    ["-", "-", "-", Y, "-", "-", "-", "-", "-", C, "-", O, "-", "-", "-"],
+    [O, "-", "-", "-", "-", "-", "-", "-", "-", C, O, O, "-", "-", "-"],
+    [O, "-", "-", "-", "-", "-", "-", "-", "-", C, "-", O, "-", "-", "-"],
+    ["-", "-", "-", "-", F, "-", "-", "-", "-", C, "-", "-", P, "-", "-"],
+    ["-", "-", "-", "-", F, P, "-", "-", "-", C, "-", "-", P, "-", "-"],
+    ["-", "-", "-", "-", "-", "-", W, "-", "-", "-", "-", "-", "-", P, "-"],
+    ["-", "-", "-", "-", "-", "-", "-", D, "-", "-", "-", "-", "-", P, "-"],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", J, "-", "-", "-", "-"],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", C, "-", "-", "-", "-"],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", C],
+    ["-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", C],
 ];
 
 #[test]
@@ -112,18 +147,50 @@ fn what_is_known_is_carried_along_the_whole_path() {
     for event in events().into_iter().take(8) {
         state = state.after(event).unwrap();
     }
-    assert_eq!(state, State::Registered { numbers: numbers(), report: report(), card: card() });
+    let report = filed(Source::Automatic);
+    assert_eq!(state, State::Registered { numbers: numbers(), report, card: card() });
+}
+
+#[test]
+fn a_report_tells_who_made_it() {
+    let ready = State::ReadyToFiscalize { numbers: numbers() };
+    let by_hand = ready.after(Event::MadeByHand(report())).unwrap();
+    assert_eq!(by_hand.report(), Some(&filed(Source::Manual)));
+    let by_device = ready.after(Event::FiscalizeAsked(request())).unwrap().after(Event::Burnt(report())).unwrap();
+    assert_eq!(by_device.report(), Some(&filed(Source::Automatic)));
+    let corrected = by_device.after(Event::ReportCorrected(report())).unwrap();
+    assert_eq!(corrected.report(), Some(&filed(Source::Manual)));
 }
 
 #[test]
 fn an_ended_registration_frees_the_register_and_keeps_the_code_until_it_is_released() {
-    let ended = State::AwaitingRnm { held: Some(effect()), application_id: "app-1".into() };
-    for event in [Event::Refused(refusal()), Event::Cancelled] {
-        let ended = ended.after(event).unwrap();
-        assert!(!ended.holds_register() && ended.is_final());
+    let open = State::AwaitingRnm { held: Some(effect()), application_id: "app-1".into() };
+    let cancelled = Event::Cancelled(ending(Some(effect()), DriveFate::Unburnt));
+    for event in [Event::Refused(refusal()), cancelled] {
+        let ended = open.after(event).unwrap();
+        assert!(!ended.holds_register() && !ended.holds_drive() && ended.is_final());
         assert_eq!(ended.held(), Some(effect()));
         assert_eq!(ended.after(Event::Released).unwrap().held(), None);
     }
+}
+
+#[test]
+fn a_drive_in_doubt_stays_taken_until_somebody_frees_it() {
+    for fate in [DriveFate::InDoubt, DriveFate::Lost] {
+        let ended = State::Cancelled(ending(None, fate));
+        assert!(!ended.holds_register() && ended.holds_drive());
+        assert!(!ended.after(Event::DriveFreed).unwrap().holds_drive());
+    }
+}
+
+#[test]
+fn a_replaced_code_is_freed_before_the_new_one_is_held() {
+    let held = EffectId::new(Uuid::from_u128(8));
+    let state = State::ConnectingOfd { held: Some(effect()), stale: None, numbers: numbers() };
+    let state = state.after(Event::CodeChanged).unwrap().after(Event::CodeChanged).unwrap();
+    assert_eq!(state, State::ConnectingOfd { held: None, stale: Some(effect()), numbers: numbers() });
+    let state = state.after(Event::Released).unwrap().after(Event::Held(Some(held))).unwrap();
+    assert_eq!(state, State::ConnectingOfd { held: Some(held), stale: None, numbers: numbers() });
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub struct Model {
     pub rnm: Option<String>,
     pub report_by_ms: Option<i64>,
     pub held: bool,
+    pub fn_held: bool,
     pub revision: i64,
     pub since_ms: i64,
     pub created_ms: i64,

@@ -1,4 +1,7 @@
+use super::super::kkt_call::{filter, fiscalize};
 use super::*;
+use crate::kkt::model::Method;
+use crate::kkt::state::Name;
 use crate::values::Address;
 
 fn good() -> pb::QuickRegisterRequest {
