@@ -179,21 +179,31 @@ async fn what_it_waited_for_is_forgotten_once_it_is_over() {
 async fn a_device_that_stays_unready_does_not_fill_the_history() {
     on_both_apps(async |app| {
         let shop = Shop::open(app, COMPANY).await;
-        let order = shop.order(70).await;
-        app.sandbox.patch_device("kkt-70", json!({"paper": false})).unwrap();
-        let id = shop.quick_register(order).await.id;
-        let refused = || {
-            let tasks =
-                app.sandbox.entries().into_iter().filter(|e| e.facts.get("type").is_some_and(|t| t == "registration"));
-            tasks.filter(|e| e.kind == litebox_partner::sandbox::ledger::Kind::Command).count()
-        };
-        crate::support::app::until("four refusals by the device", async || refused() >= 4).await;
-        let kkt = shop.get(&id).await;
-        let lines = kkt.history.iter().filter(|line| line.detail == "DEVICE_NO_PAPER").count();
-        assert_eq!(lines, 1, "the same reason is written down once");
-        app.sandbox.patch_device("kkt-70", json!({"paper": true})).unwrap();
-        shop.state(&id, pb::KktState::Registered).await;
+        app.sandbox.add_fault("device.registration:error=82,times=4").unwrap();
+        let id = shop.quick_register(shop.order(70).await).await.id;
+        let kkt = shop.state(&id, pb::KktState::Registered).await;
+        let lines = kkt.history.iter().filter(|line| line.detail == "DEVICE_DOCUMENT_OPEN").count();
+        assert_eq!(lines, 1, "four refusals for the same reason are written down once");
         assert_once(&shop, 70);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_without_paper_is_not_even_sent_the_task() {
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        let order = shop.order(71).await;
+        app.sandbox.patch_device("kkt-71", json!({"paper": false})).unwrap();
+        let id = shop.quick_register(order).await.id;
+        let waits = |kkt: &pb::Kkt| kkt.blocked.as_ref().is_some_and(|b| b.reason == "DEVICE_NO_PAPER");
+        let kkt = shop.reach(&id, "DEVICE_NO_PAPER", waits).await;
+        assert_eq!((kkt.waiting_for(), kkt.requirements[0].code.as_str()), (pb::WaitingFor::Device, "DEVICE_READY"));
+        let posted = app.sandbox.entries().into_iter().filter(|e| e.facts.get("type").is_some_and(|t| t == "registration"));
+        assert_eq!(posted.count(), 0);
+        app.sandbox.patch_device("kkt-71", json!({"paper": true})).unwrap();
+        shop.state(&id, pb::KktState::Registered).await;
+        assert_once(&shop, 71);
     })
     .await;
 }
