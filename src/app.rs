@@ -27,6 +27,7 @@ use crate::kkt::signal::Signal;
 use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
+use crate::storage::vault::{self, Vault};
 use crate::storage::{Db, Schema, StoreError};
 use crate::support::switches::Switched;
 
@@ -51,6 +52,9 @@ pub enum AppError {
     /// The keys of page tokens.
     #[error("server.page_keys: {0}")]
     PageKeys(#[from] KeysError),
+    /// The keys of documents.
+    #[error("documents.keys: {0}")]
+    DocumentKeys(#[from] vault::KeysError),
     /// The listener or signals.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),
@@ -118,12 +122,16 @@ impl App {
             clock,
             ids,
         };
+        let vault = vault(&config, &ground.clock, &ground.ids)?;
+        if !vault.keeps() {
+            tracing::warn!("documents.keys is empty: what outer systems are sent and answer is not kept");
+        }
         let listener = TcpListener::bind(&config.server.listen).await?;
         let clients = ClientStore::new(ground.db.clone());
         let closing = CancellationToken::new();
         Ok(Self {
             parts: ground.parts(&config, closing.clone()),
-            worker: ground.worker(&config),
+            worker: ground.worker(&config, vault),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
             db: ground.db,
             config,
@@ -213,7 +221,7 @@ impl Ground {
         }
     }
 
-    fn worker(&self, config: &Config) -> Worker {
+    fn worker(&self, config: &Config, vault: Vault) -> Worker {
         let receiver = Some(config.application.receiver.clone()).filter(|office| !office.is_empty());
         Worker {
             store: KktStore::new(self.db.clone()),
@@ -224,8 +232,18 @@ impl Ground {
             world: config.world(),
             format: Format { version: config.application.version.clone(), receiver },
             signal: self.signal.clone(),
+            vault,
         }
     }
+}
+
+/// What encrypts documents, with the configured keys.
+///
+/// # Errors
+/// [`vault::KeysError`].
+pub fn vault(config: &Config, clock: &Clock, ids: &Ids) -> Result<Vault, vault::KeysError> {
+    let keys = config.documents.keys.iter().map(ExposeSecret::expose_secret);
+    Vault::new(keys, clock.clone(), ids.clone())
 }
 
 /// The outside, with the switch before what has no commands to hold back.

@@ -18,8 +18,8 @@ use crate::storage::DatabaseConfig;
 pub const DEFAULTS: &str = include_str!("default.toml");
 const PREFIX: &str = "LITEBOX";
 /// Settings that are shown as `***`.
-const SECRETS: [&str; 4] =
-    ["database.url", "gateways.taxpayers.api_key", "gateways.device.password", "server.page_keys"];
+const SECRETS: [&str; 5] =
+    ["database.url", "gateways.taxpayers.api_key", "gateways.device.password", "server.page_keys", "documents.keys"];
 
 /// All settings. See `default.toml` for each.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +35,7 @@ pub struct Config {
     pub worker: WorkerConfig,
     pub application: ApplicationConfig,
     pub catalogue: CatalogueConfig,
+    pub documents: DocumentsConfig,
     pub log: LogConfig,
 }
 
@@ -76,6 +77,14 @@ pub struct ApplicationConfig {
 #[expect(missing_docs, reason = "default.toml explains each")]
 pub struct CatalogueConfig {
     pub dir: PathBuf,
+}
+
+/// The section `documents`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each")]
+pub struct DocumentsConfig {
+    pub keys: Vec<SecretString>,
 }
 
 /// The section `log`.
@@ -129,6 +138,9 @@ impl Config {
         let unfit = |key, what| Err(ConfigError::Unfit { key, what });
         if self.mode == Mode::Live && self.server.page_keys.is_empty() {
             return unfit("server.page_keys", "live mode needs a key of at least 32 bytes");
+        }
+        if self.mode == Mode::Live && self.documents.keys.is_empty() {
+            return unfit("documents.keys", "live mode needs a key: ID:KEY, the key 32 random bytes in base64");
         }
         if self.mode == Mode::Live && self.gateways.taxpayers.api_key.expose_secret().is_empty() {
             tracing::warn!("gateways.taxpayers.api_key is empty: only an on-premises copy answers without one");
@@ -280,6 +292,7 @@ mod tests {
             ("[worker]\nlease_ms = \"soon\"\n", "lease_ms"),
             ("mode = \"prod\"\n", "prod"),
             ("mode = \"live\"\n", "server.page_keys"),
+            ("mode = \"live\"\n[server]\npage_keys = [\"k\"]\n", "documents.keys"),
             ("[worker]\nconcurrency = 0\n", "worker.concurrency"),
         ];
         for (file, named) in cases {
@@ -290,9 +303,15 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_where_settings_are_shown() {
-        let env = |name: &str| (name == "LITEBOX_DATABASE_URL").then(|| "postgres://u:hidden@h/d".to_owned());
+        let env = |name: &str| match name {
+            "LITEBOX_DATABASE_URL" => Some("postgres://u:hidden@h/d".to_owned()),
+            "LITEBOX_DOCUMENTS_KEYS" => Some("k1:hidden,k2:hidden".to_owned()),
+            _ => None,
+        };
         let shown = show(None, env).unwrap();
-        assert!(shown.iter().any(|s| s.to_string() == "database.url = ***"));
+        for secret in ["database.url", "documents.keys"] {
+            assert!(shown.iter().any(|s| s.to_string() == format!("{secret} = ***")));
+        }
         assert!(shown.iter().all(|s| !s.value.contains("hidden")));
     }
 }

@@ -4,7 +4,10 @@
 //! the task was refused with the FN unburnt. What the hub has forgotten is decided by the fiscal drive: its phase, RNM,
 //! INN, serial and stored report. What the drive cannot decide waits for an operator.
 
+use serde_json::Value;
+
 use super::advice;
+use super::application::Incomplete;
 use super::deadlines;
 use super::device_task;
 use super::drive::Verdict;
@@ -58,7 +61,9 @@ impl Worker {
             Recheck::Bad(block) => return Ok(self.stuck(block)),
         }
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
-        let id = self.store.intend(claim, Command::Burn, generation, now_ms, lease_ms).await?;
+        let sent = self.task(claim, numbers).ok();
+        let sent = sent.and_then(|task| self.sent(claim, Command::Burn, generation, task.to_string().into_bytes()));
+        let id = self.store.intend(claim, Command::Burn, generation, sent, now_ms, lease_ms).await?;
         self.post(claim, numbers, at, id).await
     }
 
@@ -75,7 +80,7 @@ impl Worker {
             let what = "Регистрационный номер не подходит к ИНН и номеру кассы";
             return Ok(self.stuck(advice::support("RNM_DOES_NOT_FIT", what)));
         }
-        let task = match device_task::registration(&kkt.spec, &kkt.facts, &numbers.rnm, &self.catalogue) {
+        let task = match self.task(claim, numbers) {
             Ok(task) => task,
             Err(error) => {
                 tracing::error!(kkt = %kkt.id, %error, "the device task cannot be made");
@@ -101,6 +106,10 @@ impl Worker {
                 Ok(Verdict::Blocked { block, outcome: Some((id, Standing::Refused)), retry_ms: None })
             }
         }
+    }
+
+    fn task(&self, claim: &Claim, numbers: &Numbers) -> Result<Value, Incomplete> {
+        device_task::registration(&claim.kkt.spec, &claim.kkt.facts, &numbers.rnm, &self.catalogue)
     }
 
     /// A task of ours may be at the hub: what became of it?

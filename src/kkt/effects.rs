@@ -7,6 +7,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Quer
 use super::model::Kkt;
 use super::store::{At, Change, Store, write};
 use crate::gateways::Gateway;
+use crate::storage::documents::{self, Owner, Sealed};
 use crate::storage::entity::{effect, kkt};
 use crate::storage::{StoreError, Tx, switches};
 use crate::values::{EffectId, PartnerScope};
@@ -24,6 +25,18 @@ pub struct Claim {
     pub attempt: i32,
     /// How often in a row an outer system has not answered.
     pub failures: i32,
+}
+
+impl Claim {
+    /// Whose the documents of this claim are.
+    pub const fn owner(&self) -> Owner {
+        Owner { scope: self.scope, kkt: self.kkt.id }
+    }
+
+    /// The effect of a generation of a step.
+    pub fn effect_id(&self, command: Command, generation: u32) -> EffectId {
+        EffectId::derive(self.scope.partner(), self.kkt.request_id, command.name(), generation)
+    }
 }
 
 /// The one-way steps.
@@ -127,7 +140,8 @@ impl Store {
         row.map(read).transpose()
     }
 
-    /// Commits the intent to send a command: the effect of `generation`, new or unsent so far. Extends the lease.
+    /// Commits the intent to send a command: the effect of `generation`, new or unsent so far, together with what will be
+    /// `sent`. Extends the lease.
     ///
     /// # Errors
     /// [`StoreError::Contention`] when the claim has been lost, `Stopped` when an operator has stopped the gateway: nothing
@@ -137,16 +151,18 @@ impl Store {
         claim: &Claim,
         command: Command,
         generation: u32,
+        sent: Option<Sealed>,
         now_ms: i64,
         lease_ms: i64,
     ) -> Result<EffectId, StoreError> {
-        let id = EffectId::derive(claim.scope.partner(), claim.kkt.request_id, command.name(), generation);
+        let id = claim.effect_id(command, generation);
         let (row, held, db_now) = (intent(claim, command, id, generation, now_ms)?, claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {
                 Box::pin(async move {
                     hold(tx, &held, db_now, lease_ms).await?;
                     switches::pass(tx, command.gateway()).await?;
+                    documents::keep(tx, held.owner(), sent.into_iter().collect()).await?;
                     if reopen(tx, id).await? {
                         return Ok(());
                     }
@@ -183,7 +199,8 @@ impl Store {
             .await
     }
 
-    /// Commits a change of the claimed registration, together with what became of its effect.
+    /// Commits a change of the claimed registration, together with what became of its effect and with the answers that
+    /// told it.
     ///
     /// # Errors
     /// [`StoreError::Contention`] when the claim has been lost or the effect is settled already: nothing is written.
@@ -192,6 +209,7 @@ impl Store {
         claim: &Claim,
         change: Change,
         outcome: Option<(EffectId, Standing)>,
+        answers: Vec<Sealed>,
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let (claim, db_now) = (claim.clone(), self.db.now_sql());
@@ -200,6 +218,7 @@ impl Store {
                 Box::pin(async move {
                     let at = At { now_ms, db_now, attempt: claim.attempt };
                     write(tx, claim.scope, &claim.kkt, &change, at, Some(claim.fence)).await?;
+                    documents::keep(tx, claim.owner(), answers).await?;
                     match outcome {
                         Some((id, to)) => settle(tx, id, to, now_ms).await,
                         None => Ok(()),

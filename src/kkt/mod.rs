@@ -17,6 +17,7 @@ pub mod guide;
 pub mod model;
 pub mod ordering;
 mod orders;
+pub mod papers;
 pub mod policy;
 pub mod preflight;
 mod recheck;

@@ -3,6 +3,8 @@
 
 use std::future::Future;
 
+use serde_json::json;
+
 use super::effects::{Claim, Command, Effect, Standing};
 use super::worker::Worker;
 use crate::gateways::fns::{Filed, FnsRefusal, FnsRefusalReason, ReportFiled, ReportToFile, SignedDocument};
@@ -20,6 +22,8 @@ pub(super) trait Order: Sync {
     /// Which step it is.
     const COMMAND: Command;
 
+    /// What it sends, as the operator reads it.
+    fn content(&self) -> Vec<u8>;
     /// Sends it.
     fn send(&self, to: &Gateways, id: EffectId) -> impl Future<Output = Outcome<Self::Done, Self::Refusal>> + Send;
     /// Asks what became of it, or voids it.
@@ -77,7 +81,9 @@ impl Worker {
         order: &O,
         generation: u32,
     ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
-        let id = self.store.intend(claim, O::COMMAND, generation, self.clock.now_ms(), self.config.lease_ms).await?;
+        let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
+        let sent = self.sent(claim, O::COMMAND, generation, order.content());
+        let id = self.store.intend(claim, O::COMMAND, generation, sent, now_ms, lease_ms).await?;
         match order.send(&self.gateways, id).await {
             Outcome::Done(done) => Ok(Came::Done(id, done)),
             Outcome::Refused(refusal) if O::is_void(&refusal) => {
@@ -100,6 +106,12 @@ impl Order for CodeOrder {
     type Refusal = OfdRefusal;
     const COMMAND: Command = Command::ReserveCode;
 
+    fn content(&self) -> Vec<u8> {
+        let Self { ofd, code, inn, kkt_model, kkt_serial } = self;
+        let content = json!({ "ofd": ofd, "code": code, "inn": inn, "kkt_model": kkt_model, "kkt_serial": kkt_serial });
+        content.to_string().into_bytes()
+    }
+
     async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<Reserved, OfdRefusal> {
         to.ofd.reserve(id, self).await
     }
@@ -117,6 +129,15 @@ impl Order for ConnectOrder {
     type Done = Contract;
     type Refusal = OfdRefusal;
     const COMMAND: Command = Command::Connect;
+
+    fn content(&self) -> Vec<u8> {
+        let Self { reservation, ofd, code, inn, rnm, kkt_serial, fn_serial } = self;
+        let content = json!({
+            "reservation": reservation, "ofd": ofd, "code": code, "inn": inn, "rnm": rnm, "kkt_serial": kkt_serial,
+            "fn_serial": fn_serial,
+        });
+        content.to_string().into_bytes()
+    }
 
     async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<Contract, OfdRefusal> {
         to.ofd.connect(id, self).await
@@ -136,6 +157,10 @@ impl Order for SignedDocument {
     type Refusal = FnsRefusal;
     const COMMAND: Command = Command::SubmitApplication;
 
+    fn content(&self) -> Vec<u8> {
+        self.xml.clone()
+    }
+
     async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<Filed, FnsRefusal> {
         to.fns.submit(id, self).await
     }
@@ -153,6 +178,15 @@ impl Order for ReportToFile {
     type Done = ReportFiled;
     type Refusal = FnsRefusal;
     const COMMAND: Command = Command::SubmitReport;
+
+    fn content(&self) -> Vec<u8> {
+        let Self { application_id, rnm, fn_serial, fd_number, local_time, fiscal_sign, certificate_id } = self;
+        let content = json!({
+            "application_id": application_id, "rnm": rnm, "fn_serial": fn_serial, "fd_number": fd_number,
+            "local_time": local_time, "fiscal_sign": fiscal_sign, "certificate_id": certificate_id,
+        });
+        content.to_string().into_bytes()
+    }
 
     async fn send(&self, to: &Gateways, id: EffectId) -> Outcome<ReportFiled, FnsRefusal> {
         to.fns.submit_report(id, self).await

@@ -12,6 +12,7 @@ use super::application::{self, Incomplete};
 use super::drive::Verdict;
 use super::effects::{Claim, Command, Standing};
 use super::model::Block;
+use super::papers::recorded;
 use super::policy::WorkerConfig;
 use super::rows;
 use super::signal::Signal;
@@ -23,6 +24,8 @@ use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
 use crate::gateways::{Gateway, Gateways, Setback, World};
 use crate::partners;
+use crate::storage::documents::Paper;
+use crate::storage::vault::Vault;
 use crate::storage::{StoreError, entity::kkt};
 use crate::values::{EffectId, PartnerId, PartnerScope};
 
@@ -62,6 +65,16 @@ pub struct Worker {
     pub format: application::Format,
     /// Wakes the worker, and the streams that watch.
     pub signal: Signal,
+    /// Encrypts what is kept of the exchange with the outside.
+    pub vault: Vault,
+}
+
+/// When a blocked registration is looked at again.
+struct Wait {
+    /// Milliseconds; absent when only a call goes on.
+    retry_ms: Option<i64>,
+    /// How often in a row an outer system has not answered.
+    failures: i32,
 }
 
 impl Worker {
@@ -138,18 +151,20 @@ impl Worker {
 
     /// One step and its record. The next claim when it goes on at once.
     async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
-        let verdict = match self.step(claim).await {
+        let (verdict, answers) = recorded(self.step(claim)).await;
+        let verdict = match verdict {
             Err(StoreError::Stopped(gateway)) => self.stopped(gateway),
             verdict => verdict?,
         };
         match verdict {
-            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail).await.map(Some),
+            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers).await.map(Some),
             Verdict::Blocked { block, outcome, retry_ms } => {
-                self.block(claim, block, outcome, retry_ms, 0).await.map(|()| None)
+                let wait = Wait { retry_ms, failures: 0 };
+                self.block(claim, block, outcome, wait, answers).await.map(|()| None)
             }
             Verdict::UnderWay { after_ms } => self.store.postpone(claim, after_ms, 0).await.map(|()| None),
-            Verdict::Later { after_ms } => self.go_on(claim, after_ms).await.map(|()| None),
-            Verdict::Setback(setback) => self.setback(claim, &setback).await.map(|()| None),
+            Verdict::Later { after_ms } => self.go_on(claim, after_ms, answers).await.map(|()| None),
+            Verdict::Setback(setback) => self.setback(claim, &setback, answers).await.map(|()| None),
             Verdict::Rest => self.store.rest(claim).await.map(|()| None),
         }
     }
@@ -166,6 +181,7 @@ impl Worker {
         event: Event,
         outcome: Option<(EffectId, Standing)>,
         detail: &str,
+        answers: Vec<Paper>,
     ) -> Result<Claim, StoreError> {
         let Ok(state) = claim.kkt.state.after(event) else {
             return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
@@ -180,8 +196,7 @@ impl Worker {
             detail: detail.to_owned(),
             corrected: None,
         };
-        self.store.advance(claim, change, outcome, self.clock.now_ms()).await?;
-        self.signal.raise();
+        self.advance(claim, change, outcome, answers).await?;
         let mut next = claim.clone();
         next.kkt.state = state;
         next.kkt.block = None;
@@ -192,7 +207,7 @@ impl Worker {
     }
 
     /// Answered, and nothing new: what it was said to wait for is over.
-    async fn go_on(&self, claim: &Claim, after_ms: i64) -> Result<(), StoreError> {
+    async fn go_on(&self, claim: &Claim, after_ms: i64, answers: Vec<Paper>) -> Result<(), StoreError> {
         if claim.kkt.block.is_none() {
             return self.store.postpone(claim, after_ms, 0).await;
         }
@@ -206,9 +221,7 @@ impl Worker {
             detail: "GOES_ON".to_owned(),
             corrected: None,
         };
-        self.store.advance(claim, change, None, self.clock.now_ms()).await?;
-        self.signal.raise();
-        Ok(())
+        self.advance(claim, change, None, answers).await
     }
 
     /// Writes down why it waits; says nothing new when the same reason stands there already.
@@ -217,33 +230,45 @@ impl Worker {
         claim: &Claim,
         block: Block,
         outcome: Option<(EffectId, Standing)>,
-        retry_ms: Option<i64>,
-        failures: i32,
+        wait: Wait,
+        answers: Vec<Paper>,
     ) -> Result<(), StoreError> {
-        if let Some(retry_ms) = retry_ms
+        if let Some(retry_ms) = wait.retry_ms
             && claim.kkt.block.as_ref() == Some(&block)
         {
             if let Some((id, to)) = outcome {
                 self.store.settle(claim, id, to, self.clock.now_ms()).await?;
             }
-            return self.store.postpone(claim, retry_ms, failures).await;
+            return self.store.postpone(claim, retry_ms, wait.failures).await;
         }
         let change = Change {
             state: claim.kkt.state.clone(),
             detail: block.reason.clone(),
             block: Some(block),
-            due_in_ms: retry_ms,
-            failures,
+            due_in_ms: wait.retry_ms,
+            failures: wait.failures,
             actor: "worker",
             effect: outcome.map(|(id, _)| id),
             corrected: None,
         };
-        self.store.advance(claim, change, outcome, self.clock.now_ms()).await?;
+        self.advance(claim, change, outcome, answers).await
+    }
+
+    /// Writes a change with the answers behind it. Answers that change nothing are not kept.
+    async fn advance(
+        &self,
+        claim: &Claim,
+        change: Change,
+        outcome: Option<(EffectId, Standing)>,
+        answers: Vec<Paper>,
+    ) -> Result<(), StoreError> {
+        let answers = self.sealed(claim, answers, outcome.map(|(id, _)| id));
+        self.store.advance(claim, change, outcome, answers, self.clock.now_ms()).await?;
         self.signal.raise();
         Ok(())
     }
 
-    async fn setback(&self, claim: &Claim, setback: &Setback) -> Result<(), StoreError> {
+    async fn setback(&self, claim: &Claim, setback: &Setback, answers: Vec<Paper>) -> Result<(), StoreError> {
         let asked = setback.retry_after.and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0);
         let failures = claim.failures.saturating_add(1);
         let after_ms = self.config.backoff(failures).max(asked.min(self.config.backoff_limit_ms));
@@ -251,7 +276,8 @@ impl Worker {
         if failures < PATIENCE {
             return self.store.postpone(claim, after_ms, failures).await;
         }
-        self.block(claim, advice::unavailable(setback), None, Some(after_ms), failures).await
+        let wait = Wait { retry_ms: Some(after_ms), failures };
+        self.block(claim, advice::unavailable(setback), None, wait, answers).await
     }
 
     /// Where the device of the claimed registration answers, while it is assigned to its partner.

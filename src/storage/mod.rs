@@ -6,12 +6,14 @@
 pub mod audit;
 mod connect;
 pub mod crossing;
+pub mod documents;
 pub mod entity;
 mod error;
 mod migration;
 pub mod requests;
 pub mod switches;
 mod unit;
+pub mod vault;
 
 pub use connect::{Backend, DatabaseConfig, Db, db_now};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
