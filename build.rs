@@ -9,6 +9,7 @@ use std::{env, error::Error, fs};
 use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 
 const INCLUDES: [&str; 2] = ["proto", "third_party/proto"];
+const CODEC: &str = "tonic_prost::ProstCodec";
 /// Messages that carry a password: their `Debug` is written by hand and shows nothing.
 const SECRET: [&str; 2] =
     [".litebox.client.v1.RegisterRequest", ".litebox.gateway.accounts.v1.SetInitialPasswordRequest"];
@@ -23,11 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = compile(&public)?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_file_descriptor_set())?;
     fs::write(out.join("scopes.rs"), scope_table(descriptors.descriptor_pool())?)?;
-    generate(&descriptors, &out.join("public"), true, true)?;
+    generate(&descriptors, &out.join("public"), true, true, CODEC)?;
 
     let descriptors = compile(&gateways)?;
-    generate(&descriptors, &out.join("gateways"), true, false)?;
-    generate(&descriptors, &out.join("sandbox"), false, true)?;
+    generate(&descriptors, &out.join("gateways"), true, false, CODEC)?;
+    generate(&descriptors, &out.join("sandbox"), false, true, "crate::sandbox::codec::Strict")?;
     Ok(())
 }
 
@@ -61,13 +62,20 @@ fn compile(files: &[PathBuf]) -> Result<protox::Compiler, Box<dyn Error>> {
     Ok(compiler)
 }
 
-fn generate(compiler: &protox::Compiler, out: &Path, client: bool, server: bool) -> Result<(), Box<dyn Error>> {
+fn generate(
+    compiler: &protox::Compiler,
+    out: &Path,
+    client: bool,
+    server: bool,
+    codec: &str,
+) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out)?;
     let mut prost = tonic_prost_build::Config::new();
     prost.skip_debug(SECRET);
     tonic_prost_build::configure()
         .build_client(client)
         .build_server(server)
+        .codec_path(codec)
         .emit_rerun_if_changed(false)
         .out_dir(out)
         .compile_fds_with_config(compiler.file_descriptor_set(), prost)?;

@@ -17,9 +17,9 @@ use super::device::kkt::Kkt;
 use super::device::{self, queue};
 use super::engine::{Broken, Call, Engine, Verdict};
 use super::faults::Rule;
-use super::fns;
 use super::ledger::{Entry, Kind};
 use super::world::Event;
+use super::{fns, taxpayers};
 
 /// The routes of the control interface.
 pub fn routes() -> Router<Hub> {
@@ -34,6 +34,7 @@ pub fn routes() -> Router<Hub> {
         .route("/sandbox/sign-in", post(sign_in))
         .route("/sandbox/accounts", get(list_accounts))
         .route("/sandbox/inventory", post(add_inventory))
+        .route("/sandbox/taxpayers", post(change_taxpayer))
         .route("/sandbox/holds", get(holds))
         .route("/sandbox/holds/release", post(release_holds))
 }
@@ -231,6 +232,14 @@ async fn add_inventory(State(hub): State<Hub>, Json(known): Json<Known>) -> Repl
         return Err(no(StatusCode::BAD_REQUEST, "inn is malformed"));
     }
     make(&hub.engine, "control.inventory", Event::Accounts(accounts::Event::InventoryKnows { inn: known.inn })).await?;
+    yes(json!({}))
+}
+
+async fn change_taxpayer(State(hub): State<Hub>, Json(change): Json<taxpayers::Event>) -> Reply {
+    if !super::checks::inn(&change.inn) {
+        return Err(no(StatusCode::BAD_REQUEST, "inn is malformed"));
+    }
+    make(&hub.engine, "control.taxpayer", Event::Taxpayers(change)).await?;
     yes(json!({}))
 }
 

@@ -139,6 +139,16 @@ impl Desk<'_> {
     pub fn delays(&self) -> Delays {
         self.engine.delays
     }
+
+    /// How often this operation was called before with the same value of a fact.
+    pub fn asked_before(&self, fact: &str) -> usize {
+        let (protocol, operation) = self.call.operation.split_once('.').unwrap_or_default();
+        let same = |entry: &&Entry| {
+            (entry.protocol.as_str(), entry.operation.as_str(), entry.kind) == (protocol, operation, self.call.kind)
+                && entry.facts.get(fact) == self.call.facts.get(fact)
+        };
+        self.engine.ledger.read(|entries| entries.iter().filter(same).count()).saturating_sub(1)
+    }
 }
 
 fn protocol(operation: &'static str) -> &'static str {

@@ -5,11 +5,13 @@
 //!
 //! - `engine` takes every call through receipt, ledger, faults, effect and answer; `ledger` is the durable record.
 //! - `accounts`, `fns`, `ofd` are the gRPC contracts of ours; `taxpayers` is DaData, `device` is ATOL Web Requests.
+//! - `codec` refuses what the contracts do not know.
 //! - `control` is the interface for tests and people; `world` is the fold of the ledger.
 
 pub mod accounts;
 pub mod checks;
 pub mod cli;
+pub mod codec;
 pub mod control;
 pub mod device;
 pub mod engine;
@@ -248,6 +250,17 @@ impl Sandbox {
     /// When there is no such register or no such field.
     pub fn patch_device(&self, id: &str, patch: serde_json::Value) -> Result<device::kkt::Kkt, String> {
         control::apply_patch(&self.hub, id, patch).map_err(|(_, why)| why)
+    }
+
+    /// Changes what the state register says about a tax number: `ACTIVE`, `LIQUIDATED`, …, `NOT_FOUND`.
+    ///
+    /// # Errors
+    /// When the status is unknown or the ledger cannot be written.
+    pub fn change_taxpayer(&self, inn: &str, status: &str) -> Result<(), String> {
+        let event = serde_json::json!({ "inn": inn, "status": status });
+        let event = serde_json::from_value(event).map_err(|e: serde_json::Error| e.to_string())?;
+        let done = control::change(&self.hub.engine, "control.taxpayer", world::Event::Taxpayers(event));
+        done.map_err(|_| "the ledger cannot be written".to_owned())
     }
 
     /// A virtual register as it stands.

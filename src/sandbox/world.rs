@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Entry;
-use super::{accounts, device, fns, ofd};
+use super::{accounts, device, fns, ofd, taxpayers};
 
 /// Something that changed the world.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,9 +17,11 @@ pub enum Event {
     Ofd(ofd::Event),
     /// In a cash register or its hub.
     Device(device::Event),
+    /// In the state register of taxpayers.
+    Taxpayers(taxpayers::Event),
 }
 
-/// The state of all five outer systems; the register of taxpayers never changes and is not here.
+/// The state of all five outer systems.
 #[derive(Default)]
 pub struct World {
     /// Accounts and inventory.
@@ -30,6 +32,8 @@ pub struct World {
     pub ofd: ofd::Ofd,
     /// Cash registers and their hub.
     pub devices: device::Devices,
+    /// What changed in the state register.
+    pub taxpayers: taxpayers::Changes,
 }
 
 impl World {
@@ -47,6 +51,7 @@ impl World {
             Event::Fns(event) => self.fns.apply(event),
             Event::Ofd(event) => self.ofd.apply(event),
             Event::Device(event) => self.devices.apply(event),
+            Event::Taxpayers(event) => self.taxpayers.apply(event),
         }
     }
 }

@@ -130,8 +130,31 @@ fn objection(desk: &Desk<'_>, ask: &EnsureAccountRequest) -> Result<Option<Accou
     if accounts.by_inn(&ask.inn).is_some() || accounts.in_inventory(&ask.inn) {
         return Ok(Some(AccountRefusalReason::InnKnown));
     }
-    let taken = accounts.by_login(&ask.login).is_some() || ask.login.starts_with("taken@");
-    Ok(taken.then_some(AccountRefusalReason::LoginTaken))
+    let taken = accounts.by_login(&ask.login).is_some();
+    Ok(taken.then_some(AccountRefusalReason::LoginTaken).or(magic(&ask.login)))
+}
+
+/// Logins that get no account.
+fn magic(login: &str) -> Option<AccountRefusalReason> {
+    Some(match login.split_once('@')?.0 {
+        "taken" => AccountRefusalReason::LoginTaken,
+        "inn-known" => AccountRefusalReason::InnKnown,
+        "voided" => AccountRefusalReason::Voided,
+        "differs" => AccountRefusalReason::ContentDiffers,
+        _ => return None,
+    })
+}
+
+/// Logins whose account gets no password.
+fn magic_password(login: &str) -> Option<PasswordRefusalReason> {
+    Some(match login.split_once('@')?.0 {
+        "stale-version" => PasswordRefusalReason::StaleVersion,
+        "other-password" => PasswordRefusalReason::OtherPassword,
+        "in-use" => PasswordRefusalReason::InUse,
+        "no-account" => PasswordRefusalReason::NoAccount,
+        "voided-password" => PasswordRefusalReason::Voided,
+        _ => return None,
+    })
 }
 
 fn named(name: &str) -> Result<AccountRefusalReason, Broken> {
@@ -203,7 +226,7 @@ fn password_objection(
         _ if account.in_use => Some(Reason::InUse),
         current if ask.version < current => Some(Reason::StaleVersion),
         current if ask.version == current && !same() => Some(Reason::OtherPassword),
-        _ => None,
+        _ => magic_password(&account.login),
     })
 }
 

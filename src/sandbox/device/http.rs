@@ -140,7 +140,7 @@ async fn queue(State(hub): State<Hub>, which: Query<Which>, ConnectInfo(cut): Co
 }
 
 fn enqueue(desk: &mut Desk<'_>, device: &str, order: &Order) -> Answer {
-    let kkt = desk.world.devices.kkt(device).ok_or(Broken::NotFound("device"))?;
+    let kkt = desk.world.devices.kkt(device).filter(|kkt| kkt.driven).ok_or(Broken::NotFound("device"))?;
     if let Some(reason) = &desk.verdict.refuse {
         return conflict(reason.parse().unwrap_or(NOT_CONNECTED), "отказ по правилу песочницы");
     }
@@ -236,7 +236,7 @@ async fn server_info(State(hub): State<Hub>, ConnectInfo(cut): Connection) -> Re
 async fn devices(State(hub): State<Hub>, ConnectInfo(cut): Connection) -> Response {
     let call = Call::question("device.devices");
     let done = hub.engine.perform(call, move |desk| {
-        let all: Vec<Value> = desk.world.devices.all().map(listed).collect();
+        let all: Vec<Value> = desk.world.devices.all().filter(|kkt| kkt.driven).map(listed).collect();
         Ok((StatusCode::OK, json!({ "devices": all })))
     });
     reply(done.await, &cut)
@@ -245,7 +245,7 @@ async fn devices(State(hub): State<Hub>, ConnectInfo(cut): Connection) -> Respon
 async fn device(State(hub): State<Hub>, Path(id): Path<String>, ConnectInfo(cut): Connection) -> Response {
     let call = Call::question("device.device").fact("device", &id);
     let done = hub.engine.perform(call, move |desk| {
-        let kkt = desk.world.devices.kkt(&id).ok_or(Broken::NotFound("device"))?;
+        let kkt = desk.world.devices.kkt(&id).filter(|kkt| kkt.driven).ok_or(Broken::NotFound("device"))?;
         Ok((StatusCode::OK, listed(&kkt)))
     });
     reply(done.await, &cut)
@@ -264,7 +264,7 @@ async fn query(
     let device = which.0.device;
     let call = Call::question("device.query").fact("device", &device).fact("type", &operation);
     let done = hub.engine.perform(call, move |desk| {
-        let kkt = desk.world.devices.kkt(&device).ok_or(Broken::NotFound("device"))?;
+        let kkt = desk.world.devices.kkt(&device).filter(|kkt| kkt.driven).ok_or(Broken::NotFound("device"))?;
         let kind = operation.strip_prefix("query").map(|name| format!("get{name}"));
         let kind = kind.filter(|kind| task::operation(kind).is_some()).ok_or(Broken::NotFound("operation"))?;
         if !kkt.online {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::task::DriverError;
+use super::tricks;
 use crate::clock::from_ms;
 
 /// Phase of life of a fiscal drive (FN), as the driver names it.
@@ -81,6 +82,24 @@ pub struct Kkt {
     /// The FN no longer gives out its stored report.
     #[serde(default)]
     pub document_lost: bool,
+    /// The driver refuses the registration with this code, every time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<u32>,
+    /// The driver refuses the registration with this code, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse_once: Option<u32>,
+    /// The report is made, and then the driver says this code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burn_error: Option<u32>,
+    /// The driver answers every question with this code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mute: Option<u32>,
+    /// The hub forgets its requests for the register as soon as a registration has ended.
+    #[serde(default)]
+    pub forgets: bool,
+    /// The hub's driver knows the model.
+    #[serde(default = "yes")]
+    pub driven: bool,
 }
 
 fn usual_model() -> String {
@@ -115,18 +134,24 @@ const MODELS: [(&str, &str); 12] = [
     ("199036", "ПТК \"MSPOS-K\""),
 ];
 
+/// Serial numbers of the model that the hub's driver does not know.
+const UNDRIVEN: &str = "199036";
+
 impl Kkt {
     /// The register that an id describes: `kkt-7` and `default` are usual ones with serial numbers of their own,
-    /// `kkt-00106100000001-9999078902000001` names both serial numbers.
+    /// `kkt-00106100000001-9999078902000001` names both serial numbers. Tricks follow after dots: `kkt-7.no-paper`.
     pub fn described(id: &str) -> Option<Self> {
-        let name = if id == "default" { "1" } else { id.strip_prefix("kkt-")? };
-        match name.split_once('-') {
+        let mut words = id.split('.');
+        let name = words.next()?;
+        let name = if name == "default" { "1" } else { name.strip_prefix("kkt-")? };
+        let usual = match name.split_once('-') {
             Some((serial, fn_serial)) => Self::named(id, serial, fn_serial),
             None => {
                 let number: u32 = name.parse().ok().filter(|n| *n < 1_000_000)?;
                 Self::named(id, &format!("00106100{number:06}"), &format!("9999078902{number:06}"))
             }
-        }
+        };
+        words.try_fold(usual?, tricks::play)
     }
 
     fn named(id: &str, serial: &str, fn_serial: &str) -> Option<Self> {
@@ -134,8 +159,8 @@ impl Kkt {
             return None;
         }
         let model = MODELS.iter().find(|(prefix, _)| serial.starts_with(prefix)).map(|(_, model)| *model);
-        let fields =
-            json!({ "id": id, "serial": serial, "fn_serial": fn_serial, "model": model.unwrap_or("АТОЛ 30Ф") });
+        let fields = json!({ "id": id, "serial": serial, "fn_serial": fn_serial,
+            "model": model.unwrap_or("АТОЛ 30Ф"), "driven": !serial.starts_with(UNDRIVEN) });
         serde_json::from_value(fields).ok()
     }
 
@@ -171,8 +196,9 @@ impl Kkt {
     /// # Errors
     /// With the driver's code when there is no answer.
     pub fn tell(&self, question: &str, task: &Value, now_ms: i64) -> Result<Value, DriverError> {
-        if !self.online {
-            return Err(DriverError::new(2));
+        let silent = if self.online { self.mute } else { Some(2) };
+        if let Some(code) = silent {
+            return Err(DriverError::new(code));
         }
         match question {
             "getDeviceInfo" => Ok(self.device_info()),

@@ -5,6 +5,7 @@ pub mod http;
 pub mod kkt;
 pub mod queue;
 pub mod task;
+pub mod tricks;
 
 use std::collections::BTreeMap;
 

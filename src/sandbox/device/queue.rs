@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::kkt::Kkt;
 use super::task::{self, DriverError, Outcome, Status};
 use super::{Event, Job, burn};
 use crate::sandbox::engine::{Broken, Call, Desk, Engine, Verdict};
@@ -79,6 +80,10 @@ async fn run(engine: &Engine, job: &Job) {
     }
     // When the ledger is gone, nothing more can be done; the client sees the request run for ever.
     let _ = bookkeep(engine, &job.uuid, Event::Settled { uuid: job.uuid.clone(), outcomes });
+    let burns = job.tasks.iter().any(|task| task["type"] == "registration");
+    if burns && engine.look(|world| world.devices.kkt(&job.device).is_some_and(|kkt| kkt.forgets)) {
+        let _ = bookkeep(engine, &job.uuid, Event::Forgot { device: job.device.clone() });
+    }
     let _ = engine.ledger.sync().await;
 }
 
@@ -119,8 +124,7 @@ fn misfire(kind: &str, broken: Broken) -> Outcome {
         Broken::Error(code) => DriverError::new(code.parse().unwrap_or(2)),
         _ => DriverError::new(2),
     };
-    let blocks = kind == "registration" && error.breaks_link();
-    Outcome::ended(if blocks { Status::Blocked } else { Status::Error }, error)
+    if kind == "registration" { failed(error) } else { Outcome::ended(Status::Error, error) }
 }
 
 fn report(params: &Value) -> Value {
@@ -134,17 +138,25 @@ fn execute(desk: &mut Desk<'_>, job: &Job, index: usize, body: &Value) -> Result
         let told = kkt.tell(kind, body, desk.now_ms);
         return Ok(told.map_or_else(|error| Outcome::ended(Status::Error, error), Outcome::ready));
     }
-    match burn::registration(&kkt, body, desk.now_ms) {
-        Err(error) if error.breaks_link() => Ok(Outcome::ended(Status::Blocked, error)),
-        Err(error) => Ok(Outcome::ended(Status::Error, error)),
-        Ok(made) => {
-            let result = report(&made.params);
-            let (device, uuid) = (job.device.clone(), job.uuid.clone());
-            let event = Event::Burnt { device, uuid, index, registration: Box::new(made) };
-            desk.commit(Kind::Effect, world::Event::Device(event))?;
-            Ok(Outcome::ready(result))
-        }
+    if let Some(code) = kkt.refuse_once.or(kkt.refuse) {
+        let spent = Kkt { refuse_once: None, ..kkt };
+        desk.commit(Kind::State, world::Event::Device(Event::Set(Box::new(spent))))?;
+        return Ok(failed(DriverError::new(code)));
     }
+    let made = match burn::registration(&kkt, body, desk.now_ms) {
+        Ok(made) => made,
+        Err(error) => return Ok(failed(error)),
+    };
+    let result = report(&made.params);
+    let (device, uuid) = (job.device.clone(), job.uuid.clone());
+    let event = Event::Burnt { device, uuid, index, registration: Box::new(made) };
+    desk.commit(Kind::Effect, world::Event::Device(event))?;
+    Ok(kkt.burn_error.map_or_else(|| Outcome::ready(result), |code| failed(DriverError::new(code))))
+}
+
+/// A registration that the driver did not report as made. Codes that break the link block the queue.
+fn failed(error: DriverError) -> Outcome {
+    Outcome::ended(if error.breaks_link() { Status::Blocked } else { Status::Error }, error)
 }
 
 /// The link is back: the hub compares the last document number and learns whether a blocked task was done.

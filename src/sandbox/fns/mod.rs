@@ -104,6 +104,9 @@ pub struct Report {
     /// FNS decides to refuse, with this reason.
     #[serde(default)]
     pub refusal: Option<String>,
+    /// It waits for the signer until somebody signs.
+    #[serde(default)]
+    pub unsigned: bool,
 }
 
 /// A refusal that stays.
@@ -147,6 +150,7 @@ impl Application {
             _ if !due(self.decided_ms) => Standing::InReview,
             (Some(reason), _) => Standing::Refused(reason),
             (None, None) => Standing::RnmAssigned(self.decided_ms.unwrap_or_default()),
+            (None, Some(report)) if report.unsigned => Standing::AwaitingSignature,
             (None, Some(report)) if !due(report.decided_ms) => Standing::ReportInReview(report),
             (None, Some(Report { refusal: Some(reason), .. })) => Standing::ReportRefused(reason),
             (None, Some(report)) => Standing::Registered(report),
@@ -156,6 +160,9 @@ impl Application {
     /// How it stood one step earlier, for stale answers.
     pub fn earlier(&self, now_ms: i64) -> Standing<'_> {
         match self.standing(now_ms) {
+            Standing::AwaitingSignature if !self.reports.is_empty() => {
+                Standing::RnmAssigned(self.decided_ms.unwrap_or_default())
+            }
             Standing::InReview | Standing::AwaitingSignature | Standing::RnmAssigned(_) | Standing::Refused(_) => {
                 Standing::InReview
             }
@@ -173,7 +180,8 @@ impl Application {
 
     fn step(&mut self, step: &Step, time_ms: i64) {
         match (step, self.reports.last_mut()) {
-            (Step::Sign, _) => self.unsigned = false,
+            (Step::Sign, Some(report)) => report.unsigned = false,
+            (Step::Sign, None) => self.unsigned = false,
             (Step::Rnm, _) => (self.unsigned, self.decided_ms) = (false, Some(time_ms)),
             (Step::Card, Some(report)) => report.decided_ms = Some(time_ms),
             (Step::Refuse(reason), Some(report)) => {
@@ -266,10 +274,11 @@ impl Fns {
     }
 }
 
-/// What the last four digits of a KKT serial number do: 98NN refuses at once, 99NN after review, NN being the number of
-/// the reason in the contract; 97NN are single tricks.
+/// What the last four digits of a KKT serial number do. 98NN refuses the application at once, 99NN after review; 95NN
+/// refuses the first report at once, 96NN after review; NN is the number of the reason in the contract. 97NN are single
+/// tricks.
 pub fn magic(serial: &str) -> Option<(u8, i32)> {
     let last = serial.get(serial.len().checked_sub(4)?..)?;
     let (kind, number) = (last[..2].parse().ok()?, last[2..].parse().ok()?);
-    (97..=99).contains(&kind).then_some((kind, number))
+    (95..=99).contains(&kind).then_some((kind, number))
 }

@@ -85,10 +85,14 @@ fn reason(name: &str) -> Option<RefusalReason> {
     RefusalReason::from_str_name(&format!("REFUSAL_REASON_{name}"))
 }
 
-/// The name, without prefix, of the reason with this number.
-fn numbered(number: i32) -> Option<String> {
+/// The reason for which no application is refused: 9817 and 9917 are about the report.
+const REPORT_MISMATCH: &str = "REPORT_MISMATCH";
+
+/// The reason, without prefix, that a serial number of this kind orders.
+fn ordered(serial: &str, kind: u8) -> Option<&'static str> {
+    let (_, number) = magic(serial).filter(|(is, _)| *is == kind)?;
     let reason = RefusalReason::try_from(number).ok().filter(|r| *r != RefusalReason::Unspecified)?;
-    Some(reason.as_str_name().trim_start_matches("REFUSAL_REASON_").to_owned())
+    Some(reason.as_str_name().trim_start_matches("REFUSAL_REASON_"))
 }
 
 fn refusal(name: &str, message: &str) -> Refusal {
@@ -174,13 +178,14 @@ fn judge(
     if ask.certificate_id.starts_with("cert-bad") {
         return Err(("SIGNATURE_INVALID", "Подпись недействительна".to_owned()));
     }
-    if let Some((98, number)) = magic(&filing.serial).filter(|(_, number)| *number < 17) {
-        let known = RefusalReason::try_from(number).unwrap_or(RefusalReason::Other).as_str_name();
-        let known = known.trim_start_matches("REFUSAL_REASON_");
-        return Err((known, text(known)));
+    if let Some(name) = ordered(&filing.serial, 98).filter(|name| *name != REPORT_MISMATCH) {
+        return Err((name, text(name)));
     }
     if excluded(&filing.fn_serial) {
         return Err(("FN_EXCLUDED", "Фискальный накопитель исключён из реестра".to_owned()));
+    }
+    if desk.world.taxpayers.find(&filing.inn).is_none_or(|t| t.status == "LIQUIDATED") {
+        return Err(("TAXPAYER_NOT_ACTIVE", "Налогоплательщик не состоит на учёте".to_owned()));
     }
     match desk.world.fns.occupied(&filing, desk.now_ms) {
         Some(name) => Err((name, text(name))),
@@ -204,7 +209,7 @@ fn file(
     let trick = magic(&filing.serial);
     let delay = i64::try_from(desk.delays().rnm.as_millis()).unwrap_or(i64::MAX);
     let rnm_inn = if trick == Some((97, 3)) { "7700000070" } else { filing.inn.as_str() };
-    let refusal = trick.filter(|(kind, number)| *kind == 99 && *number < 17).and_then(|(_, number)| numbered(number));
+    let refusal = ordered(&filing.serial, 99).filter(|name| *name != REPORT_MISMATCH).map(str::to_owned);
     let application = Application {
         effect_id: ask.effect_id.clone(),
         application_id: format!("app-{number:06}"),
@@ -232,7 +237,8 @@ fn accepted(application: &Application) -> ApplicationAccepted {
 fn tell(desk: &Desk<'_>, id: &str) -> Result<GetApplicationResponse, Broken> {
     demand(&[("application_id", !id.is_empty())])?;
     let application = desk.world.fns.application(id).ok_or(Broken::NotFound("application"))?;
-    let stale = desk.verdict.stale;
+    let trick = magic(&application.filing.serial);
+    let stale = desk.verdict.stale || (trick == Some((97, 5)) && desk.asked_before("application_id") % 2 == 0);
     let standing = if stale { application.earlier(desk.now_ms) } else { application.standing(desk.now_ms) };
     let mut told = GetApplicationResponse { messages: messages(application, &standing), ..Default::default() };
     let state = match standing {
@@ -255,7 +261,8 @@ fn tell(desk: &Desk<'_>, id: &str) -> Result<GetApplicationResponse, Broken> {
         }
     };
     told.state = state.into();
-    if !matches!(standing, Standing::InReview | Standing::AwaitingSignature | Standing::Refused(_)) {
+    let numberless = matches!(standing, Standing::InReview | Standing::AwaitingSignature | Standing::Refused(_));
+    if !numberless || !application.reports.is_empty() {
         told.rnm.clone_from(&application.rnm);
         told.rnm_time = application.decided_ms.map(timestamp);
     }
@@ -321,7 +328,7 @@ fn report_objection(desk: &Desk<'_>, ask: &SubmitReportRequest) -> Option<Object
         let known = reason(name).map_or("OTHER", |r| r.as_str_name().trim_start_matches("REFUSAL_REASON_"));
         return Some((known, text(known)));
     }
-    let mismatch = ("REPORT_MISMATCH", "Сведения отчёта не соответствуют заявлению".to_owned());
+    let mismatch = (REPORT_MISMATCH, "Сведения отчёта не соответствуют заявлению".to_owned());
     let Some(application) = desk.world.fns.application(&ask.application_id) else {
         return Some(("WRONG_STATE", "Заявление не найдено".to_owned()));
     };
@@ -332,8 +339,13 @@ fn report_objection(desk: &Desk<'_>, ask: &SubmitReportRequest) -> Option<Object
         }
         Standing::RnmAssigned(_) | Standing::ReportRefused(_) => {
             let fits = ask.rnm == application.rnm && ask.fn_serial == application.filing.fn_serial;
-            let trick = magic(&application.filing.serial) == Some((98, 17)) && first;
-            (!fits || trick).then_some(mismatch)
+            let serial = &application.filing.serial;
+            let told = ordered(serial, 95).or((magic(serial) == Some((98, 17))).then_some(REPORT_MISMATCH));
+            match told.filter(|_| first) {
+                _ if !fits => Some(mismatch),
+                Some(REPORT_MISMATCH) => Some(mismatch),
+                other => other.map(|name| (name, text(name))),
+            }
         }
         _ => Some(("WRONG_STATE", "Отчёт сейчас не ожидается".to_owned())),
     }
@@ -344,7 +356,7 @@ fn file_report(desk: &mut Desk<'_>, ask: &SubmitReportRequest, content: String) 
     let delay = i64::try_from(desk.delays().card.as_millis()).unwrap_or(i64::MAX);
     let application = desk.world.fns.application(&ask.application_id).ok_or(Broken::NotFound("application"))?;
     let trick = magic(&application.filing.serial);
-    let refused = trick == Some((99, 17)) && application.reports.is_empty();
+    let refused = ordered(&application.filing.serial, 96).or((trick == Some((99, 17))).then_some(REPORT_MISMATCH));
     let report = Report {
         effect_id: ask.effect_id.clone(),
         application_id: ask.application_id.clone(),
@@ -352,7 +364,8 @@ fn file_report(desk: &mut Desk<'_>, ask: &SubmitReportRequest, content: String) 
         filed_ms: now_ms,
         decided_ms: (trick != Some((97, 2))).then_some(now_ms.saturating_add(delay)),
         card: format!("{}{}", application.filing.office, &ask.application_id["app-".len()..]),
-        refusal: refused.then(|| "REPORT_MISMATCH".to_owned()),
+        refusal: refused.filter(|_| application.reports.is_empty()).map(str::to_owned),
+        unsigned: trick == Some((97, 4)),
     };
     let answer = received(&report);
     desk.commit(Kind::Effect, world::Event::Fns(Event::Reported(report)))?;

@@ -118,7 +118,12 @@ pub fn well_formed(code: &str) -> bool {
     (1..=3).contains(&period.len()) && number.is_some_and(|n| (4..=12).contains(&n.len()) && checks::digits(n, n.len()))
 }
 
-/// What a code's last digits do: 01 to 04 on reservation, 11 to 14 on connection.
+/// A code that reads as free even when it is held.
+pub fn reads_stale(code: &str) -> bool {
+    code.ends_with("000009")
+}
+
+/// What a code's last digits do: 01 to 08 on reservation, 11 to 18 on connection.
 pub fn magic(code: &str, connecting: bool) -> Option<&'static str> {
     let tens = if connecting { "00001" } else { "00000" };
     let (head, last) = code.split_at_checked(code.len().checked_sub(1)?)?;
@@ -128,6 +133,10 @@ pub fn magic(code: &str, connecting: bool) -> Option<&'static str> {
         "2" => Some("CODE_EXPIRED"),
         "3" => Some("CODE_UNKNOWN"),
         "4" => Some("CODE_WITHOUT_MARKING"),
+        "5" => Some("OFD_UNKNOWN"),
+        "6" => Some("KKT_ALREADY_CONNECTED"),
+        "7" => Some("NOT_RESERVED"),
+        "8" => Some("OTHER"),
         _ => None,
     }
 }
@@ -197,6 +206,9 @@ mod tests {
         assert_eq!(magic("FD13MM000012", true), Some("CODE_EXPIRED"));
         assert_eq!(magic("FD13MM000012", false), None);
         assert_eq!(magic("FD13MM123456", false), None);
+        assert_eq!(magic("FD13MM000006", false), Some("KKT_ALREADY_CONNECTED"));
+        assert_eq!(magic("FD13MM000015", true), Some("OFD_UNKNOWN"));
+        assert_eq!((magic("FD13MM000009", false), reads_stale("FD13MM000009")), (None, true));
         assert!(well_formed("FD13M000004"));
     }
 }

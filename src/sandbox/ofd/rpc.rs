@@ -259,7 +259,7 @@ fn code(desk: &Desk<'_>, ask: GetCodeRequest) -> Result<GetCodeResponse, Broken>
         state: state.into(),
         effect_id: effect.cloned().unwrap_or_default(),
     };
-    if desk.verdict.stale {
+    if desk.verdict.stale || (super::reads_stale(&code.1) && !ofd.is_used(&code)) {
         return Ok(standing(CodeState::Free, None));
     }
     Ok(match (ofd.used.get(&code), ofd.held.get(&code), objection(ofd, &code)) {
@@ -267,7 +267,8 @@ fn code(desk: &Desk<'_>, ask: GetCodeRequest) -> Result<GetCodeResponse, Broken>
         (_, Some(effect), _) => standing(CodeState::Reserved, Some(effect)),
         (.., Some("CODE_EXPIRED")) => standing(CodeState::Expired, None),
         (.., Some("CODE_USED")) => standing(CodeState::Used, Some(&STRANGER.to_owned())),
-        (.., Some("CODE_UNKNOWN" | "OFD_UNKNOWN")) => return Err(Broken::NotFound("code")),
+        (.., Some("CODE_UNKNOWN")) => return Err(Broken::NotFound("code")),
+        (.., Some("OFD_UNKNOWN")) if !PERMITTED.contains(&code.0.as_str()) => return Err(Broken::NotFound("code")),
         _ => standing(CodeState::Free, None),
     })
 }

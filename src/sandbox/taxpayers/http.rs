@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{address, party};
+use super::{LIQUIDATED_MEANWHILE, address, party, register};
 use crate::sandbox::engine::{Broken, Call, Engine};
 use crate::sandbox::http::{Connection, broken};
 
@@ -53,10 +53,15 @@ async fn find_party(
     let query: Option<party::Query> = read(&body);
     let inn = query.as_ref().map_or("", |q| &q.query).to_owned();
     let call = Call::question("taxpayers.party").fact("inn", &inn);
-    let done = engine.perform(call, move |_| {
+    let done = engine.perform(call, move |desk| {
         check(&headers, &inn)?;
         let query = query.filter(party::Query::fits).ok_or_else(malformed)?;
-        Ok(query.answer())
+        let mut found = desk.world.taxpayers.find(&inn);
+        let meanwhile = register::magic(&inn) == Some(LIQUIDATED_MEANWHILE) && desk.asked_before("inn") > 0;
+        if let Some(taxpayer) = found.as_mut().filter(|_| meanwhile) {
+            taxpayer.status = "LIQUIDATED";
+        }
+        Ok(query.answer(found.as_ref()))
     });
     reply(done.await, &cut)
 }
@@ -123,12 +128,14 @@ fn malformed() -> Broken {
     Broken::Invalid("the body is not JSON, lacks a field or has an unknown one".into())
 }
 
-/// The key is any but `denied`; the query is at most 300 characters.
+/// The key is any but `denied`, `limited` and `broken`; the query is at most 300 characters.
 fn check(headers: &HeaderMap, query: &str) -> Result<(), Broken> {
     let header = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     match header.and_then(|v| v.strip_prefix("Token ")).map(str::trim) {
         None | Some("") => Err(Broken::Error("401".into())),
         Some("denied") => Err(Broken::Error("403".into())),
+        Some("limited") => Err(Broken::Error("429".into())),
+        Some("broken") => Err(Broken::Error("503".into())),
         Some(_) if query.chars().count() > LONGEST => Err(Broken::Error("413".into())),
         Some(_) => Ok(()),
     }

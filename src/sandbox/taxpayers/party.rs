@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::register::{Kind, Taxpayer, find};
+use super::register::{Kind, Taxpayer};
 
 /// The body of `findById/party`. Unknown fields are refused.
 #[derive(Debug, Deserialize)]
@@ -34,9 +34,9 @@ impl Query {
             && self.count.is_none_or(|n| (1..=300).contains(&n))
     }
 
-    /// The suggestions for this query; the head office comes among its branches.
-    pub fn answer(&self) -> Value {
-        let all = find(&self.query).map(|taxpayer| suggestions(&taxpayer)).unwrap_or_default();
+    /// The suggestions for this query about this taxpayer; the head office comes among its branches.
+    pub fn answer(&self, found: Option<&Taxpayer>) -> Value {
+        let all = found.map(suggestions).unwrap_or_default();
         let shown: Vec<Value> =
             all.into_iter().filter(|s| self.shows(&s["data"])).take(self.count.unwrap_or(10)).collect();
         json!({ "suggestions": shown })
@@ -132,12 +132,13 @@ fn individual(taxpayer: &Taxpayer, name: &[String; 3]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::register::find;
     use super::*;
 
     fn ask(body: Value) -> Vec<Value> {
         let query: Query = serde_json::from_value(body).unwrap();
         assert!(query.fits());
-        query.answer()["suggestions"].as_array().unwrap().clone()
+        query.answer(find(&query.query).as_ref())["suggestions"].as_array().unwrap().clone()
     }
 
     #[test]

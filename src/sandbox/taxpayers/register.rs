@@ -164,5 +164,6 @@ mod tests {
         let many = find(&magic_inn("779900006")).unwrap();
         assert!(matches!(many.kind, Kind::Legal { branches, .. } if branches.len() == 2));
         assert_eq!(magic("7707083893"), None);
+        assert_eq!((magic(&magic_inn("779900010")), magic(&magic_inn("7799000010"))), (Some(10), Some(10)));
     }
 }

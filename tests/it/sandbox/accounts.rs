@@ -157,3 +157,32 @@ async fn the_worlds_keep_apart() {
     let refused = client(&liar).find_by_inn(&Inn::parse(BANK).unwrap()).await.unwrap_err();
     assert_eq!(refused.kind, SetbackKind::WrongWorld);
 }
+
+#[tokio::test]
+async fn every_refusal_of_the_contract_can_be_had_by_a_login() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    for (number, (name, expected)) in (1..).zip([
+        ("taken", AccountRefusal::LoginTaken),
+        ("inn-known", AccountRefusal::InnKnown),
+        ("voided", AccountRefusal::Voided),
+        ("differs", AccountRefusal::ContentDiffers),
+    ]) {
+        let refused = client.ensure_account(&order(number, BANK, &format!("{name}@example.ru"))).await;
+        assert_eq!(refused, Outcome::Refused(expected));
+    }
+    let shops = ["7707083893", "7736050003", "7719402047", "500100732259", "7700000070"];
+    let refusals = [
+        ("stale-version", PasswordRefusal::StaleVersion),
+        ("other-password", PasswordRefusal::OtherPassword),
+        ("in-use", PasswordRefusal::InUse),
+        ("no-account", PasswordRefusal::NoAccount),
+        ("voided-password", PasswordRefusal::Voided),
+    ];
+    for (number, (inn, (name, expected))) in (10..).zip(shops.into_iter().zip(refusals)) {
+        let made = client.ensure_account(&order(number, inn, &format!("{name}@example.ru"))).await;
+        assert!(matches!(made, Outcome::Done(_)), "{made:?}");
+        let refused = client.set_initial_password(effect(number), 1, &password("aB1!_-")).await;
+        assert_eq!(refused, Outcome::Refused(expected));
+    }
+}

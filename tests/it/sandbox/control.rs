@@ -68,3 +68,35 @@ async fn a_caller_of_the_live_world_is_turned_away_unheard() {
     assert_eq!(answer.status().as_u16(), 403);
     assert!(sandbox.entries().is_empty());
 }
+
+/// A message that begins as every command of the contracts does and has a field that none knows.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Wider {
+    #[prost(string, tag = "1")]
+    effect_id: String,
+    #[prost(string, tag = "99")]
+    colour: String,
+}
+
+#[tokio::test]
+async fn a_field_that_the_contract_does_not_know_is_refused() {
+    let sandbox = sandbox().await;
+    let channel = tonic::transport::Endpoint::from_shared(sandbox.grpc_url()).unwrap().connect().await.unwrap();
+    let ask = async |path: &'static str, colour: &str| {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        client.ready().await.unwrap();
+        let wider = Wider { effect_id: super::effect(1).to_string(), colour: colour.into() };
+        let codec = tonic_prost::ProstCodec::<Wider, Wider>::default();
+        let path = http::uri::PathAndQuery::from_static(path);
+        client.unary(tonic::Request::new(wider), path, codec).await.map(|_| ()).map_err(|status| status.code())
+    };
+    for path in [
+        "/litebox.gateway.accounts.v1.AccountsService/ReportOrVoid",
+        "/litebox.gateway.fns.v1.FnsService/ReportOrVoid",
+        "/litebox.gateway.ofd.v1.OfdService/ReportOrVoid",
+        "/litebox.gateway.ofd.v1.OfdService/ReleaseCode",
+    ] {
+        assert_eq!(ask(path, "red").await, Err(tonic::Code::InvalidArgument), "{path}");
+        assert_eq!(ask(path, "").await, Ok(()), "{path}");
+    }
+}

@@ -20,7 +20,7 @@ fn at(sandbox: &Sandbox) -> DeviceAddress {
 }
 
 /// A task that `kkt-1` takes.
-fn task() -> Value {
+pub fn task() -> Value {
     json!({
         "type": "registration", "electronically": false,
         "operator": { "name": "Иванов И.И." },

@@ -190,3 +190,90 @@ async fn magic_serials_and_certificates_do_what_they_say() {
     let misfit = super::fns::rnm(&client, &id).await;
     assert!(!misfit.fits(&Inn::parse("7707083893").unwrap(), &KktSerial::parse("00106100009703").unwrap()));
 }
+
+async fn patch(sandbox: &Sandbox, id: &str, step: &str) {
+    let url = format!("{}/sandbox/applications/{id}", sandbox.http_url());
+    assert!(reqwest::Client::new().patch(url).json(step).send().await.unwrap().status().is_success());
+}
+
+/// The reasons of the contract by their numbers, without 17, which is about reports.
+const REASONS: [(u32, FnsRefusalReason); 17] = [
+    (1, FnsRefusalReason::Other),
+    (2, FnsRefusalReason::Voided),
+    (3, FnsRefusalReason::ContentDiffers),
+    (4, FnsRefusalReason::MalformedDocument),
+    (5, FnsRefusalReason::KktModelUnknown),
+    (6, FnsRefusalReason::KktSerialUnknown),
+    (7, FnsRefusalReason::KktAlreadyRegistered),
+    (8, FnsRefusalReason::FnUnknown),
+    (9, FnsRefusalReason::FnInUse),
+    (10, FnsRefusalReason::FnExcluded),
+    (11, FnsRefusalReason::FnNotPermitted),
+    (12, FnsRefusalReason::OfdNotPermitted),
+    (13, FnsRefusalReason::SignatureInvalid),
+    (14, FnsRefusalReason::TaxpayerNotActive),
+    (15, FnsRefusalReason::AddressUnknown),
+    (16, FnsRefusalReason::TaxOfficeWrong),
+    (18, FnsRefusalReason::WrongState),
+];
+
+#[tokio::test]
+async fn every_reason_of_the_contract_can_be_had_at_once_and_after_review() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let serial = |kind: u32, number: u32| format!("0010610000{kind}{number:02}");
+    let drive = |kind: u32, number: u32| format!("999907890200{kind}{number:02}");
+    for (number, expected) in REASONS {
+        let refused = client.submit(effect(number), &document(&serial(98, number), &drive(98, number))).await;
+        assert_eq!(reason(refused), expected);
+        let id = file(&client, 100 + number, &document(&serial(99, number), &drive(99, number))).await;
+        let standing = client.application(&id).await.unwrap();
+        assert!(matches!(&standing, Some(Application::Refused(why)) if why.reason == expected), "{standing:?}");
+    }
+    for (number, expected) in REASONS.into_iter().chain([(17, FnsRefusalReason::ReportMismatch)]) {
+        let id = file(&client, 200 + number, &document(&serial(95, number), &drive(95, number))).await;
+        let told = report(&id, &rnm(&client, &id).await, &drive(95, number));
+        assert_eq!(reason(client.submit_report(effect(300 + number), &told).await), expected);
+        assert!(matches!(client.submit_report(effect(400 + number), &told).await, Outcome::Done(_)), "{expected:?}");
+
+        let id = file(&client, 500 + number, &document(&serial(96, number), &drive(96, number))).await;
+        let told = report(&id, &rnm(&client, &id).await, &drive(96, number));
+        assert!(matches!(client.submit_report(effect(600 + number), &told).await, Outcome::Done(_)));
+        let standing = client.application(&id).await.unwrap();
+        assert!(matches!(&standing, Some(Application::ReportRefused(why)) if why.reason == expected), "{standing:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_may_need_a_signature_too() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let (serial, fn_serial) = ("00106100009704", "9999078902000704");
+    let id = file(&client, 1, &document(serial, fn_serial)).await;
+    let told = report(&id, &rnm(&client, &id).await, fn_serial);
+    assert!(matches!(client.submit_report(effect(2), &told).await, Outcome::Done(_)));
+    assert_eq!(client.application(&id).await.unwrap(), Some(Application::AwaitingSignature));
+    patch(&sandbox, &id, "sign").await;
+    assert!(matches!(client.application(&id).await.unwrap(), Some(Application::Registered { .. })));
+}
+
+#[tokio::test]
+async fn an_office_may_answer_every_other_time_what_was_true_before() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let (serial, fn_serial) = ("00106100009705", "9999078902000705");
+    let id = file(&client, 1, &document(serial, fn_serial)).await;
+    assert_eq!(client.application(&id).await.unwrap(), Some(Application::InReview));
+    let told = report(&id, &rnm(&client, &id).await, fn_serial);
+    assert!(matches!(client.submit_report(effect(2), &told).await, Outcome::Done(_)));
+    assert_eq!(client.application(&id).await.unwrap(), Some(Application::ReportInReview));
+    assert!(matches!(client.application(&id).await.unwrap(), Some(Application::Registered { .. })));
+}
+
+#[tokio::test]
+async fn a_taxpayer_that_is_gone_meanwhile_gets_no_number() {
+    let sandbox = sandbox().await;
+    sandbox.change_taxpayer("7707083893", "LIQUIDATED").unwrap();
+    let refused = client(&sandbox).submit(effect(1), &document(SERIAL, FN)).await;
+    assert_eq!(reason(refused), FnsRefusalReason::TaxpayerNotActive);
+}

@@ -4,6 +4,7 @@ mod accounts;
 mod control;
 mod device;
 mod fns;
+mod magic;
 mod ofd;
 mod taxpayers;
 

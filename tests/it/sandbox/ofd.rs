@@ -111,3 +111,30 @@ async fn one_register_is_connected_once() {
     let strange = client.connect(effect(5), &connection(effect(2), "FD13MM654321", "0000000001055824")).await;
     assert_eq!(reason(strange), OfdRefusalReason::Other);
 }
+
+#[tokio::test]
+async fn every_reason_of_the_contract_can_be_had_by_a_code() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox);
+    let reasons = [
+        (1, OfdRefusalReason::CodeUsed),
+        (2, OfdRefusalReason::CodeExpired),
+        (3, OfdRefusalReason::CodeUnknown),
+        (4, OfdRefusalReason::CodeWithoutMarking),
+        (5, OfdRefusalReason::OfdUnknown),
+        (6, OfdRefusalReason::KktAlreadyConnected),
+        (7, OfdRefusalReason::NotReserved),
+        (8, OfdRefusalReason::Other),
+    ];
+    for (number, expected) in reasons {
+        let refused = client.reserve(effect(number), &code(&format!("FD13MM00000{number}"))).await;
+        assert_eq!(reason(refused), expected);
+        let text = format!("FD13MM00001{number}");
+        assert_eq!(client.reserve(effect(100 + number), &code(&text)).await, Outcome::Done(Reserved));
+        let refused = client.connect(effect(200 + number), &connection(effect(100 + number), &text, RNM)).await;
+        assert_eq!(reason(refused), expected);
+    }
+    let stale = code("FD13MM000009");
+    assert_eq!(client.reserve(effect(300), &stale).await, Outcome::Done(Reserved));
+    assert_eq!(client.code(&stale.ofd, &stale.code).await.unwrap(), Some(CodeStanding::Free));
+}

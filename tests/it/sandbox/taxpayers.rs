@@ -87,6 +87,8 @@ async fn keys_worlds_and_faults_are_heeded() {
     let failing = |client: DaData| async move { client.find(&inn("7707083893")).await.unwrap_err().kind };
     assert_eq!(failing(client(&sandbox, "", TEST)).await, SetbackKind::Denied);
     assert_eq!(failing(client(&sandbox, "denied", TEST)).await, SetbackKind::Denied);
+    assert_eq!(failing(client(&sandbox, "limited", TEST)).await, SetbackKind::Overloaded);
+    assert_eq!(failing(client(&sandbox, "broken", TEST)).await, SetbackKind::Failed);
     assert_eq!(failing(client(&sandbox, "key", World::Live)).await, SetbackKind::WrongWorld);
     for (fault, kind) in [
         ("taxpayers.party:status=503,times=1", SetbackKind::Failed),
@@ -109,4 +111,25 @@ async fn unknown_and_missing_fields_are_refused() {
         assert_eq!(answer.status().as_u16(), 400, "{body}");
         assert_eq!(answer.headers()["x-litebox-environment"], "sandbox");
     }
+}
+
+#[tokio::test]
+async fn a_taxpayer_may_go_out_of_business_between_two_questions() {
+    let sandbox = sandbox().await;
+    let client = client(&sandbox, "key", TEST);
+    let status = async |number: &str| client.find(&inn(number)).await.unwrap().map(|t| t.status);
+    for number in ["7799000100", "779900001085"] {
+        assert_eq!(status(number).await, Some(TaxpayerStatus::Active), "{number}");
+        assert_eq!(status(number).await, Some(TaxpayerStatus::Liquidated), "{number}");
+        assert_eq!(status(number).await, Some(TaxpayerStatus::Liquidated), "{number}");
+    }
+    for (told, expected) in
+        [("BANKRUPT", Some(TaxpayerStatus::Bankrupt)), ("NOT_FOUND", None), ("ACTIVE", Some(TaxpayerStatus::Active))]
+    {
+        let body = json!({ "inn": "7707083893", "status": told });
+        let url = format!("{}/sandbox/taxpayers", sandbox.http_url());
+        assert_eq!(reqwest::Client::new().post(url).json(&body).send().await.unwrap().status().as_u16(), 200);
+        assert_eq!(status("7707083893").await, expected);
+    }
+    assert!(sandbox.change_taxpayer("7707083893", "SLEEPING").is_err());
 }
