@@ -1,6 +1,7 @@
 //! The command line: the server, the sandbox, and what operators do.
 
 mod act;
+mod fleet;
 mod health;
 mod operate;
 mod output;
@@ -65,6 +66,9 @@ enum Command {
     /// Assign cash registers behind hubs to partners.
     #[command(subcommand)]
     Device(operate::DeviceCommand),
+    /// Import and list the registers that partners hire out.
+    #[command(subcommand)]
+    Fleet(fleet::Command),
 }
 
 /// Why a command failed. Printed as one line.
@@ -79,6 +83,9 @@ pub enum CliError {
     /// Nobody said who acts, and why.
     #[error(transparent)]
     Unsaid(#[from] Unsaid),
+    /// A fleet was not imported.
+    #[error(transparent)]
+    Fleet(#[from] crate::fleet::service::Refused),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -141,6 +148,7 @@ impl Cli {
             Command::Token(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Device(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Gateway(command) => command.run(&database(&config).await?, &who, &output).await,
+            Command::Fleet(command) => command.run(&config, &who, &output).await,
             Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
         }
     }
@@ -211,6 +219,8 @@ mod tests {
             "gateway stop fns --reason T-1",
             "gateway start fns --reason T-1",
             "gateway list --json",
+            "fleet import Касса fleet.csv --allow-unknown --reason T-1",
+            "fleet list --partner Касса --state FREE",
         ] {
             let words = std::iter::once("litebox-partner").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");

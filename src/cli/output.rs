@@ -31,6 +31,15 @@ impl Output {
         Ok(())
     }
 
+    /// What is wrong with the input: a line each for people, on standard error; a JSON array for programs.
+    pub(super) fn problems<T: Serialize>(&self, problems: &[T], line: impl Fn(&T) -> String) {
+        if self.json {
+            let _ = json(&problems).and_then(|text| put(&text));
+        } else {
+            problems.iter().for_each(|one| eprintln!("{}", line(one)));
+        }
+    }
+
     /// Many things: a table with a head line, or a JSON array.
     pub(super) fn many<T: Serialize, const N: usize>(
         &self,

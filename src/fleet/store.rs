@@ -1,11 +1,20 @@
 //! The fleet in the database. A register changes hands by compare-and-set only.
 
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
 
+use super::import::{Line, Wanted};
 use super::model::{FleetDevice, Register, State};
+use super::plan::{Known, Plan, plan};
+use super::service::{Imported, Refused};
+use crate::catalogue::model_key;
+use crate::storage::audit::Record;
+use crate::storage::crossing::{access, fleet as crossing};
 use crate::storage::entity::fleet::{self, Column};
-use crate::storage::{StoreError, Tx, db_now};
+use crate::storage::{Db, StoreError, Tx, db_now};
 use crate::values::{DeviceId, FleetId, FnSerial, KktId, KktSerial, PartnerId, PartnerScope};
 
 /// Note of a register whose fiscal drive a registration has used up.
@@ -83,6 +92,106 @@ async fn moved(tx: &Tx, same: Condition, to: State, note: &str) -> Result<u64, S
     };
     let update = fleet::Entity::update_many().set(row).col_expr(Column::ChangedMs, Expr::cust(db_now(tx)));
     Ok(update.filter(same).exec(tx).await?.rows_affected)
+}
+
+/// All registers of all fleets, the oldest first.
+pub(super) async fn all(db: &Db) -> Result<Vec<FleetDevice>, StoreError> {
+    crossing::all(db.direct()).await?.into_iter().map(read).collect()
+}
+
+/// Compares lines, each with the id it gets when it is new, with what is there, and carries the difference out together with the line of the audit log that
+/// `record` makes. Without one nothing is written.
+pub(super) async fn import(
+    db: &Db,
+    scope: PartnerScope,
+    lines: Vec<(Line, Uuid)>,
+    record: Option<impl FnOnce(&Imported) -> Record + Send + 'static>,
+    now_ms: i64,
+) -> Result<Imported, Refused> {
+    let devices = access::devices(db).await?;
+    let mine = devices.into_iter().filter(|d| d.partner_id == scope.partner().uuid());
+    let devices = mine.map(|d| DeviceId::new(d.id)).collect();
+    db.unit(move |tx| {
+        Box::pin(async move {
+            let (lines, ids): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
+            let known = Known { devices, ..known(tx, &lines).await? };
+            let plan = plan(scope.partner(), lines, &known).map_err(Refused::Lines)?;
+            let done = Imported { added: plan.add.len(), updated: plan.update.len(), unchanged: plan.unchanged };
+            if let Some(record) = record.filter(|_| done.added + done.updated > 0) {
+                carry_out(tx, scope, plan, ids, now_ms).await?;
+                record(&done).write(tx).await?;
+            }
+            Ok(done)
+        })
+    })
+    .await
+}
+
+async fn known(tx: &Tx, lines: &[Line]) -> Result<Known, StoreError> {
+    let serials = lines.iter().map(|line| line.register.serial.normalised()).collect();
+    let drives = lines.iter().map(|line| line.register.fn_serial.as_str().to_owned()).collect();
+    let held = crossing::held(tx, serials, drives).await?;
+    let fleets = crossing::all(tx).await?.into_iter().map(read).collect::<Result<_, _>>()?;
+    let drives = held.iter().map(|(_, _, drive)| drive.clone()).collect();
+    let registers = held.into_iter().map(|(model, serial, _)| (model_key(&model), serial)).collect();
+    Ok(Known { fleets, registers, drives, ..Known::default() })
+}
+
+/// Drives may move from one register to another: they are taken out of all that change before they are put in.
+async fn carry_out(tx: &Tx, scope: PartnerScope, plan: Plan, ids: Vec<Uuid>, now_ms: i64) -> Result<(), StoreError> {
+    for (before, line) in
+        plan.update.iter().filter(|(before, line)| before.register.fn_serial != line.register.fn_serial)
+    {
+        let empty = fleet::ActiveModel { fn_serial: Set(format!("none in {}", line.number)), ..Default::default() };
+        changed(tx, scope, before, empty).await?;
+    }
+    for (before, line) in plan.update {
+        let row = fleet::ActiveModel { changed_ms: Set(now_ms), ..imported(&line) };
+        changed(tx, scope, &before, row).await?;
+    }
+    for (line, id) in plan.add.into_iter().zip(ids) {
+        let row = fleet::ActiveModel {
+            id: Set(id),
+            partner_id: Set(scope.partner().uuid()),
+            kkt_id: Set(None),
+            imported_ms: Set(now_ms),
+            changed_ms: Set(now_ms),
+            ..imported(&line)
+        };
+        row.insert(tx).await?;
+    }
+    Ok(())
+}
+
+/// Writes the columns of `row`, unless the register has changed its state since it was read.
+async fn changed(
+    tx: &Tx,
+    scope: PartnerScope,
+    before: &FleetDevice,
+    row: fleet::ActiveModel,
+) -> Result<(), StoreError> {
+    let same = mine(scope).add(Column::Id.eq(before.id.uuid())).add(Column::State.eq(before.state.as_str()));
+    match fleet::Entity::update_many().set(row).filter(same).exec(tx).await?.rows_affected {
+        1 => Ok(()),
+        _ => Err(StoreError::Contention),
+    }
+}
+
+/// The columns that a line of a file decides.
+fn imported(line: &Line) -> fleet::ActiveModel {
+    let Register { model, serial, fn_serial, device_id } = &line.register;
+    let state = if line.wanted == Wanted::Out { State::Out } else { State::Free };
+    fleet::ActiveModel {
+        model: Set(model.clone()),
+        model_key: Set(model_key(model)),
+        serial: Set(serial.as_str().to_owned()),
+        serial_key: Set(serial.normalised()),
+        fn_serial: Set(fn_serial.as_str().to_owned()),
+        device_id: Set(device_id.map(DeviceId::uuid)),
+        state: Set(state.as_str().to_owned()),
+        note: Set(String::new()),
+        ..Default::default()
+    }
 }
 
 fn mine(scope: PartnerScope) -> Condition {

@@ -2,6 +2,7 @@
 //! `PartnerScope`.
 
 pub mod access;
+pub mod fleet;
 pub mod support;
 
 use sea_orm::sea_query::ExprTrait;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::database::{TestDb, backends};
 
 /// Runs one command on a database.
-fn run(database: &TestDb, line: &[&str]) -> Output {
+pub fn run(database: &TestDb, line: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_litebox-partner"))
         .args(line)
         .env("LITEBOX_DATABASE_URL", database.config.url.expose_secret())
@@ -19,14 +19,14 @@ fn run(database: &TestDb, line: &[&str]) -> Output {
 }
 
 /// What a command that succeeds prints.
-fn printed(database: &TestDb, line: &[&str]) -> String {
+pub fn printed(database: &TestDb, line: &[&str]) -> String {
     let output = run(database, line);
     assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// What a command that fails says.
-fn refused(database: &TestDb, line: &[&str]) -> String {
+pub fn refused(database: &TestDb, line: &[&str]) -> String {
     let output = run(database, line);
     assert!(!output.status.success() && output.stdout.is_empty(), "{line:?}");
     String::from_utf8(output.stderr).unwrap()

@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod contract;
 mod documents;
+mod fleet;
 mod grpc;
 mod killed;
 mod kkt;
