@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,7 @@ use crate::grpc::deadline::Deadline;
 use crate::grpc::kkt_service::KktApi;
 use crate::grpc::server::{self, Parts, ServeError};
 use crate::grpc::watch_stream::Streams;
+use crate::kkt::hire;
 use crate::kkt::signal::Signal;
 use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
 use crate::page::{KeysError, PageKeys};
@@ -217,6 +219,7 @@ impl Ground {
             ids: self.ids.clone(),
             world: config.world(),
             signal: self.signal.clone(),
+            hires: Arc::new(Semaphore::new(hire::at_once(self.db.backend()))),
             pages: self.pages.clone(),
         }
     }

@@ -43,10 +43,17 @@ pub enum Failure {
     /// The address is not one address of the register.
     AddressNotResolved {
         /// Up to five that come near.
-        candidates: Vec<String>,
+        candidates: Vec<Candidate>,
     },
     /// Rules between FN, model, OFD, modes and taxes are broken.
     RequirementsNotMet(Vec<Requirement>),
+    /// Rules of an order are broken, and there may be warnings as well.
+    OrderNotMet {
+        /// What must be changed.
+        blocking: Vec<Requirement>,
+        /// What will have to be acknowledged.
+        warnings: Vec<Requirement>,
+    },
     /// Warnings must be acknowledged first.
     WarningsNotAcknowledged(Vec<Requirement>),
     /// The model cannot be driven.
@@ -128,6 +135,15 @@ pub struct Requirement {
     pub text: String,
     /// What to change, Russian.
     pub russian: String,
+}
+
+/// An address of the register that may have been meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The whole address.
+    pub text: String,
+    /// Its id in the register, to be given instead of the parts.
+    pub fias_id: Option<String>,
 }
 
 /// The person who talks to partners about clients that are known already.

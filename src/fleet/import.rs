@@ -4,7 +4,7 @@ use csv::{ReaderBuilder, StringRecord};
 use serde::Serialize;
 
 use super::model::Register;
-use crate::catalogue::{Catalogue, model_key};
+use crate::catalogue::Catalogue;
 use crate::values::{DeviceId, FnSerial, Invalid, KktSerial, line};
 
 /// Most lines of a file.
@@ -55,13 +55,6 @@ impl Line {
     /// What tells the register apart from all others.
     pub fn key(&self) -> (String, String) {
         self.register.key()
-    }
-}
-
-impl Register {
-    /// Model and serial number in the forms in which equal ones are equal.
-    pub fn key(&self) -> (String, String) {
-        (model_key(&self.model), self.serial.normalised())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::catalogue::model_key;
 use crate::values::{DeviceId, FleetId, FnSerial, KktId, KktSerial, PartnerId};
 
 /// A register of a partner's fleet.
@@ -36,6 +37,18 @@ pub struct Register {
     pub fn_serial: FnSerial,
     /// Device through which it is driven.
     pub device_id: Option<DeviceId>,
+}
+
+/// Model and serial number in the forms in which equal ones are equal.
+pub fn key(model: &str, serial: &KktSerial) -> (String, String) {
+    (model_key(model), serial.normalised())
+}
+
+impl Register {
+    /// What tells it apart from all others.
+    pub fn key(&self) -> (String, String) {
+        key(&self.model, &self.serial)
+    }
 }
 
 /// Where a register of the fleet is.

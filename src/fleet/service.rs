@@ -59,7 +59,10 @@ impl Fleets {
         allow_unknown: bool,
     ) -> Result<Imported, Refused> {
         let (lines, mut problems) = import::read(file, &self.catalogue, allow_unknown);
-        let lines = lines.into_iter().map(|line| (line, self.ids.uuid_v7(&self.clock))).collect();
+        // In the order of the file, which is the order in which registers of one import are hired out.
+        let mut ids: Vec<_> = lines.iter().map(|_| self.ids.uuid_v7(&self.clock)).collect();
+        ids.sort_unstable();
+        let lines = lines.into_iter().zip(ids).collect();
         let (scope, now_ms) = (PartnerScope::new(partner), self.clock.now_ms());
         let desk = desk.clone();
         let record = move |done: &Imported| desk.record(deed(partner, done));

@@ -20,6 +20,32 @@ use crate::values::{DeviceId, FleetId, FnSerial, KktId, KktSerial, PartnerId, Pa
 /// Note of a register whose fiscal drive a registration has used up.
 const FN_LOST: &str = "the fiscal drive is lost: put in another one and import its number";
 
+/// Up to `limit` registers of the partner's fleet of this model that can be hired out: free, and in nobody's
+/// registration. The oldest first, after the position `after`.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer or a row is corrupt.
+pub async fn to_hire(
+    db: &Db,
+    scope: PartnerScope,
+    model: &str,
+    after: Option<(i64, FleetId)>,
+    limit: u64,
+) -> Result<Vec<FleetDevice>, StoreError> {
+    let after = after.map(|(ms, id)| (ms, id.uuid()));
+    let rows = crossing::to_hire(db.direct(), scope, &model_key(model), after, limit).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The partner in whose fleet a register with this key or this FN waits to be hired out.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn waiting(db: &Db, key: (String, String), fn_serial: &FnSerial) -> Result<Option<PartnerId>, StoreError> {
+    let found = crossing::free(db.direct(), key, fn_serial.as_str()).await?;
+    Ok(found.map(|row| PartnerId::new(row.partner_id)))
+}
+
 /// The oldest of `candidates` that is free and that nobody else is taking at this moment; when all free ones are being
 /// taken, waits for the outcome. `None` = all of them are taken.
 ///

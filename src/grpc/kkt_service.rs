@@ -50,7 +50,7 @@ impl Api for KktApi {
         let registered = detached(async move { service.quick_register(caller.scope, order).await }).await?;
         let kkt = match registered {
             Registered::Accepted(kkt) => Some(self.out(&kkt)),
-            Registered::Valid(_) => None,
+            Registered::Valid(_) => None, // preview
         };
         Ok(Response::new(pb::QuickRegisterResponse { kkt }))
     }

@@ -1,6 +1,6 @@
 //! What people at the partner read: one Russian sentence or two a failure, ending with what to do next.
 
-use crate::failure::{Failure, RegionalManager, Requirement, Violation};
+use crate::failure::{Candidate, Failure, RegionalManager, Requirement, Violation};
 use crate::gateways::Gateway;
 
 /// No or bad credentials.
@@ -32,6 +32,14 @@ pub fn of(failure: &Failure) -> String {
         Failure::AddressNotResolved { candidates } => address(candidates),
         Failure::RequirementsNotMet(list) => {
             format!("Заявление не пройдёт проверку. Исправьте данные и повторите: {}", rules(list))
+        }
+        Failure::OrderNotMet { blocking, warnings } => {
+            let mut text = format!("Заявление не пройдёт проверку. Исправьте данные и повторите: {}", rules(blocking));
+            if !warnings.is_empty() {
+                text.push_str(" Заодно сверьте с кассой и укажите в acknowledged_warnings: ");
+                text.push_str(&rules(warnings));
+            }
+            text
         }
         Failure::WarningsNotAcknowledged(list) => {
             format!("Сверьте данные с кассой и повторите, перечислив коды в acknowledged_warnings: {}", rules(list))
@@ -107,11 +115,13 @@ fn known_elsewhere(manager: &RegionalManager) -> String {
     format!("Клиент с этим ИНН уже известен LiteBox. Обратитесь к региональному менеджеру: {name}, {phone}, {email}.")
 }
 
-fn address(candidates: &[String]) -> String {
-    if candidates.is_empty() {
+fn address(candidates: &[Candidate]) -> String {
+    let texts: Vec<_> = candidates.iter().map(|one| one.text.as_str()).collect();
+    if texts.is_empty() {
         return "Адрес не найден в государственном адресном реестре. Уточните его или укажите fias_id.".to_owned();
     }
-    format!("Адрес определён неоднозначно. Укажите один из похожих: {}.", candidates.join("; "))
+    let texts = texts.join("; ");
+    format!("Адрес не определён до одного дома. Уточните его или укажите fias_id одного из похожих: {texts}.")
 }
 
 fn unavailable(gateway: Gateway) -> String {

@@ -9,7 +9,7 @@ use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, PreconditionVi
 
 use super::call::CallId;
 use super::russian;
-use crate::failure::{Failure, Requirement, Violation};
+use crate::failure::{Candidate, Failure, Requirement, Violation};
 use crate::gateways::Gateway;
 use crate::pb::error::ErrorReason;
 
@@ -117,7 +117,7 @@ fn row(failure: &Failure) -> (Code, ErrorReason, &'static str) {
         Failure::AddressNotResolved { .. } => {
             (Code::FailedPrecondition, R::AddressNotResolved, "the address is not exactly one address of the register")
         }
-        Failure::RequirementsNotMet(_) => {
+        Failure::RequirementsNotMet(_) | Failure::OrderNotMet { .. } => {
             (Code::FailedPrecondition, R::KktRequirementsNotMet, "the data break rules of registration")
         }
         Failure::WarningsNotAcknowledged(_) => {
@@ -165,6 +165,10 @@ fn metadata(failure: &Failure) -> Vec<(&'static str, String)> {
             ("manager_phone", manager.phone.clone()),
             ("manager_email", manager.email.clone()),
         ],
+        Failure::OrderNotMet { blocking, warnings } => {
+            let codes = warnings.iter().map(|warning| warning.code).collect::<Vec<_>>().join(",");
+            vec![("violations", blocking.len().to_string()), ("warnings", codes)]
+        }
         Failure::LoginTaken => vec![("field", "email".to_owned())],
         Failure::RegistrationUnavailableInTheme => vec![("theme", "MTS".to_owned())],
         Failure::TaxpayerNotActive { status } => vec![("status", (*status).to_owned())],
@@ -208,9 +212,12 @@ impl Answer {
                 let rules = list.iter().take(MOST_VIOLATIONS).map(rule).collect::<Vec<_>>();
                 self.details.set_precondition_failure(rules);
             }
+            Failure::OrderNotMet { blocking, warnings } => {
+                let rules = blocking.iter().chain(warnings).take(MOST_VIOLATIONS).map(rule).collect::<Vec<_>>();
+                self.details.set_precondition_failure(rules);
+            }
             Failure::AddressNotResolved { candidates } => {
-                self.details
-                    .set_precondition_failure(candidates.iter().take(5).map(|one| candidate(one)).collect::<Vec<_>>());
+                self.details.set_precondition_failure(candidates.iter().take(5).map(candidate).collect::<Vec<_>>());
             }
             Failure::GatewayUnavailable { retry_after, .. } | Failure::RateLimited { retry_after } => {
                 self.details.set_retry_info(Some(*retry_after));
@@ -247,8 +254,10 @@ fn rule(requirement: &Requirement) -> PreconditionViolation {
     PreconditionViolation::new(requirement.code, requirement.subject.clone(), requirement.russian.clone())
 }
 
-fn candidate(address: &str) -> PreconditionViolation {
-    PreconditionViolation::new("ADDRESS_CANDIDATE", "place.address", address)
+/// Its subject is the id to order with.
+fn candidate(address: &Candidate) -> PreconditionViolation {
+    let subject = address.fias_id.as_deref().unwrap_or("place.address");
+    PreconditionViolation::new("ADDRESS_CANDIDATE", subject, address.text.as_str())
 }
 
 #[cfg(test)]

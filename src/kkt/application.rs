@@ -95,7 +95,12 @@ fn sender(taxpayer: &Taxpayer, kpp: Option<&Kpp>) -> String {
 
 /// KPP of the branch, else of the head office; an entrepreneur has none.
 fn kpp<'a>(spec: &'a Spec, facts: &'a Facts) -> Option<&'a Kpp> {
-    match &facts.taxpayer.kind {
+    kpp_of(spec, &facts.taxpayer)
+}
+
+/// The same before there is a register.
+pub(super) fn kpp_of<'a>(spec: &'a Spec, taxpayer: &'a Taxpayer) -> Option<&'a Kpp> {
+    match &taxpayer.kind {
         TaxpayerKind::Organization { kpp, .. } => spec.place.kpp.as_ref().or(kpp.as_ref()),
         TaxpayerKind::Entrepreneur { .. } => None,
     }

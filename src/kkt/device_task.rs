@@ -101,7 +101,7 @@ pub const fn from_1_2(modes: &Modes) -> [(&'static str, bool); 6] {
 }
 
 /// Name of the user, tag 1048: in full, and short only where the full one does not fit.
-fn user_name(taxpayer: &Taxpayer) -> String {
+pub(super) fn user_name(taxpayer: &Taxpayer) -> String {
     match &taxpayer.kind {
         TaxpayerKind::Organization { full_name, .. } if full_name.chars().count() <= USER_NAME_MAX => full_name.clone(),
         TaxpayerKind::Organization { short_name, .. } => short_name.clone(),

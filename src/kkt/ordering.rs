@@ -1,13 +1,19 @@
 //! QuickRegister: everything that is checked before a registration is created, and its creation.
+//!
+//! All that can be known together is told together: what blocks, and with it the warnings that are open. An address that
+//! is not resolved is told alone, because tax office and time zone hang on it.
 
-use super::model::{Equipment, Facts, Kkt, PlaceAddress, QuickRegister, SoldRegister, Spec};
-use super::preflight::{self, Situation};
+use super::hire::Hire;
+use super::model::{Equipment, Facts, Kkt, QuickRegister, SoldRegister};
+use super::preflight::{self, Findings, Order, Situation};
+use super::preview::Preview;
 use super::service::{Service, fingerprint};
 use super::state::State;
 use super::zone;
 use crate::catalogue::Driver;
-use crate::clients;
+use crate::clients::model::{Client, StateName};
 use crate::failure::{Failure, Requirement};
+use crate::fleet;
 use crate::gateways::Setback;
 use crate::gateways::taxpayers::{RegisteredAddress, Taxpayer, TaxpayerStatus};
 use crate::partners;
@@ -15,16 +21,36 @@ use crate::storage::requests::{Accepted, Key};
 use crate::storage::{Constraint, StoreError};
 use crate::values::{DeviceId, Inn, KktId, PartnerScope};
 
-/// How many candidates an unresolved address brings at most.
-const CANDIDATES: usize = 5;
+/// Broken alone, this rule has a reason of its own.
+const CANNOT_BE_DRIVEN: &str = "MODEL_CANNOT_BE_DRIVEN";
 
 /// What QuickRegister answers.
 #[derive(Debug, Clone)]
 pub enum Registered {
     /// Accepted; the work goes on.
-    Accepted(Kkt),
+    Accepted(Box<Kkt>),
     /// Would be accepted; nothing was created.
-    Valid(Kkt),
+    Valid(Box<Preview>),
+}
+
+/// An order with what the registers say about it, whichever register of the shop it is for.
+pub(super) struct Ordered<'a> {
+    /// Names the call.
+    pub key: Key,
+    /// SHA-256 over its content.
+    pub fingerprint: Vec<u8>,
+    /// The call.
+    pub call: &'a QuickRegister,
+    /// The shop.
+    pub client: Client,
+    /// The shop in the state register.
+    pub taxpayer: Taxpayer,
+    /// The place in the address register.
+    pub address: RegisteredAddress,
+    /// What the rules about the order found.
+    pub found: Findings,
+    /// Now, Unix milliseconds.
+    pub now_ms: i64,
 }
 
 impl Service {
@@ -35,33 +61,86 @@ impl Service {
     pub async fn quick_register(&self, scope: PartnerScope, call: QuickRegister) -> Result<Registered, Failure> {
         let key = Key { scope, method: "QuickRegister", id: call.request_id };
         let fingerprint = fingerprint(&(call.client_id, &call.external_ref, &call.spec))?;
-        if let Some(kkt) = self.repeated(key, &fingerprint).await? {
-            return Ok(Registered::Accepted(kkt));
+        let before = self.repeated(key, &fingerprint).await?;
+        if let Some(kkt) = before {
+            return Ok(Registered::Accepted(Box::new(kkt)));
         }
-        let kkt = match self.check(scope, &call).await {
-            // The register may be taken by this very call, sent twice at once.
-            Err(taken @ (Failure::KktAlreadyRegistered { .. } | Failure::SerialOrFnInUse)) => {
-                return self.repeated(key, &fingerprint).await?.map(Registered::Accepted).ok_or(taken);
-            }
-            checked => checked?,
+        let outcome = match &call.spec.equipment {
+            Equipment::Sale(register) => self.sell(self.ordered(key, &fingerprint, &call).await?, register).await,
+            Equipment::Rental { model, .. } => self.hire(self.ordered(key, &fingerprint, &call).await?, model).await,
         };
-        if call.validate_only {
-            return Ok(Registered::Valid(kkt));
+        match outcome {
+            // This very call, sent twice at once, may have taken the register or the last one of the fleet.
+            Err(
+                taken @ (Failure::KktAlreadyRegistered { .. }
+                | Failure::SerialOrFnInUse
+                | Failure::NoRentalDevice
+                | Failure::Conflict),
+            ) => {
+                let twin = self.repeated(key, &fingerprint).await?;
+                twin.map(|kkt| Registered::Accepted(Box::new(kkt))).ok_or(taken)
+            }
+            done => done,
         }
-        let accepted = Accepted { fingerprint: fingerprint.clone(), resource: kkt.id.uuid() };
-        match self.store.create(key, accepted, &kkt).await {
-            Ok(()) => {
-                self.signal.raise();
-                Ok(Registered::Accepted(kkt))
-            }
-            Err(StoreError::Unique(Constraint::RequestKey)) => {
-                self.repeated(key, &fingerprint).await?.map(Registered::Accepted).ok_or(Failure::Conflict)
-            }
+    }
+
+    async fn ordered<'a>(&self, key: Key, fingerprint: &[u8], call: &'a QuickRegister) -> Result<Ordered<'a>, Failure> {
+        let client = self.client(key.scope, call).await?;
+        let taxpayer = self.taxpayer(&client.inn).await?;
+        let address = self.address(&call.spec.place.address).await?;
+        let now_ms = self.clock.now_ms();
+        let today = zone::date_at(&address, now_ms);
+        let order =
+            Order { spec: &call.spec, taxpayer: &taxpayer, address: &address, catalogue: &self.catalogue, today };
+        let found = preflight::order_rules(&order);
+        Ok(Ordered { key, fingerprint: fingerprint.to_vec(), call, client, taxpayer, address, found, now_ms })
+    }
+
+    /// A register of the shop's own.
+    async fn sell(&self, ordered: Ordered<'_>, register: &SoldRegister) -> Result<Registered, Failure> {
+        let scope = ordered.key.scope;
+        self.check_device(scope, register.device_id).await?;
+        let register = self.canonical(register);
+        let facts = ordered.facts(register);
+        let mut found = ordered.found.clone().and(self.register_findings(&ordered, &facts));
+        found.blocking.extend(self.in_fleet(scope, &facts.register).await?);
+        ordered.refuse(&found, &facts.register.model)?;
+        let kkt = self.drafted(&ordered, facts);
+        if self.store.is_held(&kkt).await? {
+            return Err(self.occupied(scope, &kkt).await?);
+        }
+        if ordered.call.validate_only {
+            let register = Some(kkt.facts.register);
+            return Ok(Registered::Valid(Box::new(ordered.preview(register, found.warnings))));
+        }
+        match self.store.create(ordered.key, ordered.accepted(&kkt), &kkt).await {
+            Ok(()) => Ok(self.accepted(kkt)),
             Err(StoreError::Unique(Constraint::KktSerial | Constraint::KktFn)) => {
                 Err(self.occupied(scope, &kkt).await?)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A register of the partner's fleet.
+    async fn hire(&self, ordered: Ordered<'_>, model: &str) -> Result<Registered, Failure> {
+        if !ordered.found.blocking.is_empty() {
+            ordered.refuse(&ordered.found, model)?;
+        }
+        if ordered.call.spec.fiscalize_automatically {
+            self.model_drivable(model)?;
+        }
+        let hire = Hire { service: self, ordered: &ordered, model };
+        if ordered.call.validate_only {
+            let warnings = hire.warnings().await?;
+            return Ok(Registered::Valid(Box::new(ordered.preview(None, warnings))));
+        }
+        hire.create().await.map(|kkt| self.accepted(kkt))
+    }
+
+    fn accepted(&self, kkt: Kkt) -> Registered {
+        self.signal.raise();
+        Registered::Accepted(Box::new(kkt))
     }
 
     /// The registration that this call made before, when its content is the same.
@@ -73,32 +152,39 @@ impl Service {
         self.get(key.scope, KktId::new(accepted.resource)).await.map(Some)
     }
 
-    /// Everything that can be checked before anything is filed; the registration as it would be created.
-    async fn check(&self, scope: PartnerScope, call: &QuickRegister) -> Result<Kkt, Failure> {
-        let Equipment::Sale(register) = &call.spec.equipment else {
-            return Err(Failure::NotOffered { what: "rental" });
-        };
-        let client = self.client(scope, call).await?;
-        self.check_device(scope, register.device_id).await?;
-        let taxpayer = self.taxpayer(&client.inn).await?;
-        let address = self.address(&call.spec).await?;
-        let now_ms = self.clock.now_ms();
-        let facts = Facts {
-            taxpayer,
-            address,
-            register: register.clone(),
-            sender_email: call.spec.sender_email.clone().unwrap_or(client.email),
-            accepted_ms: now_ms,
-        };
-        self.preflight(call, &facts)?;
-        let kkt = self.drafted(call, client.inn, facts, now_ms);
-        if self.store.is_held(&kkt).await? { Err(self.occupied(scope, &kkt).await?) } else { Ok(kkt) }
+    /// What the rules about the register find.
+    pub(super) fn register_findings(&self, ordered: &Ordered<'_>, facts: &Facts) -> Findings {
+        let today = zone::date_at(&facts.address, facts.accepted_ms);
+        let (spec, catalogue, world) = (&ordered.call.spec, &*self.catalogue, self.world);
+        preflight::register_rules(&Situation { spec, facts, catalogue, world, today })
     }
 
-    async fn client(&self, scope: PartnerScope, call: &QuickRegister) -> Result<clients::model::Client, Failure> {
+    /// The register under the name that the catalogue has for its model: one register has one name.
+    fn canonical(&self, register: &SoldRegister) -> SoldRegister {
+        let model = self.catalogue.model(&register.model).map_or(&register.model, |model| &model.name);
+        SoldRegister { model: model.clone(), ..register.clone() }
+    }
+
+    /// A register that waits in a fleet to be hired out is not sold: a partner's own must leave the fleet first, and a
+    /// stranger's is in use.
+    async fn in_fleet(&self, scope: PartnerScope, register: &SoldRegister) -> Result<Option<Requirement>, Failure> {
+        let key = fleet::model::key(&register.model, &register.serial);
+        match fleet::store::waiting(&self.store.db, key, &register.fn_serial).await? {
+            None => Ok(None),
+            Some(partner) if partner == scope.partner() => Ok(Some(Requirement {
+                code: "REGISTER_IN_FLEET",
+                subject: "equipment.sale.serial".into(),
+                text: "the register stands in the rental fleet: hire it out, or take it out of the fleet first".into(),
+                russian: "Касса числится в прокатном парке. Оформите прокат или сначала выведите её из парка".into(),
+            })),
+            Some(_) => Err(Failure::SerialOrFnInUse),
+        }
+    }
+
+    async fn client(&self, scope: PartnerScope, call: &QuickRegister) -> Result<Client, Failure> {
         let found = self.clients.get(scope, call.client_id).await?;
         let client = found.ok_or(Failure::NotFound { what: "client" })?;
-        if client.state.name() == clients::model::StateName::Active {
+        if client.state.name() == StateName::Active {
             return Ok(client);
         }
         Err(Failure::RequirementsNotMet(vec![Requirement {
@@ -125,46 +211,23 @@ impl Service {
         }
     }
 
-    /// The one address of the register that was meant.
-    async fn address(&self, spec: &Spec) -> Result<RegisteredAddress, Failure> {
-        let text = match &spec.place.address {
-            PlaceAddress::Parts(parts) => parts.one_line(),
-            PlaceAddress::Fias(id) => id.clone(),
-        };
-        let mut found = self.gateways.taxpayers.addresses(&text).await.map_err(unavailable)?;
-        match found.len() {
-            1 => Ok(found.remove(0)),
-            _ => Err(Failure::AddressNotResolved {
-                candidates: found.into_iter().take(CANDIDATES).map(|a| a.text).collect(),
-            }),
-        }
-    }
-
-    fn preflight(&self, call: &QuickRegister, facts: &Facts) -> Result<(), Failure> {
-        if call.spec.fiscalize_automatically {
-            self.drivable(&facts.register)?;
-        }
-        let today = zone::date_at(&facts.address, facts.accepted_ms);
-        let (catalogue, world) = (&*self.catalogue, self.world);
-        let findings = preflight::check(&Situation { spec: &call.spec, facts, catalogue, world, today });
-        if !findings.blocking.is_empty() {
-            return Err(Failure::RequirementsNotMet(findings.blocking));
-        }
-        let open = findings.unacknowledged(&call.acknowledged_warnings);
-        if open.is_empty() { Ok(()) } else { Err(Failure::WarningsNotAcknowledged(open)) }
-    }
-
     /// This service can make the report: it knows how to speak to the model.
     pub(super) fn drivable(&self, register: &SoldRegister) -> Result<(), Failure> {
-        let driven = self.catalogue.model(&register.model).is_some_and(|m| m.driver != Driver::None);
-        if driven { Ok(()) } else { Err(Failure::AutomaticUnsupported { model: register.model.clone() }) }
+        self.model_drivable(&register.model)
     }
 
-    fn drafted(&self, call: &QuickRegister, inn: Inn, facts: Facts, now_ms: i64) -> Kkt {
+    fn model_drivable(&self, model: &str) -> Result<(), Failure> {
+        let driven = self.catalogue.model(model).is_some_and(|m| m.driver != Driver::None);
+        if driven { Ok(()) } else { Err(Failure::AutomaticUnsupported { model: model.to_owned() }) }
+    }
+
+    /// The registration as it is created.
+    pub(super) fn drafted(&self, ordered: &Ordered<'_>, facts: Facts) -> Kkt {
+        let (call, now_ms) = (ordered.call, ordered.now_ms);
         Kkt {
             id: KktId::new(self.ids.uuid_v7(&self.clock)),
             client_id: call.client_id,
-            inn,
+            inn: ordered.client.inn.clone(),
             request_id: call.request_id,
             external_ref: call.external_ref.clone(),
             spec: call.spec.clone(),
@@ -186,7 +249,49 @@ impl Service {
     }
 }
 
-fn unavailable(setback: Setback) -> Failure {
+impl Ordered<'_> {
+    /// What is filed and burnt, for this register.
+    pub(super) fn facts(&self, register: SoldRegister) -> Facts {
+        Facts {
+            taxpayer: self.taxpayer.clone(),
+            address: self.address.clone(),
+            register,
+            sender_email: self.call.spec.sender_email.clone().unwrap_or_else(|| self.client.email.clone()),
+            accepted_ms: self.now_ms,
+        }
+    }
+
+    /// What the request id will stand for.
+    pub(super) fn accepted(&self, kkt: &Kkt) -> Accepted {
+        Accepted { fingerprint: self.fingerprint.clone(), resource: kkt.id.uuid() }
+    }
+
+    /// Refuses what blocks, together with the open warnings; then the open warnings alone.
+    pub(super) fn refuse(&self, found: &Findings, model: &str) -> Result<(), Failure> {
+        let warnings = found.unacknowledged(&self.call.acknowledged_warnings);
+        match found.blocking.as_slice() {
+            [] if warnings.is_empty() => Ok(()),
+            [] => Err(Failure::WarningsNotAcknowledged(warnings)),
+            blocking if blocking.iter().all(|rule| rule.code == CANNOT_BE_DRIVEN) => {
+                Err(Failure::AutomaticUnsupported { model: model.to_owned() })
+            }
+            blocking => Err(Failure::OrderNotMet { blocking: blocking.to_vec(), warnings }),
+        }
+    }
+
+    fn preview(&self, register: Option<SoldRegister>, warnings: Vec<Requirement>) -> Preview {
+        Preview {
+            spec: self.call.spec.clone(),
+            taxpayer: self.taxpayer.clone(),
+            address: self.address.clone(),
+            register,
+            warnings,
+            now_ms: self.now_ms,
+        }
+    }
+}
+
+pub(super) fn unavailable(setback: Setback) -> Failure {
     tracing::warn!(%setback, "a look-up failed");
     let retry_after = setback.retry_after.unwrap_or(std::time::Duration::from_secs(2));
     Failure::GatewayUnavailable { gateway: setback.gateway, retry_after }

@@ -19,7 +19,22 @@ use super::model::{Agent, Capacity, Equipment, Facts, PlaceAddress, Spec, TaxSys
 use crate::catalogue::{Catalogue, FnModel, KktModel};
 use crate::failure::Requirement;
 use crate::gateways::World;
-use crate::gateways::taxpayers::{TaxpayerKind, TaxpayerStatus};
+use crate::gateways::taxpayers::{RegisteredAddress, Taxpayer, TaxpayerKind, TaxpayerStatus};
+
+/// What the rules about the order look at: all but the register, which a rental does not name.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// What is asked for.
+    pub spec: &'a Spec,
+    /// The taxpayer, as the state register has it.
+    pub taxpayer: &'a Taxpayer,
+    /// The address, as the address register has it.
+    pub address: &'a RegisteredAddress,
+    /// Reference data.
+    pub catalogue: &'a Catalogue,
+    /// Today at the place.
+    pub today: Date,
+}
 
 /// All that the rules look at.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +67,14 @@ impl Findings {
         self.warnings.iter().filter(open).cloned().collect()
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.blocking.extend(other.blocking);
+        self.warnings.extend(other.warnings);
+        self
+    }
+
     fn block(&mut self, when: bool, code: &'static str, subject: &str, words: (&str, &str)) {
         if when {
             self.blocking.push(requirement(code, subject, words));
@@ -71,27 +94,34 @@ fn requirement(code: &'static str, subject: &str, (text, russian): (&str, &str))
 
 /// Applies every rule.
 pub fn check(situation: &Situation<'_>) -> Findings {
+    order_rules(&situation.order()).and(register_rules(situation))
+}
+
+/// Applies the rules about the order, whichever register it gets.
+pub fn order_rules(order: &Order<'_>) -> Findings {
     let mut found = Findings::default();
-    for rules in [
-        taxpayer,
-        signer,
-        place,
-        equipment::model,
-        equipment::drive,
-        term::drive_term,
-        operator,
-        taxes,
-        formats::formats,
-        formats::automatic_device,
-        modes,
-        agents,
-    ] {
+    for rules in [taxpayer, signer, place, operator, taxes, formats::formats, formats::automatic_device, modes, agents]
+    {
+        rules(order, &mut found);
+    }
+    found
+}
+
+/// Applies the rules about the register and its fiscal drive under this order.
+pub fn register_rules(situation: &Situation<'_>) -> Findings {
+    let mut found = Findings::default();
+    for rules in [equipment::model, equipment::drive, term::drive_term] {
         rules(situation, &mut found);
     }
     found
 }
 
 impl<'a> Situation<'a> {
+    fn order(&self) -> Order<'a> {
+        let Self { spec, facts, catalogue, today, .. } = *self;
+        Order { spec, taxpayer: &facts.taxpayer, address: &facts.address, catalogue, today }
+    }
+
     fn model(&self) -> Option<&'a KktModel> {
         self.catalogue.model(&self.facts.register.model)
     }
@@ -109,7 +139,7 @@ impl<'a> Situation<'a> {
     }
 
     fn sells_goods(&self) -> bool {
-        !self.spec.modes.services
+        self.order().sells_goods()
     }
 
     fn general_regime(&self) -> bool {
@@ -117,9 +147,15 @@ impl<'a> Situation<'a> {
     }
 }
 
-fn taxpayer(at: &Situation<'_>, found: &mut Findings) {
+impl Order<'_> {
+    const fn sells_goods(&self) -> bool {
+        !self.spec.modes.services
+    }
+}
+
+fn taxpayer(at: &Order<'_>, found: &mut Findings) {
     found.block(
-        at.facts.taxpayer.status != TaxpayerStatus::Active,
+        at.taxpayer.status != TaxpayerStatus::Active,
         "TAXPAYER_NOT_ACTIVE",
         "client_id",
         (
@@ -127,7 +163,7 @@ fn taxpayer(at: &Situation<'_>, found: &mut Findings) {
             "По данным реестра клиент не ведёт деятельность. Проверьте его статус в налоговой: кассу регистрирует лишь действующий",
         ),
     );
-    let (organization, kpp_known) = match &at.facts.taxpayer.kind {
+    let (organization, kpp_known) = match &at.taxpayer.kind {
         TaxpayerKind::Organization { kpp, .. } => (true, kpp.is_some() || at.spec.place.kpp.is_some()),
         TaxpayerKind::Entrepreneur { .. } => (false, at.spec.place.kpp.is_some()),
     };
@@ -151,9 +187,9 @@ fn taxpayer(at: &Situation<'_>, found: &mut Findings) {
     );
 }
 
-fn signer(at: &Situation<'_>, found: &mut Findings) {
+fn signer(at: &Order<'_>, found: &mut Findings) {
     let signer = &at.spec.signer;
-    let same = head(&at.facts.taxpayer).is_none_or(|head| {
+    let same = head(&at.taxpayer).is_none_or(|head| {
         let key = |text: &str| text.trim().to_lowercase().replace('ё', "е");
         key(&head.last) == key(&signer.name.last) && key(&head.first) == key(&signer.name.first)
     });
@@ -171,14 +207,14 @@ fn signer(at: &Situation<'_>, found: &mut Findings) {
 /// Longest text that a fiscal drive takes for address and place, tags 1009 and 1187.
 const TEXT_MAX: usize = 256;
 
-fn place(at: &Situation<'_>, found: &mut Findings) {
+fn place(at: &Order<'_>, found: &mut Findings) {
     let place = &at.spec.place;
     let address = match place.address {
         PlaceAddress::Parts(_) => "place.address",
         PlaceAddress::Fias(_) => "place.fias_id",
     };
     found.block(
-        at.facts.tax_office(at.spec).is_none(),
+        at.spec.place.tax_office.is_none() && at.address.tax_office.is_none(),
         "TAX_OFFICE_REQUIRED",
         "place.tax_office",
         (
@@ -187,7 +223,7 @@ fn place(at: &Situation<'_>, found: &mut Findings) {
         ),
     );
     found.block(
-        at.facts.address.text.chars().count() > TEXT_MAX,
+        at.address.text.chars().count() > TEXT_MAX,
         "ADDRESS_TOO_LONG",
         address,
         (
@@ -215,7 +251,7 @@ fn place(at: &Situation<'_>, found: &mut Findings) {
     );
 }
 
-fn operator(at: &Situation<'_>, found: &mut Findings) {
+fn operator(at: &Order<'_>, found: &mut Findings) {
     let autonomous = at.spec.modes.autonomous;
     found.block(
         at.spec.ofd.is_none() && !autonomous,
@@ -254,7 +290,7 @@ fn operator(at: &Situation<'_>, found: &mut Findings) {
     );
 }
 
-fn taxes(at: &Situation<'_>, found: &mut Findings) {
+fn taxes(at: &Order<'_>, found: &mut Findings) {
     let systems = &at.spec.tax_systems;
     found.block(
         systems.is_empty(),
@@ -282,7 +318,7 @@ fn taxes(at: &Situation<'_>, found: &mut Findings) {
     );
 }
 
-fn modes(at: &Situation<'_>, found: &mut Findings) {
+fn modes(at: &Order<'_>, found: &mut Findings) {
     let modes = &at.spec.modes;
     found.warn(
         modes.services && (modes.excise || modes.marking),
@@ -302,7 +338,7 @@ fn modes(at: &Situation<'_>, found: &mut Findings) {
 }
 
 /// The application says whether the user is a payment agent; the fiscal drive says which. They should agree.
-fn agents(at: &Situation<'_>, found: &mut Findings) {
+fn agents(at: &Order<'_>, found: &mut Findings) {
     let any = |kinds: [Agent; 2]| at.spec.agents.iter().any(|kind| kinds.contains(kind));
     let bank = any([Agent::BankPayingAgent, Agent::BankPayingSubagent]);
     let payment = any([Agent::PayingAgent, Agent::PayingSubagent]);

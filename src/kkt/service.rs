@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use super::model::{Kkt, ListQuery, Step};
 use super::signal::Signal;
@@ -36,6 +37,8 @@ pub struct Service {
     pub world: World,
     /// Wakes the worker, and the streams that watch.
     pub signal: Signal,
+    /// Rentals that are decided at the same time; see [`super::hire::at_once`].
+    pub hires: Arc<Semaphore>,
     /// Signs page and resume tokens.
     pub pages: PageKeys,
 }

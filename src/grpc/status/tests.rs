@@ -56,7 +56,7 @@ fn table() -> Vec<(Failure, Code, &'static str, &'static [&'static str])> {
         ),
         (Failure::SerialOrFnInUse, AlreadyExists, "SERIAL_OR_FN_IN_USE", &[]),
         (
-            Failure::AddressNotResolved { candidates: vec!["г Москва".into()] },
+            Failure::AddressNotResolved { candidates: vec![near()] },
             FailedPrecondition,
             "ADDRESS_NOT_RESOLVED",
             &["candidates"],
@@ -154,12 +154,25 @@ fn all_violations_come_at_once_with_their_russian_text() {
     assert_eq!(first.localized_message.as_ref().unwrap().message, "Укажите иначе");
 }
 
+fn near() -> Candidate {
+    Candidate { text: "г Москва".into(), fias_id: Some("29251dcf-00a1-4e34-98d4-5c47484a36d4".into()) }
+}
+
+#[test]
+fn warnings_stand_beside_what_blocks() {
+    let (blocking, warnings) = (vec![requirement("OFD_PERMIT")], vec![requirement("SERIAL_PATTERN")]);
+    let status = Status::from(Failure::OrderNotMet { blocking, warnings });
+    assert_eq!(status.get_details_error_info().unwrap().metadata["warnings"], "SERIAL_PATTERN");
+    let told = status.get_details_precondition_failure().unwrap().violations;
+    assert_eq!(told.iter().map(|v| v.r#type.as_str()).collect::<Vec<_>>(), ["OFD_PERMIT", "SERIAL_PATTERN"]);
+}
+
 #[test]
 fn rules_and_candidates_are_precondition_violations() {
     let rules = Status::from(Failure::RequirementsNotMet(vec![requirement("OFD_PERMIT")]));
     let violation = rules.get_details_precondition_failure().unwrap().violations.remove(0);
     assert_eq!((violation.r#type.as_str(), violation.subject.as_str()), ("OFD_PERMIT", "ofd.inn"));
-    let many = Failure::AddressNotResolved { candidates: vec!["г Москва".into(); 9] };
+    let many = Failure::AddressNotResolved { candidates: vec![near(); 9] };
     assert_eq!(Status::from(many).get_details_precondition_failure().unwrap().violations.len(), 5);
 }
 

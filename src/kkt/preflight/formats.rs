@@ -1,13 +1,13 @@
 //! Rules about what a version of the formats (FFD), and the fiscal drive in it, can hold.
 
-use super::{Findings, Situation};
+use super::{Findings, Order};
 use crate::kkt::device_task::from_1_2;
 use crate::kkt::model::Ffd;
 
 /// Most characters of the numbers of automatic devices together, tag 1036 (unconfirmed).
 const NUMBERS_MAX: usize = 20;
 
-pub(super) fn formats(at: &Situation<'_>, found: &mut Findings) {
+pub(super) fn formats(at: &Order<'_>, found: &mut Findings) {
     let modes = &at.spec.modes;
     found.block(
         modes.marking && at.spec.ffd != Ffd::V1_2,
@@ -28,7 +28,7 @@ pub(super) fn formats(at: &Situation<'_>, found: &mut Findings) {
     );
 }
 
-pub(super) fn automatic_device(at: &Situation<'_>, found: &mut Findings) {
+pub(super) fn automatic_device(at: &Order<'_>, found: &mut Findings) {
     let Some(device) = &at.spec.automatic_device else { return };
     found.block(
         device.numbers.is_empty(),

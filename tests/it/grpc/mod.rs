@@ -120,6 +120,7 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         ids: ids.clone(),
         world: World::Test,
         signal: Signal::new(),
+        hires: Arc::new(tokio::sync::Semaphore::new(1)),
         pages: pages.clone(),
     };
     let config = ClientsConfig::default();

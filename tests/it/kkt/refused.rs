@@ -117,7 +117,7 @@ async fn a_register_is_taken_once_and_a_stranger_learns_nothing_more() {
 }
 
 #[tokio::test]
-async fn validate_only_creates_nothing_and_what_is_not_offered_says_so() {
+async fn validate_only_creates_nothing_and_an_empty_fleet_says_so() {
     on_both_apps(async |app| {
         let shop = Shop::open(app, COMPANY).await;
         let order = shop.order(1).await;
@@ -127,7 +127,7 @@ async fn validate_only_creates_nothing_and_what_is_not_offered_says_so() {
         let rental = pb::RentalEquipment { model: "АТОЛ 30Ф".into(), months: 6 };
         let equipment = Some(pb::Equipment { kind: Some(pb::equipment::Kind::Rental(rental)) });
         let rented = pb::QuickRegisterRequest { equipment, ..order };
-        assert_eq!(refusal(&shop, rented).await, (Code::Unimplemented, "NOT_OFFERED".into()));
+        assert_eq!(refusal(&shop, rented).await, (Code::ResourceExhausted, "NO_RENTAL_DEVICE".into()));
     })
     .await;
 }

@@ -199,7 +199,8 @@ async fn a_device_without_paper_is_not_even_sent_the_task() {
         let waits = |kkt: &pb::Kkt| kkt.blocked.as_ref().is_some_and(|b| b.reason == "DEVICE_NO_PAPER");
         let kkt = shop.reach(&id, "DEVICE_NO_PAPER", waits).await;
         assert_eq!((kkt.waiting_for(), kkt.requirements[0].code.as_str()), (pb::WaitingFor::Device, "DEVICE_READY"));
-        let posted = app.sandbox.entries().into_iter().filter(|e| e.facts.get("type").is_some_and(|t| t == "registration"));
+        let posted =
+            app.sandbox.entries().into_iter().filter(|e| e.facts.get("type").is_some_and(|t| t == "registration"));
         assert_eq!(posted.count(), 0);
         app.sandbox.patch_device("kkt-71", json!({"paper": true})).unwrap();
         shop.state(&id, pb::KktState::Registered).await;
