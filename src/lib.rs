@@ -8,6 +8,7 @@
 //!   state machine (`state`), the pure checks before filing (`preflight`), the XML (`application`) and the `worker`.
 //! - `fleet` is what partners hire out: imported by operators, taken and freed by `kkt`.
 //! - `gateways` speaks to the five outer systems; `failure` says why a call failed.
+//! - `conformance` tries the contracts of the outer systems on a site's own adapters.
 //! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
 //! - `support` is what LiteBox's own people do with registrations that hang, audited.
 //! - `storage` connects, migrates and runs units of work.
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod demo;
 pub mod failure;
 pub mod fleet;

@@ -2,6 +2,7 @@
 
 mod act;
 mod fleet;
+mod gateway;
 mod health;
 mod operate;
 mod output;
@@ -98,6 +99,17 @@ pub enum CliError {
     /// The server does not serve, or does not answer.
     #[error("not serving: {0}")]
     NotServing(String),
+    /// An adapter's contract cannot be tried.
+    #[error(transparent)]
+    Unchecked(#[from] crate::conformance::Unchecked),
+    /// An adapter breaks its contract.
+    #[error("{failed} of {of} cases failed")]
+    Nonconforming {
+        /// Failed cases.
+        failed: usize,
+        /// All cases.
+        of: usize,
+    },
     /// Printing, listening, signals.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -135,6 +147,9 @@ impl Cli {
         }
         if let Command::Config(command) = self.command {
             return command.run(self.config.as_deref(), &output);
+        }
+        if let Command::Gateway(switch::Command::Check(args)) = self.command {
+            return args.run(&output).await;
         }
         let config = Config::load(self.config.as_deref(), env)?;
         match self.command {
@@ -219,6 +234,7 @@ mod tests {
             "gateway stop fns --reason T-1",
             "gateway start fns --reason T-1",
             "gateway list --json",
+            "gateway check ofd http://127.0.0.1:16733 --free-code FD13MM123457 --json",
             "fleet import Касса fleet.csv --allow-unknown --reason T-1",
             "fleet list --partner Касса --state FREE",
         ] {

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::CliError;
 use super::act::{Who, Why};
+use super::gateway::CheckArgs;
 use super::output::{Output, instant_or};
 use crate::clock::{Clock, Ids};
 use crate::gateways::Gateway;
@@ -31,6 +32,7 @@ pub(super) enum Command {
     },
     /// Which are stopped, since when and why.
     List,
+    Check(Box<CheckArgs>),
 }
 
 fn gateway(text: &str) -> Result<Gateway, String> {
@@ -51,6 +53,8 @@ impl Command {
                 let was_stopped = switches::start(db, &desk(&why)?, gateway).await?;
                 output.line(if was_stopped { "started" } else { "was not stopped" })
             }
+            // Needs no database; carried out before there is one.
+            Self::Check(args) => args.run(output).await,
             Self::List => {
                 let all = switches::list(db).await?;
                 output.many(&all, ["GATEWAY", "STATE", "SINCE", "BY", "UNCLEAR COMMANDS", "REASON"], row)
