@@ -25,6 +25,7 @@ use crate::grpc::kkt_service::KktApi;
 use crate::grpc::server::{self, Parts, ServeError};
 use crate::grpc::watch_stream::Streams;
 use crate::kkt::hire;
+use crate::kkt::papers::Papers;
 use crate::kkt::signal::Signal;
 use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
 use crate::page::{KeysError, PageKeys};
@@ -84,6 +85,7 @@ struct Ground {
     catalogue: Arc<Catalogue>,
     pages: PageKeys,
     signal: Signal,
+    vault: Vault,
     clock: Clock,
     ids: Ids,
 }
@@ -117,6 +119,7 @@ impl App {
         let db = database(&config).await?;
         let ground = Ground {
             gateways: gateways(&config, &db, &ids)?,
+            vault: vault(&config, &clock, &ids)?,
             db,
             catalogue: Arc::new(catalogue(&config, &clock)?),
             pages: page_keys(&config, &ids)?,
@@ -124,8 +127,7 @@ impl App {
             clock,
             ids,
         };
-        let vault = vault(&config, &ground.clock, &ground.ids)?;
-        if !vault.keeps() {
+        if !ground.vault.keeps() {
             tracing::warn!("documents.keys is empty: what outer systems are sent and answer is not kept");
         }
         let listener = TcpListener::bind(&config.server.listen).await?;
@@ -133,7 +135,7 @@ impl App {
         let closing = CancellationToken::new();
         Ok(Self {
             parts: ground.parts(&config, closing.clone()),
-            worker: ground.worker(&config, vault),
+            worker: ground.worker(&config),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
             db: ground.db,
             config,
@@ -221,10 +223,11 @@ impl Ground {
             signal: self.signal.clone(),
             hires: Arc::new(Semaphore::new(hire::at_once(self.db.backend()))),
             pages: self.pages.clone(),
+            papers: Papers::new(self.db.clone(), self.vault.clone()),
         }
     }
 
-    fn worker(&self, config: &Config, vault: Vault) -> Worker {
+    fn worker(&self, config: &Config) -> Worker {
         let receiver = Some(config.application.receiver.clone()).filter(|office| !office.is_empty());
         Worker {
             store: KktStore::new(self.db.clone()),
@@ -235,7 +238,7 @@ impl Ground {
             world: config.world(),
             format: Format { version: config.application.version.clone(), receiver },
             signal: self.signal.clone(),
-            vault,
+            vault: self.vault.clone(),
         }
     }
 }

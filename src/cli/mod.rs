@@ -1,9 +1,12 @@
 //! The command line: the server, the sandbox, and what operators do.
 
 mod act;
+mod audit;
+mod client;
 mod fleet;
 mod gateway;
 mod health;
+mod kkt;
 mod operate;
 mod output;
 mod settings;
@@ -11,14 +14,18 @@ mod switch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigError, LogConfig, LogFormat};
+use crate::gateways::Gateways;
 use crate::partners::service::{Partners, Refused};
 use crate::storage::audit::Unsaid;
 use crate::storage::{Db, Schema, StoreError};
+use crate::support::service::{Declined, Support};
 use crate::telemetry;
 use act::Who;
 use output::Output;
@@ -61,6 +68,15 @@ enum Command {
     /// Issue, list and revoke partner tokens.
     #[command(subcommand)]
     Token(operate::TokenCommand),
+    /// Look at registrations of any partner, explain and mend them.
+    #[command(subcommand)]
+    Kkt(kkt::Command),
+    /// Look at clients of any partner, and end unfinished ones.
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Read who changed what and why.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Stop and start what is sent to the outer systems.
     #[command(subcommand)]
     Gateway(switch::Command),
@@ -87,6 +103,15 @@ pub enum CliError {
     /// A fleet was not imported.
     #[error(transparent)]
     Fleet(#[from] crate::fleet::service::Refused),
+    /// A command of support was not carried out.
+    #[error(transparent)]
+    Declined(#[from] Declined),
+    /// The keys of documents.
+    #[error("documents.keys: {0}")]
+    Keys(#[from] crate::storage::vault::KeysError),
+    /// The outer systems.
+    #[error(transparent)]
+    Gateways(#[from] crate::gateways::SetupError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -162,6 +187,12 @@ impl Cli {
             Command::Partner(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Token(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Device(command) => command.run(&partners(&config).await?, &who, &output).await,
+            Command::Kkt(command) => command.run(&support(&config).await?, &who, &output).await,
+            Command::Client(command) => {
+                let partners = partners(&config).await?;
+                command.run(&support(&config).await?, &partners, &who, &output).await
+            }
+            Command::Audit(command) => command.run(&support(&config).await?, &partners(&config).await?, &output).await,
             Command::Gateway(command) => command.run(&database(&config).await?, &who, &output).await,
             Command::Fleet(command) => command.run(&config, &who, &output).await,
             Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
@@ -188,6 +219,19 @@ async fn migrate(config: &Config, output: &Output) -> Result<(), CliError> {
 /// The operator's commands on the configured database.
 async fn partners(config: &Config) -> Result<Partners, CliError> {
     Ok(Partners::new(database(config).await?, Clock::system(), Ids::system(), config.mode))
+}
+
+/// Support's commands on the configured database.
+async fn support(config: &Config) -> Result<Support, CliError> {
+    let (clock, ids) = (Clock::system(), Ids::system());
+    Ok(Support {
+        db: database(config).await?,
+        catalogue: Arc::new(Catalogue::load(config.catalogue_dir())?),
+        accounts: Gateways::connect(&config.gateways, config.world(), &ids)?.accounts,
+        vault: crate::app::vault(config, &clock, &ids)?,
+        clock,
+        ids,
+    })
 }
 
 /// The configured database, when its schema is known to this program.
@@ -232,6 +276,19 @@ mod tests {
             "device assign Касса --hub http://127.0.0.1:16732 --hub-device default --reason T-1",
             "device list",
             "gateway stop fns --reason T-1",
+            "kkt show 00106100000001 --json",
+            "kkt explain 9999078902000001",
+            "kkt retry 00106100000001 --reason T-1",
+            "kkt resolve 00106100000001 --outcome filed --application-id app-1 --reason T-1",
+            "kkt resolve 00106100000001 --outcome rnm --rnm 0000000001055823 --assigned 2026-11-23T10:12:00Z --reason T-1",
+            "kkt resolve 1 --outcome burnt --fd 1 --local-time 2026-11-23T13:12:00 --fiscal-sign 0024109209 --reason T-1",
+            "kkt resolve 1 --outcome card --number 77 --reason T-1",
+            "kkt release 1 --reason T-1",
+            "kkt documents 1",
+            "kkt document 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --reason T-1 --out file.xml",
+            "client list --partner Касса --state ACCOUNT_PENDING --inn 7707083893",
+            "client resolve 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --outcome abandoned --reason T-1",
+            "audit list --since 7d",
             "gateway start fns --reason T-1",
             "gateway list --json",
             "gateway check ofd http://127.0.0.1:16733 --free-code FD13MM123457 --json",
@@ -245,6 +302,11 @@ mod tests {
             "token issue Касса --reason T-1",
             "token issue Касса --scopes all",
             "gateway stop everything --reason T-1",
+            "kkt retry 00106100000001",
+            "kkt resolve 1 --outcome filed --reason T-1",
+            "kkt resolve 1 --outcome burnt --fd 1 --reason T-1",
+            "kkt document 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f",
+            "client resolve 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --outcome active --reason T-1",
             "gateway stop fns",
             "token issue Касса --scopes EVERYTHING --reason T-1",
             "token issue Касса --scopes all --expires-in never --reason T-1",

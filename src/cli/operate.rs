@@ -117,7 +117,14 @@ pub(super) struct AssignArgs {
 
 /// A term: a number of days, hours or minutes, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Term(i64);
+pub(super) struct Term(i64);
+
+impl Term {
+    /// Milliseconds.
+    pub(super) const fn ms(self) -> i64 {
+        self.0
+    }
+}
 
 impl FromStr for Term {
     type Err = &'static str;
@@ -221,7 +228,7 @@ impl DeviceCommand {
     }
 }
 
-async fn one_partner(partners: &Partners, named: Option<String>) -> Result<Option<PartnerId>, CliError> {
+pub(super) async fn one_partner(partners: &Partners, named: Option<String>) -> Result<Option<PartnerId>, CliError> {
     match named {
         Some(text) => Ok(Some(partners.find(&text).await?.id)),
         None => Ok(None),

@@ -21,6 +21,21 @@ impl Output {
         if self.json { put(&serde_json::json!({ "result": text }).to_string()) } else { put(text) }
     }
 
+    /// Whether programs read it.
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A text of several lines; a JSON array of them.
+    pub(super) fn lines(&self, lines: &[String]) -> Result<(), CliError> {
+        if self.json { put(&json(&lines)?) } else { lines.iter().try_for_each(|line| put(line)) }
+    }
+
+    /// A value for programs.
+    pub(super) fn value(&self, value: &serde_json::Value) -> Result<(), CliError> {
+        put(&json(value)?)
+    }
+
     /// One thing: `plain` alone on standard output and a remark beside it, or the whole as JSON.
     pub(super) fn one<T: Serialize>(&self, value: &T, plain: &str, remark: &str) -> Result<(), CliError> {
         if self.json {

@@ -10,10 +10,12 @@ use sea_orm::{
 use super::model::{Client, Draft, Filter, Order, State, StateName, fold};
 use super::rows;
 use crate::gateways::Gateway;
+use crate::storage::audit::Record;
+use crate::storage::crossing::support::{self, ClientFilter};
 use crate::storage::entity::client;
 use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::{Db, StoreError, Tx, switches};
-use crate::values::{ClientId, Inn, PartnerScope};
+use crate::values::{ClientId, Inn, PartnerId, PartnerScope};
 
 /// Clients in the database.
 #[derive(Clone)]
@@ -47,6 +49,18 @@ pub enum Held {
     OtherLogin(Client),
     /// The partner's own finished one; nothing was written.
     Active(Client),
+}
+
+/// How support ends a pending client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Its account is there.
+    Active {
+        /// Id in the LiteBox service.
+        account_id: String,
+    },
+    /// It came to nothing.
+    Abandoned,
 }
 
 impl Store {
@@ -146,6 +160,55 @@ impl Store {
         self.db.allowed(Gateway::Accounts).await
     }
 
+    /// Clients of any partner, for support, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn search(&self, filter: &ClientFilter) -> Result<Vec<(PartnerScope, Client)>, StoreError> {
+        support::clients(&self.db, filter).await?.into_iter().map(scoped).collect()
+    }
+
+    /// A client of any partner, for support.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or the row is corrupt.
+    pub async fn find(&self, id: ClientId) -> Result<Option<(PartnerScope, Client)>, StoreError> {
+        support::client(&self.db, id.uuid()).await?.map(scoped).transpose()
+    }
+
+    /// Ends a pending client as support says, with its line in the audit log.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when it changed meanwhile.
+    pub async fn end(
+        &self,
+        scope: PartnerScope,
+        seen: &Client,
+        end: End,
+        record: Record,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let id = seen.id.uuid();
+        let update = match &end {
+            End::Abandoned => settle(scope, seen, &State::Abandoned, now_ms),
+            End::Active { account_id } => {
+                settle(scope, seen, &State::Active { account_id: account_id.clone() }, now_ms)
+                    .col_expr(client::Column::AccountId, Expr::val(account_id.as_str()))
+            }
+        };
+        self.db
+            .unit(move |tx| {
+                Box::pin(async move {
+                    changed(update.exec(tx).await?.rows_affected)?;
+                    if end == End::Abandoned {
+                        requests::forget(tx, scope, id).await?;
+                    }
+                    record.write(tx).await
+                })
+            })
+            .await
+    }
+
     /// A page of clients after the client `after`.
     ///
     /// # Errors
@@ -202,6 +265,11 @@ impl Store {
         };
         Ok(rows.into_iter().filter_map(scoped).collect())
     }
+}
+
+fn scoped(row: client::Model) -> Result<(PartnerScope, Client), StoreError> {
+    let scope = PartnerScope::new(PartnerId::new(row.partner_id));
+    Ok((scope, rows::read(row)?))
 }
 
 async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError> {

@@ -32,7 +32,7 @@ impl Service {
             self.check_device(scope, Some(*id)).await?;
         }
         let claim = self.seize(scope, call.kkt_id).await?;
-        let came = self.amended(&claim, call.amendment).await;
+        let came = self.papers.keeping(claim.owner(), self.amended(&claim, call.amendment)).await;
         self.conclude(key, fingerprint, &claim, came).await
     }
 

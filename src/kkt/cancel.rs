@@ -34,7 +34,7 @@ impl Service {
         }
         may_end(&self.get(scope, call.kkt_id).await?)?;
         let claim = self.seize(scope, call.kkt_id).await?;
-        let came = self.ending(&claim).await;
+        let came = self.papers.keeping(claim.owner(), self.ending(&claim)).await;
         self.conclude(key, fingerprint, &claim, came).await
     }
 

@@ -109,7 +109,8 @@ pub enum Standing {
 impl Standing {
     const ALL: [Self; 5] = [Self::Intended, Self::Unsent, Self::Done, Self::Refused, Self::Void];
 
-    const fn name(self) -> &'static str {
+    /// Name in the database.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Intended => "INTENDED",
             Self::Unsent => "UNSENT",
@@ -316,7 +317,7 @@ fn intent(
     })
 }
 
-fn read(row: effect::Model) -> Result<Effect, StoreError> {
+pub(super) fn read(row: effect::Model) -> Result<Effect, StoreError> {
     let id = EffectId::new(row.id);
     let corrupt = |what: &str| StoreError::Corrupt { table: "effect", what: format!("{what} of {id}") };
     Ok(Effect {

@@ -33,7 +33,7 @@ impl Service {
             Method::Manual(report) => {
                 after(&kkt, Event::MadeByHand(report.clone()))?;
                 let claim = self.seize(scope, kkt.id).await?;
-                let came = self.made_by_hand(&claim, report).await;
+                let came = self.papers.keeping(claim.owner(), self.made_by_hand(&claim, report)).await;
                 self.conclude(key, fingerprint, &claim, came).await
             }
         }

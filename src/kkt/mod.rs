@@ -9,6 +9,7 @@ mod cancel;
 mod claims;
 mod creation;
 pub mod deadlines;
+pub mod desk;
 pub mod device_task;
 mod drive;
 pub mod effects;
@@ -34,7 +35,7 @@ pub mod spec;
 pub mod state;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 pub mod watch;
 pub mod worker;
 mod xml;

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use super::model::{Kkt, ListQuery, Step};
+use super::papers::Papers;
 use super::signal::Signal;
 use super::store::{Position, Store};
 use crate::catalogue::Catalogue;
@@ -41,6 +42,8 @@ pub struct Service {
     pub hires: Arc<Semaphore>,
     /// Signs page and resume tokens.
     pub pages: PageKeys,
+    /// Keeps what calls tell outer systems and are answered.
+    pub papers: Papers,
 }
 
 /// A page of registrations.

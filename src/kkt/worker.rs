@@ -22,7 +22,7 @@ use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
-use crate::gateways::{Gateway, Gateways, Setback, World};
+use crate::gateways::{Gateway, Gateways, Setback, SetbackKind, World};
 use crate::partners;
 use crate::storage::documents::Paper;
 use crate::storage::vault::Vault;
@@ -154,6 +154,7 @@ impl Worker {
         let (verdict, answers) = recorded(self.step(claim)).await;
         let verdict = match verdict {
             Err(StoreError::Stopped(gateway)) => self.stopped(gateway),
+            Ok(Verdict::Setback(setback)) if setback.kind == SetbackKind::Stopped => self.stopped(setback.gateway),
             verdict => verdict?,
         };
         match verdict {

@@ -2,6 +2,7 @@
 //! is no change.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::StoreError;
@@ -88,6 +89,48 @@ impl Record {
         self.0.into_active_model().insert(on).await?;
         Ok(())
     }
+}
+
+/// A line of the audit log.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// Who.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// Whose.
+    pub partner: Option<PartnerId>,
+    /// The registration.
+    pub kkt: Option<KktId>,
+    /// The client.
+    pub client: Option<ClientId>,
+    /// What it is about.
+    pub subject: String,
+    /// Why.
+    pub reason: String,
+    /// More about it.
+    pub detail: Value,
+}
+
+/// The line in a row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] with its id.
+pub fn read(row: audit::Model) -> Result<Line, StoreError> {
+    let corrupt = |_| StoreError::Corrupt { table: "audit", what: format!("detail of {}", row.id) };
+    Ok(Line {
+        at_ms: row.at_ms,
+        actor: row.actor,
+        action: row.action,
+        partner: row.partner_id.map(PartnerId::new),
+        kkt: row.kkt_id.map(KktId::new),
+        client: row.client_id.map(ClientId::new),
+        subject: row.subject,
+        reason: row.reason,
+        detail: serde_json::from_str(&row.detail).map_err(corrupt)?,
+    })
 }
 
 /// Where an operator works: makes the lines of what is done there.

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -19,6 +20,8 @@ use crate::values::{EffectId, KktId, PartnerScope};
 const ANSWERS_KEPT: i64 = 400;
 /// So many of the latest documents are looked through for the same one.
 const LOOK_BACK: u64 = 24;
+/// Bytes that encryption adds.
+const TAG: usize = 16;
 
 /// A document that is ready to be kept; its number is given when it is.
 pub type Sealed = document::Model;
@@ -54,6 +57,46 @@ impl fmt::Debug for Paper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes.len();
         write!(f, "Paper({} {} {}, {bytes} bytes)", self.gateway, self.operation, self.direction.name())
+    }
+}
+
+/// What is kept, without its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Id; asks for the content.
+    pub id: Uuid,
+    /// Number within the registration.
+    pub seq: i64,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// With whom.
+    pub gateway: String,
+    /// What about.
+    pub operation: String,
+    /// `SENT`, `RECEIVED` or `FAILED`.
+    pub direction: String,
+    /// The command it belongs to.
+    pub effect: Option<EffectId>,
+    /// The key that opens it.
+    pub key_id: String,
+    /// Length of the content, bytes.
+    pub bytes: usize,
+}
+
+impl Kept {
+    /// Of a row.
+    pub fn of(row: &Sealed) -> Self {
+        Self {
+            id: row.id,
+            seq: row.seq,
+            at_ms: row.at_ms,
+            gateway: row.gateway.clone(),
+            operation: row.operation.clone(),
+            direction: row.direction.clone(),
+            effect: row.effect_id.map(EffectId::new),
+            key_id: row.key_id.clone(),
+            bytes: row.cipher.len().saturating_sub(TAG),
+        }
     }
 }
 
@@ -108,6 +151,15 @@ pub async fn keep(tx: &Tx, owner: Owner, sealed: Vec<Sealed>) -> Result<(), Stor
 }
 
 impl Db {
+    /// What is kept of a registration, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn documents(&self, scope: PartnerScope, kkt: KktId) -> Result<Vec<Kept>, StoreError> {
+        let rows = of(Owner { scope, kkt }).order_by_asc(document::Column::Seq).all(self.direct()).await?;
+        Ok(rows.iter().map(Kept::of).collect())
+    }
+
     /// Keeps what a call to an outer system brought, in a unit of work of its own.
     ///
     /// # Errors
