@@ -127,11 +127,12 @@ impl Service {
     /// Sees to it that no burn of ours runs any more, or learns that one has.
     ///
     /// # Errors
-    /// `GatewayUnavailable` when the hub cannot tell.
+    /// `GatewayUnavailable` when the hub cannot tell, `Conflict` while the device is at it.
     pub(super) async fn end_burn(&self, claim: &Claim, at: &DeviceAddress, effect: &Effect) -> Result<Burn, Failure> {
         let ended = end_task(&*self.gateways.device, at, effect.id).await.map_err(unanswered)?;
         let to = match ended {
             Ended::Made(report) => return Ok(Burn::Made(effect.id, report)),
+            Ended::Running => return Err(Failure::Conflict),
             Ended::Over => Standing::Refused,
             Ended::Void => Standing::Void,
         };

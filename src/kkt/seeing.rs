@@ -64,6 +64,8 @@ pub(super) enum Ended {
     Over,
     /// It made the report.
     Made(FiscalReport),
+    /// It is being carried out at this moment: ask again.
+    Running,
 }
 
 /// Questions to a hub that changes its mind between them.
@@ -93,7 +95,7 @@ pub(super) async fn end_task(device: &dyn Device, at: &DeviceAddress, id: Effect
             }
         }
     }
-    Err(unclear("the task is being carried out"))
+    Ok(Ended::Running)
 }
 
 fn unclear(detail: &str) -> Setback {
