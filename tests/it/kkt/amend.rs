@@ -36,8 +36,8 @@ fn reason(status: &Status) -> String {
 }
 
 fn violations(status: &Status) -> Vec<(String, String)> {
-    let failure = status.get_details_precondition_failure().unwrap_or_default();
-    failure.violations.into_iter().map(|v| (v.r#type, v.subject)).collect()
+    let failure = status.get_details_precondition_failure();
+    failure.into_iter().flat_map(|f| f.violations).map(|v| (v.r#type, v.subject)).collect()
 }
 
 fn blocked(kkt: &pb::Kkt, reason: &str) -> bool {
