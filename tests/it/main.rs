@@ -5,6 +5,7 @@ mod architecture;
 mod auth;
 mod cli;
 mod clients;
+mod conformance;
 mod contract;
 mod documents;
 mod fleet;
