@@ -30,6 +30,7 @@ use crate::kkt::signal::Signal;
 use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
+use crate::partners::quota::Quota;
 use crate::storage::vault::{self, Vault};
 use crate::storage::{Db, Schema, StoreError};
 use crate::support::switches::Switched;
@@ -206,6 +207,7 @@ impl Ground {
             catalogue: self.catalogue.clone(),
             pages: self.pages.clone(),
             config: config.clients.clone(),
+            quota: Quota::new(config.limits.lookups_per_hour, self.clock.clone()),
             clock: self.clock.clone(),
             ids: self.ids.clone(),
         })

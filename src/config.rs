@@ -32,6 +32,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub gateways: GatewaysConfig,
     pub clients: ClientsConfig,
+    pub limits: LimitsConfig,
     pub worker: WorkerConfig,
     pub application: ApplicationConfig,
     pub catalogue: CatalogueConfig,
@@ -60,6 +61,14 @@ pub struct ServerConfig {
 pub struct ShutdownConfig {
     pub delay_ms: u64,
     pub drain_ms: u64,
+}
+
+/// The section `limits`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "default.toml explains each")]
+pub struct LimitsConfig {
+    pub lookups_per_hour: u32,
 }
 
 /// The section `application`.
@@ -144,6 +153,9 @@ impl Config {
         }
         if self.mode == Mode::Live && self.gateways.taxpayers.api_key.expose_secret().is_empty() {
             tracing::warn!("gateways.taxpayers.api_key is empty: only an on-premises copy answers without one");
+        }
+        if self.limits.lookups_per_hour == 0 {
+            return unfit("limits.lookups_per_hour", "must be at least 1");
         }
         if self.worker.concurrency == 0 {
             return unfit("worker.concurrency", "must be at least 1");

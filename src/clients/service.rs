@@ -15,6 +15,7 @@ use crate::gateways::accounts::Accounts;
 use crate::gateways::taxpayers::{Taxpayer, Taxpayers};
 use crate::page::{PageKeys, Question};
 use crate::partners::model::{Caller, Theme};
+use crate::partners::quota::Quota;
 use crate::storage::requests::Key;
 use crate::values::{ClientId, EffectId, Inn, PartnerScope};
 
@@ -32,6 +33,7 @@ pub struct Parts {
     pub catalogue: Arc<Catalogue>,
     pub pages: PageKeys,
     pub config: ClientsConfig,
+    pub quota: Quota,
     pub clock: Clock,
     pub ids: Ids,
 }
@@ -57,11 +59,17 @@ impl ClientService {
         Self { parts }
     }
 
-    /// What the state register has under an INN; also a taxpayer that is not active.
+    /// What the state register has under an INN; also a taxpayer that is not active. Charged to the partner's quota,
+    /// whatever the answer.
     ///
     /// # Errors
-    /// `TaxpayerNotFound`, `GatewayUnavailable`.
-    pub async fn lookup_taxpayer(&self, inn: &Inn) -> Result<Taxpayer, Failure> {
+    /// `RateLimited`, `TaxpayerNotFound`, `GatewayUnavailable`.
+    pub async fn lookup_taxpayer(&self, scope: PartnerScope, inn: &Inn) -> Result<Taxpayer, Failure> {
+        self.parts.quota.spend(scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
+        self.taxpayer(inn).await
+    }
+
+    async fn taxpayer(&self, inn: &Inn) -> Result<Taxpayer, Failure> {
         let found = self.parts.taxpayers.find(inn).await.map_err(unavailable)?;
         found.ok_or(Failure::TaxpayerNotFound)
     }
@@ -127,7 +135,7 @@ impl ClientService {
     }
 
     async fn in_business(&self, inn: &Inn) -> Result<Taxpayer, Failure> {
-        let taxpayer = self.lookup_taxpayer(inn).await?;
+        let taxpayer = self.taxpayer(inn).await?;
         if self.parts.config.accepts(taxpayer.status) {
             return Ok(taxpayer);
         }
@@ -141,16 +149,22 @@ impl ClientService {
         if let Some(finished) = own.as_ref().filter(|c| is_active(c)) {
             return Err(Failure::ClientAlreadyRegistered { client_id: finished.id });
         }
+        // Whoever has no questions left learns nothing here either.
+        self.parts.quota.look(scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
         let known = self.parts.accounts.find_by_inn(inn).await.map_err(unavailable)?;
         let ours = own.map(|pending| EffectId::of_client(pending.id));
         let elsewhere = match known.account {
             Some(effect) => Some(effect) != ours,
             None => known.in_inventory,
         };
-        if elsewhere { Err(self.elsewhere(inn)) } else { Ok(()) }
+        if elsewhere { Err(self.elsewhere(scope, inn)) } else { Ok(()) }
     }
 
-    pub(super) fn elsewhere(&self, inn: &Inn) -> Failure {
+    /// The answer tells something about a stranger's client, so it is charged to the quota.
+    pub(super) fn elsewhere(&self, scope: PartnerScope, inn: &Inn) -> Failure {
+        if let Err(retry_after) = self.parts.quota.spend(scope) {
+            return Failure::RateLimited { retry_after };
+        }
         Failure::ClientKnownElsewhere { manager: self.parts.catalogue.manager(inn.region()).clone() }
     }
 

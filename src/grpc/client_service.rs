@@ -28,8 +28,9 @@ impl Api for ClientApi {
         &self,
         request: Request<pb::LookupTaxpayerRequest>,
     ) -> Result<Response<pb::LookupTaxpayerResponse>, Status> {
+        let scope = caller(&request)?.scope;
         let inn = Fields::of(|f| f.text("inn", &request.get_ref().inn, Inn::parse))?;
-        let taxpayer = self.service.lookup_taxpayer(&inn).await?;
+        let taxpayer = self.service.lookup_taxpayer(scope, &inn).await?;
         Ok(Response::new(pb::LookupTaxpayerResponse { taxpayer: Some(convert::taxpayer(&taxpayer)) }))
     }
 

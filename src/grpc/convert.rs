@@ -4,6 +4,7 @@ pub mod client;
 pub mod kkt;
 pub mod kkt_call;
 pub mod kkt_request;
+pub mod preview;
 
 use time::OffsetDateTime;
 

@@ -4,7 +4,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::call::CallId;
-use super::convert::{Fields, kkt as convert, kkt_call as parse, kkt_request};
+use super::convert::{Fields, kkt as convert, kkt_call as parse, kkt_request, preview};
 use super::handler::{caller, detached};
 use super::status;
 use super::watch_stream::{Streams, stream};
@@ -48,11 +48,13 @@ impl Api for KktApi {
         let order = kkt_request::quick_register(request.into_inner())?;
         let service = self.service.clone();
         let registered = detached(async move { service.quick_register(caller.scope, order).await }).await?;
-        let kkt = match registered {
-            Registered::Accepted(kkt) => Some(self.out(&kkt)),
-            Registered::Valid(_) => None, // preview
-        };
-        Ok(Response::new(pb::QuickRegisterResponse { kkt }))
+        Ok(Response::new(match registered {
+            Registered::Accepted(kkt) => pb::QuickRegisterResponse { kkt: Some(self.out(&kkt)), preview: None },
+            Registered::Valid(found) => {
+                let preview = Some(preview::preview(&found, &self.service.catalogue));
+                pb::QuickRegisterResponse { kkt: None, preview }
+            }
+        }))
     }
 
     async fn fiscalize(

@@ -230,6 +230,8 @@ pub struct Filter {
     pub inn: Option<Inn>,
     /// Waiting for this party.
     pub waiting_for: Option<WaitingFor>,
+    /// With this number of the partner's own.
+    pub external_ref: Option<String>,
     /// Only those whose report is overdue, or only those whose is not.
     pub overdue: Option<bool>,
 }

@@ -311,6 +311,7 @@ fn condition(filter: &Filter, now_ms: i64) -> Where {
         .add_option(filter.fn_serial.as_ref().map(|s| kkt::Column::FnSerial.eq(s.as_str())))
         .add_option(filter.rnm.as_ref().map(|r| kkt::Column::Rnm.eq(r.as_str())))
         .add_option(filter.inn.as_ref().map(|i| kkt::Column::Inn.eq(i.as_str())))
+        .add_option(filter.external_ref.as_ref().map(|r| kkt::Column::ExternalRef.eq(r.as_str())))
         .add_option(filter.waiting_for.map(|w| kkt::Column::WaitingFor.eq(w.name())))
         .add_option(filter.overdue.map(|overdue| if overdue { late() } else { late().not() }))
 }

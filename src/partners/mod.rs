@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod model;
+pub mod quota;
 pub mod service;
 pub mod store;
 pub mod token;

@@ -100,7 +100,7 @@ fn rejection(state: &State) -> Option<pb::Rejection> {
     })
 }
 
-fn requirement(one: crate::failure::Requirement) -> pb::Requirement {
+pub(super) fn requirement(one: crate::failure::Requirement) -> pb::Requirement {
     pb::Requirement { code: one.code.to_owned(), subject: one.subject, text: one.russian }
 }
 

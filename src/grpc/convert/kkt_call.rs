@@ -5,7 +5,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use super::kkt_request::at_most;
-use super::{Fields, page_size, required, unknown};
+use super::{Fields, page_size, required, unknown, words};
 use crate::failure::Failure;
 use crate::gateways::device::FiscalReport;
 use crate::kkt::model::{Amend, Amendment, Cancel, Filter, Fiscalize, ListQuery, Method, WaitingFor};
@@ -125,6 +125,7 @@ pub(super) fn filter(f: &mut Fields, request: &pb::ListRequest) -> Option<Filter
     let rnm = f.optional("rnm", &request.rnm, Rnm::parse);
     let inn = f.optional("inn", &request.inn, Inn::parse);
     let waiting_for = f.take("waiting_for", waiting_for(request.waiting_for));
+    let external_ref = f.optional("external_ref", &request.external_ref, words(128));
     Some(Filter {
         client_id: client_id?,
         states: states?,
@@ -133,6 +134,7 @@ pub(super) fn filter(f: &mut Fields, request: &pb::ListRequest) -> Option<Filter
         rnm: rnm?,
         inn: inn?,
         waiting_for: waiting_for?,
+        external_ref: external_ref?,
         overdue: request.overdue,
     })
 }

@@ -18,6 +18,7 @@ use litebox_partner::gateways::config::{AtolConfig, DaDataConfig, GatewaysConfig
 use litebox_partner::gateways::{Gateways, World};
 use litebox_partner::page::PageKeys;
 use litebox_partner::partners::model::{Caller, Scopes, Theme};
+use litebox_partner::partners::quota::Quota;
 use litebox_partner::partners::token::KeyId;
 use litebox_partner::sandbox::ledger::Kind;
 use litebox_partner::sandbox::{Options, Sandbox, start};
@@ -66,6 +67,7 @@ impl Stage {
             catalogue: Arc::new(Catalogue::embedded().unwrap()),
             pages: PageKeys::new([[7; 32]]).unwrap(),
             config: self.config.clone(),
+            quota: Quota::new(600, Clock::system()),
             clock: Clock::system(),
             ids: Ids::system(),
         })

@@ -140,7 +140,7 @@ async fn only_taxpayers_in_business_are_registered_unless_configuration_says_mor
             assert_eq!(stage.register(&caller, &order(number, "a@example.ru")).await, Err(expected), "{number}");
         }
         assert!(stage.register(&caller, &order("7799000051", "a@example.ru")).await.is_ok());
-        let shown = stage.service().lookup_taxpayer(&Inn::parse("7799000020").unwrap()).await.unwrap();
+        let shown = stage.service().lookup_taxpayer(caller.scope, &Inn::parse("7799000020").unwrap()).await.unwrap();
         assert_eq!(shown.status, TaxpayerStatus::Liquidated);
     })
     .await;

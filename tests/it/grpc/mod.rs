@@ -26,6 +26,7 @@ use litebox_partner::kkt::store::Store;
 use litebox_partner::page::PageKeys;
 use litebox_partner::partners::access::Access;
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
+use litebox_partner::partners::quota::Quota;
 use litebox_partner::partners::service::{NewToken, Partners};
 use litebox_partner::partners::token::Mode;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
@@ -127,7 +128,9 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
     let password_min = config.password_min_length;
     let (taxpayers, accounts) = (gateways.taxpayers, gateways.accounts);
     let (of_clock, of_ids) = (clock.clone(), ids.clone());
-    let parts = Parts { store: clients, taxpayers, accounts, catalogue, pages, config, clock: of_clock, ids: of_ids };
+    let quota = Quota::new(600, clock.clone());
+    let parts =
+        Parts { store: clients, taxpayers, accounts, catalogue, pages, config, quota, clock: of_clock, ids: of_ids };
     let streams = Streams { longest: LONGEST, poll: Duration::from_millis(50), stop: stop.clone() };
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
     server::Parts {

@@ -2,7 +2,9 @@
 
 mod amend;
 mod cancel;
+mod ordering;
 mod path;
 mod refused;
+mod rental;
 pub mod shop;
 mod trouble;

@@ -95,6 +95,16 @@ impl TestApp {
         Self { sandbox, database, partners, partner, address, stop, _server: server }
     }
 
+    /// Another replica, over the same database and the same outer systems.
+    pub async fn replica(&self, change: impl FnOnce(&mut Config)) -> Replica {
+        let mut config = settings(&self.sandbox, &self.database);
+        change(&mut config);
+        let app = App::build(config, Clock::system(), Ids::system()).await.unwrap();
+        let (address, stop) = (app.address().unwrap(), CancellationToken::new());
+        tokio::spawn(app.run(stop.clone()));
+        Replica { address, stop, token: self.partner.token.clone() }
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         &self.database.db
@@ -128,6 +138,27 @@ impl TestApp {
     /// A connection that shows nothing.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy()
+    }
+}
+
+/// A second server of a [`TestApp`]. Ends when it is dropped.
+pub struct Replica {
+    address: SocketAddr,
+    stop: CancellationToken,
+    token: String,
+}
+
+impl Replica {
+    /// Registrations, asked by the app's partner over a connection of its own.
+    pub fn kkts(&self) -> KktServiceClient<Wire> {
+        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy();
+        KktServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {}", self.token))))
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
