@@ -20,6 +20,7 @@ use litebox_partner::grpc::deadline::Deadline;
 use litebox_partner::grpc::kkt_service::KktApi;
 use litebox_partner::grpc::server;
 use litebox_partner::grpc::watch_stream::Streams;
+use litebox_partner::kkt::papers::Papers;
 use litebox_partner::kkt::service::Service;
 use litebox_partner::kkt::signal::Signal;
 use litebox_partner::kkt::store::Store;
@@ -33,6 +34,7 @@ use litebox_partner::pb::client::client_service_client::ClientServiceClient;
 use litebox_partner::pb::kkt::kkt_service_client::KktServiceClient;
 use litebox_partner::pb::{client, kkt};
 use litebox_partner::sandbox::{Options, Sandbox, start};
+use litebox_partner::storage::vault::Vault;
 use litebox_partner::storage::{Backend, Db};
 use tokio::net::TcpListener;
 use tokio::sync::watch as channel;
@@ -122,6 +124,7 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         world: World::Test,
         signal: Signal::new(),
         hires: Arc::new(tokio::sync::Semaphore::new(1)),
+        papers: Papers::new(db.clone(), Vault::new([].into_iter(), clock.clone(), ids.clone()).unwrap()),
         pages: pages.clone(),
     };
     let config = ClientsConfig::default();
