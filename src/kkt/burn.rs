@@ -11,7 +11,7 @@ use super::application::Incomplete;
 use super::deadlines;
 use super::device_task;
 use super::drive::Verdict;
-use super::effects::{Claim, Command, Effect, Standing};
+use super::effects::{Claim, Command, Effect, Intent, Standing};
 use super::model::{Block, WaitingFor};
 use super::recheck::Recheck;
 use super::seeing::{Seen, see};
@@ -63,7 +63,8 @@ impl Worker {
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
         let sent = self.task(claim, numbers).ok();
         let sent = sent.and_then(|task| self.sent(claim, Command::Burn, generation, task.to_string().into_bytes()));
-        let id = self.store.intend(claim, Command::Burn, generation, sent, now_ms, lease_ms).await?;
+        let id =
+            self.store.intend(claim, Intent { command: Command::Burn, generation, sent }, now_ms, lease_ms).await?;
         self.post(claim, numbers, at, id).await
     }
 

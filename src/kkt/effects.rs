@@ -80,6 +80,16 @@ impl Command {
     }
 }
 
+/// A command that is about to be sent.
+pub struct Intent {
+    /// Which step.
+    pub command: Command,
+    /// Starts at 0; rises only after the former one is proven refused or void.
+    pub generation: u32,
+    /// What is sent, for the operator.
+    pub sent: Option<Sealed>,
+}
+
 /// An effect as it is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect {
@@ -150,14 +160,13 @@ impl Store {
     pub async fn intend(
         &self,
         claim: &Claim,
-        command: Command,
-        generation: u32,
-        sent: Option<Sealed>,
+        intent: Intent,
         now_ms: i64,
         lease_ms: i64,
     ) -> Result<EffectId, StoreError> {
+        let Intent { command, generation, sent } = intent;
         let id = claim.effect_id(command, generation);
-        let (row, held, db_now) = (intent(claim, command, id, generation, now_ms)?, claim.clone(), self.db.now_sql());
+        let (row, held, db_now) = (planned(claim, command, id, generation, now_ms)?, claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {
                 Box::pin(async move {
@@ -297,7 +306,7 @@ pub(super) async fn settle(tx: &Tx, id: EffectId, to: Standing, now_ms: i64) -> 
     if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 
-fn intent(
+fn planned(
     claim: &Claim,
     command: Command,
     id: EffectId,

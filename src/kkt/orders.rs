@@ -5,7 +5,7 @@ use std::future::Future;
 
 use serde_json::json;
 
-use super::effects::{Claim, Command, Effect, Standing};
+use super::effects::{Claim, Command, Effect, Intent, Standing};
 use super::worker::Worker;
 use crate::gateways::fns::{Filed, FnsRefusal, FnsRefusalReason, ReportFiled, ReportToFile, SignedDocument};
 use crate::gateways::ofd::{CodeOrder, ConnectOrder, Contract, OfdRefusal, OfdRefusalReason, Reserved};
@@ -83,7 +83,7 @@ impl Worker {
     ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
         let sent = self.sent(claim, O::COMMAND, generation, order.content());
-        let id = self.store.intend(claim, O::COMMAND, generation, sent, now_ms, lease_ms).await?;
+        let id = self.store.intend(claim, Intent { command: O::COMMAND, generation, sent }, now_ms, lease_ms).await?;
         match order.send(&self.gateways, id).await {
             Outcome::Done(done) => Ok(Came::Done(id, done)),
             Outcome::Refused(refusal) if O::is_void(&refusal) => {

@@ -3,7 +3,7 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::super::guide;
 use super::super::model::Kkt;
-use super::super::state::Numbers;
+use super::super::state::{DriveFate, Ending, Numbers, Report, Source};
 use super::super::tests::samples::{ACCEPTED_MS, company};
 use super::*;
 use crate::gateways::device::FiscalReport;
@@ -46,14 +46,15 @@ fn numbers(assigned: OffsetDateTime, facts: &Facts) -> Numbers {
     }
 }
 
-fn report() -> FiscalReport {
-    FiscalReport {
+fn report() -> Report {
+    let values = FiscalReport {
         rnm: Rnm::parse("0000000001055823").unwrap(),
         fn_serial: FnSerial::parse("7380440800000001").unwrap(),
         fd_number: 1,
         local_time: "2026-11-23T13:12:00".into(),
         fiscal_sign: FiscalSign::parse("0024109209").unwrap(),
-    }
+    };
+    Report { values, source: Source::Automatic }
 }
 
 /// Zone of the place, the instant of the RNM, the last day for the report there.
@@ -126,24 +127,28 @@ fn a_report_is_overdue_from_the_first_millisecond_of_the_next_day_until_fns_has_
     let due = numbers.report_by_ms;
     assert_eq!(from_ms(due + 1), datetime!(2026-11-23 12:00 UTC), "midnight in Kamchatka");
     let since = datetime!(2026-11-19 12:00 UTC);
-    let held = "0198f2a0-7c1e-8e6b-8f00-000000000001".parse().unwrap();
+    let held = Some("0198f2a0-7c1e-8e6b-8f00-000000000001".parse().unwrap());
     let asked_by = "5f0c7c1e-0b6a-4c0e-9a53-3f0a8f1f2a12".parse().unwrap();
     let number = || numbers.clone();
     let cases = [
-        (State::ConnectingOfd { held, numbers: number() }, true),
+        (State::ConnectingOfd { held, stale: None, numbers: number() }, true),
         (State::ReadyToFiscalize { numbers: number() }, true),
         (State::Fiscalizing { numbers: number(), asked_by }, true),
         (State::Reporting { numbers: number(), report: report() }, true),
         (State::AwaitingCard { numbers: number(), report: report() }, false),
         (State::Registered { numbers: number(), report: report(), card: card() }, false),
         (State::AwaitingRnm { held: None, application_id: "1".into() }, false),
-        (State::Cancelled { application_id: None, held: None }, false),
+        (State::Cancelled(ending()), false),
     ];
     for (state, late) in cases {
         let kkt = kkt(state, facts.clone(), since);
         assert!(!guide::overdue(&kkt, due), "{:?}", kkt.state.name());
         assert_eq!(guide::overdue(&kkt, due + 1), late, "{:?}", kkt.state.name());
     }
+}
+
+fn ending() -> Ending {
+    Ending { application_id: None, rnm: None, held: None, connected: false, drive: DriveFate::Unburnt }
 }
 
 fn card() -> Card {
@@ -157,20 +162,20 @@ fn each_wait_for_an_authority_tells_when_it_should_end() {
     let numbers = numbers(since, &facts);
     let number = || numbers.clone();
     let monday = Some(datetime!(2026-11-23 20:59:59.999 UTC));
-    let held = "0198f2a0-7c1e-8e6b-8f00-000000000001".parse().unwrap();
+    let held = Some("0198f2a0-7c1e-8e6b-8f00-000000000001".parse().unwrap());
     let asked_by = "5f0c7c1e-0b6a-4c0e-9a53-3f0a8f1f2a12".parse().unwrap();
     let cases = [
         (State::Reserving, None),
         (State::Submitting { held: None }, None),
         (State::AwaitingRnm { held: None, application_id: "1".into() }, monday),
-        (State::ConnectingOfd { held, numbers: number() }, monday),
+        (State::ConnectingOfd { held, stale: None, numbers: number() }, monday),
         (State::ReadyToFiscalize { numbers: number() }, monday),
         (State::Fiscalizing { numbers: number(), asked_by }, monday),
         (State::Reporting { numbers: number(), report: report() }, monday),
         // Five working days after Friday 20 November.
         (State::AwaitingCard { numbers: number(), report: report() }, Some(datetime!(2026-11-27 20:59:59.999 UTC))),
         (State::Registered { numbers: number(), report: report(), card: card() }, None),
-        (State::Cancelled { application_id: None, held: None }, None),
+        (State::Cancelled(ending()), None),
     ];
     let catalogue = Catalogue::embedded().unwrap();
     for (state, expected) in cases {
