@@ -126,7 +126,6 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         hires: Arc::new(tokio::sync::Semaphore::new(1)),
         papers: Papers::new(db.clone(), Vault::new([].into_iter(), clock.clone(), ids.clone()).unwrap()),
         pages: pages.clone(),
-        papers: Papers::new(db.clone(), Vault::new([].into_iter(), clock.clone(), ids.clone()).unwrap()),
     };
     let config = ClientsConfig::default();
     let password_min = config.password_min_length;
