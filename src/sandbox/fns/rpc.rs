@@ -238,7 +238,7 @@ fn tell(desk: &Desk<'_>, id: &str) -> Result<GetApplicationResponse, Broken> {
     demand(&[("application_id", !id.is_empty())])?;
     let application = desk.world.fns.application(id).ok_or(Broken::NotFound("application"))?;
     let trick = magic(&application.filing.serial);
-    let stale = desk.verdict.stale || (trick == Some((97, 5)) && desk.asked_before("application_id") % 2 == 0);
+    let stale = desk.verdict.stale || (trick == Some((97, 5)) && desk.asked_before("application_id").is_multiple_of(2));
     let standing = if stale { application.earlier(desk.now_ms) } else { application.standing(desk.now_ms) };
     let mut told = GetApplicationResponse { messages: messages(application, &standing), ..Default::default() };
     let state = match standing {
