@@ -14,7 +14,7 @@ use crate::storage::{Backend, Constraint, StoreError};
 use crate::values::FleetId;
 
 /// Registers that are looked at in one go.
-const PAGE: u64 = 200;
+const PAGE: usize = 200;
 /// How often it is tried while others take what was found.
 const ROUNDS: u32 = 8;
 /// Registers that fit and are tried for in the first round; twice as many in each round after it.
@@ -72,14 +72,16 @@ impl Hire<'_> {
         let (mut all, mut nearest, mut after) = (Vec::new(), None, None);
         while all.len() < enough {
             let page = self.page(after).await?;
-            let Some(last) = page.last() else { break };
-            after = Some((last.imported_ms, last.id));
+            after = page.get(PAGE - 1).map(|last| (last.imported_ms, last.id));
             for device in page {
                 match self.suits(&device) {
                     Suits::Fits => all.push(device),
                     Suits::Warns(open) => nearest = nearer(nearest, open),
                     Suits::Not => {}
                 }
+            }
+            if after.is_none() {
+                break;
             }
         }
         let mut open = ordered.found.unacknowledged(&ordered.call.acknowledged_warnings);
@@ -95,7 +97,7 @@ impl Hire<'_> {
 
     async fn page(&self, after: Option<(i64, FleetId)>) -> Result<Vec<FleetDevice>, Failure> {
         let (db, scope) = (&self.service.store.db, self.ordered.key.scope);
-        Ok(fleet::store::to_hire(db, scope, self.model, after, PAGE).await?)
+        Ok(fleet::store::to_hire(db, scope, self.model, after, PAGE as u64).await?)
     }
 
     fn suits(&self, device: &FleetDevice) -> Suits {

@@ -21,8 +21,10 @@ use crate::storage::requests::{Accepted, Key};
 use crate::storage::{Constraint, StoreError};
 use crate::values::{DeviceId, Inn, KktId, PartnerScope};
 
-/// Broken alone, this rule has a reason of its own.
+/// Where nothing but this rule stands in the way, the refusal has a reason of its own; that such a model has no device
+/// either goes without saying.
 const CANNOT_BE_DRIVEN: &str = "MODEL_CANNOT_BE_DRIVEN";
+const NO_DEVICE: &str = "DEVICE_REQUIRED";
 
 /// What QuickRegister answers.
 #[derive(Debug, Clone)]
@@ -272,7 +274,9 @@ impl Ordered<'_> {
         match found.blocking.as_slice() {
             [] if warnings.is_empty() => Ok(()),
             [] => Err(Failure::WarningsNotAcknowledged(warnings)),
-            blocking if blocking.iter().all(|rule| rule.code == CANNOT_BE_DRIVEN) => {
+            [undriven, rest @ ..]
+                if undriven.code == CANNOT_BE_DRIVEN && rest.iter().all(|rule| rule.code == NO_DEVICE) =>
+            {
                 Err(Failure::AutomaticUnsupported { model: model.to_owned() })
             }
             blocking => Err(Failure::OrderNotMet { blocking: blocking.to_vec(), warnings }),

@@ -130,6 +130,27 @@ async fn what_blocks_and_what_warns_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_model_that_cannot_be_driven_says_so_before_it_asks_for_a_device() {
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        let mut order = dry(&shop).await;
+        let sale = pb::SaleEquipment {
+            model: "ПТК MSPOS-K".into(),
+            serial: "199036000123".into(),
+            fn_serial: "9999078902000123".into(),
+            device_id: String::new(),
+        };
+        order.equipment = Some(pb::Equipment { kind: Some(pb::equipment::Kind::Sale(sale)) });
+        let status = asked(&shop, order.clone()).await.unwrap_err();
+        assert_eq!(reason(&status), (Code::FailedPrecondition, "AUTOMATIC_UNSUPPORTED".into()));
+        let hired = pb::RentalEquipment { model: "ПТК MSPOS-K".into(), months: 6 };
+        order.equipment = Some(pb::Equipment { kind: Some(pb::equipment::Kind::Rental(hired)) });
+        assert_eq!(reason(&asked(&shop, order).await.unwrap_err()).1, "AUTOMATIC_UNSUPPORTED");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn registrations_are_found_by_the_partners_own_number() {
     on_both_apps(async |app| {
         let shop = Shop::open(app, COMPANY).await;
