@@ -110,6 +110,17 @@ impl Worker {
         while running.join_next().await.is_some() {}
     }
 
+    /// Drives what is due now, one after the other, until each waits for something; answers how many that were. What `run`
+    /// does over and over, for tests that step.
+    pub async fn tick(&self) -> usize {
+        let claims = self.claim(64).await;
+        let (count, stop) = (claims.len(), CancellationToken::new());
+        for claim in claims {
+            self.drive(claim, &stop).await;
+        }
+        count
+    }
+
     async fn claim(&self, free: usize) -> Vec<Claim> {
         if free == 0 {
             return Vec::new();

@@ -12,6 +12,7 @@ mod fleet;
 mod grpc;
 mod killed;
 mod kkt;
+mod model;
 mod operators;
 mod page;
 mod reasons;

@@ -2,8 +2,8 @@
 //! `tests/data/README.md`.
 
 mod fields;
-mod known;
-mod orders;
+pub mod known;
+pub mod orders;
 
 use std::path::Path;
 

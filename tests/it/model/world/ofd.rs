@@ -1,0 +1,148 @@
+//! The operators: codes that are held, used, expired, unknown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use litebox_partner::gateways::ofd::{
+    CodeOrder, CodeStanding, ConnectOrder, Contract, Ofd as Gate, OfdRefusal, OfdRefusalReason as Reason, Reserved,
+};
+use litebox_partner::gateways::{Gateway, Outcome, Setback, Told};
+use litebox_partner::values::{ActivationCode, EffectId, Inn};
+
+use super::{State, World};
+
+/// What became of an effect id.
+#[derive(Clone, PartialEq)]
+enum Entry {
+    Done,
+    Refused(Reason),
+    Void,
+}
+
+/// How a code stands.
+#[derive(Clone, PartialEq)]
+pub enum Code {
+    Held(EffectId),
+    Used(EffectId),
+}
+
+#[derive(Default)]
+pub struct Ofd {
+    effects: BTreeMap<String, Entry>,
+    pub codes: BTreeMap<String, Code>,
+    /// Codes that the operator does not take, decided when they are first seen.
+    bad: BTreeMap<String, Option<Reason>>,
+}
+
+pub struct ToOfd(pub Arc<World>);
+
+fn refusal(reason: Reason) -> OfdRefusal {
+    OfdRefusal { reason, text: "Отказ".into() }
+}
+
+fn told<T>(state: &mut State, effect: EffectId, done: T) -> Told<T, OfdRefusal> {
+    match state.ofd.effects.entry(effect.to_string()).or_insert(Entry::Void) {
+        Entry::Done => Told::Done(done),
+        Entry::Refused(reason) => Told::Refused(refusal(*reason)),
+        Entry::Void => Told::Void,
+    }
+}
+
+fn known<T>(state: &State, effect: EffectId, done: T) -> Option<Outcome<T, OfdRefusal>> {
+    Some(match state.ofd.effects.get(&effect.to_string())? {
+        Entry::Done => Outcome::Done(done),
+        Entry::Refused(reason) => Outcome::Refused(refusal(*reason)),
+        Entry::Void => Outcome::Refused(refusal(Reason::Voided)),
+    })
+}
+
+fn settle<T>(state: &mut State, effect: EffectId, refused: Option<Reason>, done: T) -> Outcome<T, OfdRefusal> {
+    let entry = refused.map_or(Entry::Done, Entry::Refused);
+    state.ofd.effects.insert(effect.to_string(), entry);
+    refused.map_or(Outcome::Done(done), |reason| Outcome::Refused(refusal(reason)))
+}
+
+impl State {
+    fn reserve(&mut self, effect: EffectId, code: &str) -> Outcome<Reserved, OfdRefusal> {
+        if let Some(answer) = known(self, effect, Reserved) {
+            return answer;
+        }
+        let odd = self.mishap(8, "a code that the operator does not take");
+        let reason = odd.then(|| self.dice.pick(&[Reason::CodeUnknown, Reason::CodeExpired, Reason::OfdUnknown]));
+        let bad = *self.ofd.bad.entry(code.to_owned()).or_insert(reason);
+        let taken = self.ofd.codes.contains_key(code).then_some(Reason::CodeUsed);
+        let refused = bad.or(taken);
+        if refused.is_none() {
+            self.ofd.codes.insert(code.to_owned(), Code::Held(effect));
+        }
+        settle(self, effect, refused, Reserved)
+    }
+
+    fn connect(&mut self, effect: EffectId, order: &ConnectOrder) -> Outcome<Contract, OfdRefusal> {
+        let contract = || Contract { number: "1".into() };
+        if let Some(answer) = known(self, effect, contract()) {
+            return answer;
+        }
+        let code = order.code.as_str().to_owned();
+        let held = self.ofd.codes.get(&code) == Some(&Code::Held(order.reservation));
+        let refused = match (held, self.mishap(6, "a code that expired before it was used")) {
+            (false, _) => Some(Reason::NotReserved),
+            (true, true) => Some(Reason::CodeExpired),
+            (true, false) => None,
+        };
+        if refused.is_none() {
+            self.ofd.codes.insert(code, Code::Used(effect));
+        }
+        settle(self, effect, refused, contract())
+    }
+
+    fn release(&mut self, reservation: EffectId) {
+        self.ofd.codes.retain(|_, code| *code != Code::Held(reservation));
+    }
+
+    /// The code that an effect still holds.
+    pub fn held_by(&self, reservation: EffectId) -> bool {
+        self.ofd.codes.values().any(|code| *code == Code::Held(reservation))
+    }
+}
+
+#[async_trait]
+impl Gate for ToOfd {
+    async fn reserve(&self, effect: EffectId, order: &CodeOrder) -> Outcome<Reserved, OfdRefusal> {
+        self.0.command(Gateway::Ofd, |state| state.reserve(effect, order.code.as_str())).await
+    }
+
+    async fn connect(&self, effect: EffectId, order: &ConnectOrder) -> Outcome<Contract, OfdRefusal> {
+        self.0.command(Gateway::Ofd, |state| state.connect(effect, order)).await
+    }
+
+    async fn release(&self, reservation: EffectId) -> Outcome<(), OfdRefusal> {
+        self.0
+            .command(Gateway::Ofd, |state| {
+                state.release(reservation);
+                Outcome::Done(())
+            })
+            .await
+    }
+
+    async fn code(&self, _: &Inn, code: &ActivationCode) -> Result<Option<CodeStanding>, Setback> {
+        self.0
+            .question(Gateway::Ofd, |state| {
+                Some(match state.ofd.codes.get(code.as_str()) {
+                    None => CodeStanding::Free,
+                    Some(Code::Held(effect)) => CodeStanding::Reserved(*effect),
+                    Some(Code::Used(effect)) => CodeStanding::Used(*effect),
+                })
+            })
+            .await
+    }
+
+    async fn reservation_or_void(&self, effect: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
+        self.0.question(Gateway::Ofd, |state| told(state, effect, Reserved)).await
+    }
+
+    async fn connection_or_void(&self, effect: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback> {
+        self.0.question(Gateway::Ofd, |state| told(state, effect, Contract { number: "1".into() })).await
+    }
+}
