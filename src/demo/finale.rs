@@ -56,17 +56,18 @@ fn card(screen: &Screen, kkt: &Kkt) -> Result<(), Failed> {
 }
 
 /// Lines to go on with. Scripts read the exports and wait for the last line.
-pub(super) fn stay_up(screen: &Screen, stage: &Stage, kkt: &Kkt) {
+pub(super) fn stay_up(screen: &Screen, stage: &Stage, kkt: Option<&Kkt>) {
     screen.step("It is yours until Ctrl-C");
     let Ok(spare) = stage.register(2) else { return };
     screen.raw(&format!("export ADDR={}", stage.address));
     screen.raw(&format!("export TOKEN={}", stage.partner.token));
     screen.raw(&format!("export DEVICE_ID={}", spare.device_id));
-    screen.raw(&format!("export KKT_ID={}", kkt.id));
     screen.raw(&format!("export SANDBOX={}", stage.control.base()));
-    screen.raw("");
-    for line in LINES {
-        screen.raw(line);
+    screen.raw(&format!("export LITEBOX_DATABASE_URL={}", stage.database));
+    if let Some(kkt) = kkt {
+        screen.raw(&format!("export KKT_ID={}", kkt.id));
+        screen.raw("");
+        LINES.iter().for_each(|line| screen.raw(line));
     }
     screen.note(&format!("DEVICE_ID is the free register {}, FN {}", spare.serial, spare.fn_serial));
     screen.note("Ctrl-C ends it");

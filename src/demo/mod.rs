@@ -27,6 +27,9 @@ pub struct Args {
     /// End by itself; exit code 0 only when every step came out as expected.
     #[arg(long)]
     once: bool,
+    /// Show no job: only sandbox, server and a partner, to try things out.
+    #[arg(long, conflicts_with = "once")]
+    bare: bool,
 }
 
 /// What did not come out as expected.
@@ -55,11 +58,11 @@ pub async fn run(args: Args) -> Result<(), Failed> {
     let (screen, folder) = (Screen::start(), Folder::make()?);
     let mut stage = None;
     let shown = tokio::select! {
-        shown = show(&screen, &folder, &mut stage) => shown,
+        shown = show(&screen, &folder, &mut stage, args.bare) => shown,
         () = end.told() => Err(Failed::new("told to end before the job was done")),
     };
     if let (Ok(kkt), false, Some(stage)) = (&shown, args.once, &stage) {
-        finale::stay_up(&screen, stage, kkt);
+        finale::stay_up(&screen, stage, kkt.as_ref());
         end.told().await;
     }
     if let Some(stage) = &mut stage {
@@ -92,11 +95,20 @@ impl End {
     }
 }
 
-async fn show(screen: &Screen, folder: &Folder, stage: &mut Option<Stage>) -> Result<Kkt, Failed> {
+/// The registration to go on with; none on a bare stage.
+async fn show(
+    screen: &Screen,
+    folder: &Folder,
+    stage: &mut Option<Stage>,
+    bare: bool,
+) -> Result<Option<Kkt>, Failed> {
     let stage = stage.insert(Stage::set(screen, folder).await?);
+    if bare {
+        return Ok(None);
+    }
     let registered = job(screen, stage).await?;
     screen.done();
-    Ok(registered)
+    Ok(Some(registered))
 }
 
 async fn job(screen: &Screen, stage: &mut Stage) -> Result<Kkt, Failed> {

@@ -60,6 +60,8 @@ pub(super) struct Stage {
     pub registers: Vec<Register>,
     pub password: String,
     pub address: String,
+    /// URL of the database, for the operator's commands.
+    pub database: String,
     settings: Vec<(&'static str, String)>,
     logs: PathBuf,
     server: Process,
@@ -91,7 +93,8 @@ impl Stage {
         let [partner, rival] = [Partner::connect(&address, token)?, Partner::connect(&address, other)?];
         let (control, password) = (Control::new(http)?, password());
         let starts = 1;
-        Ok(Self { control, partner, rival, registers, password, address, settings, logs, server, sandbox, starts })
+        let database = folder.database();
+        Ok(Self { control, partner, rival, registers, password, address, database, settings, logs, server, sandbox, starts })
     }
 
     /// Kills the server (signal 9): it can save nothing.
