@@ -34,6 +34,7 @@ part rust 1800 cargo test --locked
 part buf 120 npx --no-install buf lint
 part demo 600 make --no-print-directory demo ONCE=1
 part readme 300 bash scripts/readme.sh
+part guide 120 bash scripts/guide.sh
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

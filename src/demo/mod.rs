@@ -96,12 +96,7 @@ impl End {
 }
 
 /// The registration to go on with; none on a bare stage.
-async fn show(
-    screen: &Screen,
-    folder: &Folder,
-    stage: &mut Option<Stage>,
-    bare: bool,
-) -> Result<Option<Kkt>, Failed> {
+async fn show(screen: &Screen, folder: &Folder, stage: &mut Option<Stage>, bare: bool) -> Result<Option<Kkt>, Failed> {
     let stage = stage.insert(Stage::set(screen, folder).await?);
     if bare {
         return Ok(None);

@@ -94,7 +94,20 @@ impl Stage {
         let (control, password) = (Control::new(http)?, password());
         let starts = 1;
         let database = folder.database();
-        Ok(Self { control, partner, rival, registers, password, address, database, settings, logs, server, sandbox, starts })
+        Ok(Self {
+            control,
+            partner,
+            rival,
+            registers,
+            password,
+            address,
+            database,
+            settings,
+            logs,
+            server,
+            sandbox,
+            starts,
+        })
     }
 
     /// Kills the server (signal 9): it can save nothing.

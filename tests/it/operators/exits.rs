@@ -63,3 +63,17 @@ fn the_handbook_of_support_explains_every_reason() {
         assert!(handbook.contains(&row), "docs/support.md lacks: {row}");
     }
 }
+
+#[test]
+fn the_page_of_refusals_names_every_reason_to_wait_and_every_rule_of_a_report() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/refusals.md")).unwrap();
+    let words: BTreeSet<_> = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let rules = fs::read_to_string(root.join("src/kkt/report.rs")).unwrap();
+    let rule = Regex::new(r#"requirement\(\s*"([A-Z][A-Z0-9_]+)""#).unwrap();
+    let rules: Vec<_> = rule.captures_iter(&rules).map(|c| c[1].to_owned()).collect();
+    assert!(rules.len() >= 5, "the sources were not read: {rules:?}");
+    let all = NOTES.iter().map(|note| note.reason.to_owned()).chain(rules);
+    let missing: Vec<_> = all.filter(|code| !words.contains(code.as_str())).collect();
+    assert!(missing.is_empty(), "docs/refusals.md lacks {missing:?}");
+}
