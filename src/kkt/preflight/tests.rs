@@ -288,7 +288,7 @@ fn everything_wrong_is_told_at_once() {
         drive(f, "9251000000000001");
         serial(f, "2");
     });
-    let expected = ["FN_NOT_IN_REGISTRY", "OFD_REQUIRED", "TAX_SYSTEM_REQUIRED"];
+    let expected = ["OFD_REQUIRED", "TAX_SYSTEM_REQUIRED", "FN_NOT_IN_REGISTRY"];
     assert_eq!(found.blocking.iter().map(|r| r.code).collect::<Vec<_>>(), expected);
     let warned = [("SERIAL_PATTERN", "equipment.sale.serial"), ("FN_WITHOUT_FFD_1_2", "equipment.sale.fn_serial")];
     assert_eq!(codes(&found.warnings), warned);
