@@ -189,7 +189,7 @@ fn taxpayer(at: &Order<'_>, found: &mut Findings) {
 
 fn signer(at: &Order<'_>, found: &mut Findings) {
     let signer = &at.spec.signer;
-    let same = head(&at.taxpayer).is_none_or(|head| {
+    let same = head(at.taxpayer).is_none_or(|head| {
         let key = |text: &str| text.trim().to_lowercase().replace('ё', "е");
         key(&head.last) == key(&signer.name.last) && key(&head.first) == key(&signer.name.first)
     });
