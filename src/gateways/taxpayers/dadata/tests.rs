@@ -254,7 +254,7 @@ async fn an_id_finds_its_address_or_none() {
     const ID: &str = "93409d8c-d8d4-4491-838f-f9aa1678b5e6";
     let one = company("ACTIVE")["data"]["address"].clone();
     let fake = http(move |asked| match asked.body["query"].as_str() {
-        Some(ID) => suggestions(&[one.clone()]),
+        Some(ID) => suggestions(std::slice::from_ref(&one)),
         _ => suggestions(&[]),
     })
     .await;
