@@ -48,7 +48,6 @@ impl Action {
     }
 }
 
-const NO_RENTAL_YET: &str = "Касса напрокат появится в следующем выпуске.";
 const NO_PAYMENT_YET: &str = "Оплата кассы пока не поддерживается.";
 const NO_EDIT_YET: &str = "Изменение данных клиента пока не поддерживается.";
 const FINISH_FIRST: &str = "Сначала завершите регистрацию клиента: повторите её с тем же ИНН.";
@@ -83,7 +82,7 @@ fn next_actions(state: &State) -> Vec<NextAction> {
     let rest = match state {
         State::Active { .. } => vec![
             (Action::RegisterSaleKkt, None),
-            (Action::RegisterRentalKkt, Some(NO_RENTAL_YET)),
+            (Action::RegisterRentalKkt, None),
             (Action::PayKkt, Some(NO_PAYMENT_YET)),
             (Action::Edit, Some(NO_EDIT_YET)),
         ],

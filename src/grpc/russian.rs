@@ -30,9 +30,7 @@ pub fn of(failure: &Failure) -> String {
             format!("Налогоплательщик не действует (статус {status}). Зарегистрировать для него ничего нельзя.")
         }
         Failure::AddressNotResolved { candidates } => address(candidates),
-        Failure::RequirementsNotMet(list) => {
-            format!("Заявление не пройдёт проверку. Исправьте данные и повторите: {}", rules(list))
-        }
+        Failure::RequirementsNotMet(list) => format!("Вызов отклонён, ничего не изменилось. {}", rules(list)),
         Failure::OrderNotMet { blocking, warnings } => {
             let mut text = format!("Заявление не пройдёт проверку. Исправьте данные и повторите: {}", rules(blocking));
             if !warnings.is_empty() {
