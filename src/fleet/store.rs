@@ -104,6 +104,19 @@ pub async fn withdraw(tx: &Tx, scope: PartnerScope, kkt_id: KktId) -> Result<boo
     leave(tx, scope, kkt_id, State::Out, FN_LOST).await
 }
 
+/// OUT → FREE, when somebody has seen that the fiscal drive, which was taken for lost, is unburnt. `false` = no register
+/// with this drive waits for that.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn put_back(tx: &Tx, scope: PartnerScope, fn_serial: &FnSerial) -> Result<bool, StoreError> {
+    let same = mine(scope)
+        .add(Column::FnSerial.eq(fn_serial.as_str()))
+        .add(Column::State.eq(State::Out.as_str()))
+        .add(Column::Note.eq(FN_LOST));
+    Ok(moved(tx, same, State::Free, "").await? == 1)
+}
+
 async fn leave(tx: &Tx, scope: PartnerScope, kkt_id: KktId, to: State, note: &str) -> Result<bool, StoreError> {
     let same = mine(scope).add(Column::KktId.eq(kkt_id.uuid())).add(Column::State.eq(State::Taken(kkt_id).as_str()));
     Ok(moved(tx, same, to, note).await? == 1)

@@ -10,6 +10,7 @@ use super::model::Kkt;
 use super::rows;
 use super::state::State;
 use super::store::{At, Change, Store, write};
+use crate::fleet;
 use crate::storage::audit::Record;
 use crate::storage::crossing::support;
 use crate::storage::entity::{effect, kkt};
@@ -105,6 +106,9 @@ impl Store {
             .unit(move |tx| {
                 Box::pin(async move {
                     write(tx, scope, &before, &change, At { now_ms, db_now, attempt: 0 }, None).await?;
+                    if before.state.is_final() && before.state.holds_drive() && !change.state.holds_drive() {
+                        fleet::store::put_back(tx, scope, &before.facts.register.fn_serial).await?;
+                    }
                     if let Some((id, to)) = ruling.settles {
                         settle(tx, id, to, now_ms).await?;
                     }

@@ -124,6 +124,38 @@ async fn a_retry_clears_the_block_and_is_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drive_in_doubt_is_freed_only_by_somebody_who_has_seen_it() {
+    on_both_desks(async |desk| {
+        let shop = Shop::open(&desk.app, COMPANY).await;
+        let folder = tempfile::tempdir().unwrap();
+        let fleet = folder.path().join("fleet.csv");
+        let line = format!("model,serial,fn,device_id,state\nАТОЛ 30Ф,{},9999078902000001,,\n", serial(1));
+        std::fs::write(&fleet, line).unwrap();
+        desk.does(&["fleet", "import", "Партнёр", fleet.to_str().unwrap()]);
+        let hired = pb::RentalEquipment { model: "АТОЛ 30Ф".into(), months: 6 };
+        let call = pb::QuickRegisterRequest {
+            equipment: Some(pb::Equipment { kind: Some(pb::equipment::Kind::Rental(hired)) }),
+            fiscalize_automatically: false,
+            ..order(&shop.client_id, "", 1)
+        };
+        let id = shop.quick_register(call).await.id;
+        shop.state(&id, pb::KktState::ReadyToFiscalize).await;
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+        shop.kkts.clone().cancel(cancel).await.unwrap();
+        assert_eq!(desk.tells(&["kkt", "show", &id])["holds"], json!(["fiscal drive"]));
+        assert!(desk.says(&["fleet", "list"]).contains("OUT"));
+        assert!(desk.says(&["kkt", "explain", &id]).contains("kkt release"));
+        let unseen = desk.declines(&["kkt", "release", &id, "--reason", "T-1"]);
+        assert!(unseen.contains("--drive-is-unburnt"), "{unseen}");
+        desk.does(&["kkt", "release", &id, "--drive-is-unburnt"]);
+        assert_eq!(desk.tells(&["kkt", "show", &id])["holds"], json!([]));
+        assert!(desk.says(&["fleet", "list"]).contains("FREE"), "the rental register can be hired out again");
+        assert_eq!(desk.audited(&id), ["KKT_RELEASED"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unfinished_client_is_found_and_ended() {
     on_both_desks(async |desk| {
         desk.app.sandbox.add_fault("accounts.SetInitialPassword:drop=before_effect").unwrap();
