@@ -23,6 +23,9 @@ use crate::storage::vault::{Closed, Vault};
 use crate::storage::{Db, StoreError};
 use crate::values::{ClientId, KktId, PartnerScope};
 
+/// How often a command is tried while somebody else is faster.
+const ATTEMPTS: usize = 5;
+
 /// Why a command of support was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Declined {
@@ -158,6 +161,10 @@ impl Support {
     /// # Errors
     /// [`Declined::Ended`] when there is nothing left to try; [`Declined::Changed`].
     pub async fn retry(&self, text: &str, act: Act) -> Result<KktId, Declined> {
+        insist(async || self.retry_once(text, act.clone()).await).await
+    }
+
+    async fn retry_once(&self, text: &str, act: Act) -> Result<KktId, Declined> {
         let found = self.one(text).await?;
         if found.kkt.state.is_final() && found.kkt.state.held().is_none() {
             return Err(Declined::Ended);
@@ -172,6 +179,10 @@ impl Support {
     /// # Errors
     /// [`Declined::Unfit`] when it does not fit the state; [`Declined::Changed`].
     pub async fn resolve(&self, text: &str, finding: Finding, act: Act) -> Result<(KktId, &'static str), Declined> {
+        insist(async || self.resolve_once(text, finding.clone(), act.clone()).await).await
+    }
+
+    async fn resolve_once(&self, text: &str, finding: Finding, act: Act) -> Result<(KktId, &'static str), Declined> {
         let found = self.one(text).await?;
         let sent = self.kkts().commands(found.scope, found.kkt.id).await?;
         let ruling = findings::ruling(&found.kkt, &sent, finding, &self.catalogue)?;
@@ -301,6 +312,17 @@ impl Support {
     fn about(&self, action: &'static str, found: &Found, act: Act) -> Record {
         self.desk(act).record(deed(action, found))
     }
+}
+
+/// A worker that only looked may have been faster: what the operator says is judged anew by how things stand then.
+async fn insist<T>(mut attempt: impl AsyncFnMut() -> Result<T, Declined>) -> Result<T, Declined> {
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(Declined::Changed) => {}
+            came => return came,
+        }
+    }
+    attempt().await
 }
 
 fn deed(action: &'static str, found: &Found) -> Deed {
