@@ -60,7 +60,7 @@ async fn registrations_with_the_same_register_are_listed() {
             let id = shop.quick_register(pb::QuickRegisterRequest { ofd: Some(ofd), ..call }).await.id;
             shop.reach(&id, "it waits", |kkt| kkt.state() == pb::KktState::Submitting).await;
             if n == 1 {
-                let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone(), ..Default::default() };
+                let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
                 shop.kkts.clone().cancel(cancel).await.unwrap();
             }
             ids.push(id);
