@@ -209,3 +209,21 @@ fn names_are_read_as_they_are_written() {
     }
     assert_eq!(Name::parse("BURNT"), None);
 }
+
+/// The page leaves the ways to CANCELLED out of its picture, and says so.
+#[test]
+fn the_picture_of_the_states_shows_the_table() {
+    use std::collections::BTreeSet;
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kkt-states.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let arrow = regex::Regex::new(r"(?m)^    ([A-Z_]+) --> ([A-Z_]+):").unwrap();
+    let shown: BTreeSet<_> = arrow.captures_iter(&page).map(|a| (a[1].to_owned(), a[2].to_owned())).collect();
+    let ways = states().into_iter().zip(TABLE).flat_map(|(state, row)| {
+        let from = state.name().as_str();
+        row.into_iter().filter(move |to| !["-", from, C].contains(to)).map(move |to| (from.to_owned(), to.to_owned()))
+    });
+    assert_eq!(shown, ways.collect());
+    for name in Name::ALL {
+        assert!(page.contains(&format!("\n| {} | ", name.as_str())), "{} has no row", name.as_str());
+    }
+}
