@@ -81,7 +81,10 @@ async fn look_up(screen: &Screen, stage: &Stage, inn: &str) -> Result<Taxpayer, 
     screen.fact("Компания", &taxpayer.company);
     let person = [&taxpayer.last_name, &taxpayer.first_name, &taxpayer.middle_name].map(String::as_str);
     screen.fact("ФИО", &person.join(" "));
-    screen.fact("ОГРН / КПП", &format!("{} / {}", taxpayer.ogrn, taxpayer.kpp));
+    screen.fact("ОГРН", &taxpayer.ogrn);
+    if !taxpayer.kpp.is_empty() {
+        screen.fact("КПП", &taxpayer.kpp);
+    }
     screen.fact("Адрес", &taxpayer.address_text);
     Ok(taxpayer)
 }
@@ -98,14 +101,16 @@ async fn register(screen: &Screen, stage: &Stage, taxpayer: Taxpayer, order: Reg
     screen.fact("handover", &client.handover);
     for action in &client.next_actions {
         let name = action.action().as_str_name().trim_start_matches("CLIENT_ACTION_");
-        screen.fact("next", &format!("{name} {}", if action.available { "" } else { &action.why_not }));
+        let why_not = if action.available { String::new() } else { format!(": {}", action.why_not) };
+        screen.fact(if action.available { "can be done now" } else { "not yet" }, &format!("{name}{why_not}"));
     }
     screen.check(
         "the client is ACTIVE, its login is the e-mail",
         client.state() == ClientState::Active && client.login == email,
     )?;
-    let sale = |a: &crate::pb::client::NextAction| a.action() == ClientAction::RegisterSaleKkt && a.available;
-    screen.check("a cash register can be registered next", client.next_actions.iter().any(sale))?;
+    let can = |wanted| client.next_actions.iter().any(|next| next.action() == wanted && next.available);
+    let both = can(ClientAction::RegisterSaleKkt) && can(ClientAction::RegisterRentalKkt);
+    screen.check("a cash register, sold or rented, can be registered next", both)?;
     Ok(Shop { client, taxpayer, address })
 }
 

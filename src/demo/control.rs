@@ -67,6 +67,21 @@ impl Control {
         Ok(told["entries"].as_array().cloned().unwrap_or_default())
     }
 
+    /// Changes a register as people at the shop do: paper, cover, connection.
+    pub(super) async fn change(&self, hub_device: &str, what: Value) -> Result<(), Failed> {
+        let answer = self.http.patch(format!("{}/sandbox/devices/{hub_device}", self.base)).json(&what).send().await?;
+        Ok(answer.error_for_status().map(drop)?)
+    }
+
+    /// Waits until the operator has given the activation code free that was held for a register.
+    pub(super) async fn code_is_free(&self, serial: &str) -> Result<bool, Failed> {
+        let effects = self.ledger("effect", serial).await?;
+        let held = effects.iter().rev().find(|entry| entry["operation"] == "ReserveCode");
+        let id = held.and_then(|entry| entry["effect_id"].as_str()).ok_or_else(|| Failed::new("no code was held"))?;
+        let released = format!("/sandbox/ledger?kind=effect&operation=ReleaseCode&effect_id={id}&wait=5000");
+        Ok(self.get(&released).await?["entries"].get(0).is_some())
+    }
+
     /// The application that FNS has for a register.
     pub(super) async fn application(&self, serial: &str) -> Result<Value, Failed> {
         let told = self.get("/sandbox/applications").await?;

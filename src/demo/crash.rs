@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Failed;
 use super::kkts::{quick_register, registered};
 use super::orders::{self, Shop};
+use super::partner::{Goal, Seen};
 use super::screen::Screen;
 use super::stage::Stage;
 use crate::pb::kkt::{KktState, TaxSystem};
@@ -31,7 +32,7 @@ pub(super) async fn survived(screen: &Screen, stage: &mut Stage, shop: &Shop) ->
     let mut order = orders::sale(shop, register, "FD13MM123458", TaxSystem::Osn);
     order.fiscalize_automatically = true;
     let id = quick_register(screen, stage, order).await?.id;
-    let (_, resume_token) = stage.partner.follow(screen, &id, KktState::Fiscalizing, "").await?;
+    let seen = stage.partner.follow(screen, &id, Goal::State(KktState::Fiscalizing), Seen::default()).await?;
     let (operation, effect_id) = stage.control.parked().await?;
     screen.event(&format!("the drive is burnt; the answer of {operation} is held back in the hub"));
     let burns = stage.control.ledger("effect", &serial).await?;
@@ -44,7 +45,7 @@ pub(super) async fn survived(screen: &Screen, stage: &mut Stage, shop: &Shop) ->
     screen.event(&format!("{released} held answer goes out; nobody is there to hear it"));
     let started = stage.restart_server().await?;
     screen.event(&format!("server started again as process {started}, on the same database"));
-    stage.partner.follow(screen, &id, KktState::Registered, &resume_token).await?;
+    stage.partner.follow(screen, &id, Goal::State(KktState::Registered), seen).await?;
     registered(screen, stage, &id).await?;
     once(screen, stage, &serial).await
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Failed;
+use super::operator::SPARE;
 use super::partner::part;
 use super::screen::Screen;
 use super::stage::Stage;
@@ -58,7 +59,7 @@ fn card(screen: &Screen, kkt: &Kkt) -> Result<(), Failed> {
 /// Lines to go on with. Scripts read the exports and wait for the last line.
 pub(super) fn stay_up(screen: &Screen, stage: &Stage, kkt: Option<&Kkt>) {
     screen.step("It is yours until Ctrl-C");
-    let Ok(spare) = stage.register(2) else { return };
+    let Ok(spare) = stage.register(SPARE) else { return };
     screen.raw(&format!("export ADDR={}", stage.address));
     screen.raw(&format!("export TOKEN={}", stage.partner.token));
     screen.raw(&format!("export DEVICE_ID={}", spare.device_id));

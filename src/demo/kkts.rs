@@ -3,19 +3,16 @@
 use tonic::Code;
 
 use super::Failed;
-use super::orders::{self, OFD, Shop, WITHDRAWN_OFD, request_id};
-use super::partner::{part, refused, told};
+use super::orders::{self, AUTOMATIC, OFD, Shop, WITHDRAWN_OFD};
+use super::partner::{Goal, Seen, part, refused, told};
 use super::screen::Screen;
 use super::stage::Stage;
-use crate::pb::kkt::{
-    AutomaticFiscalization, FiscalizeRequest, GetRequest, Kkt, KktState, Ofd, QuickRegisterRequest, TaxSystem,
-    fiscalize_request,
-};
+use crate::pb::kkt::{GetRequest, Kkt, KktState, Ofd, QuickRegisterRequest, TaxSystem};
 
 /// An application that FNS would not accept is stopped here.
 pub(super) async fn refused_before_filing(screen: &Screen, stage: &Stage, shop: &Shop) -> Result<(), Failed> {
     screen.step("A registration that FNS would refuse: the operator's permit has been withdrawn");
-    let register = stage.register(1)?;
+    let register = stage.register(7)?;
     let mut order = orders::sale(shop, register, "FD13MM123456", TaxSystem::Osn);
     order.ofd = Some(Ofd { inn: WITHDRAWN_OFD.to_owned(), activation_code: "FD13MM123456".to_owned() });
     let refusal = refused(stage.partner.kkts.clone().quick_register(order).await)?;
@@ -30,13 +27,14 @@ pub(super) async fn fiscalized_by_call(screen: &Screen, stage: &Stage, shop: &Sh
     screen.step("Register the company's cash register: QuickRegister, then Fiscalize");
     let order = orders::sale(shop, stage.register(1)?, "FD13MM123456", TaxSystem::Osn);
     let id = quick_register(screen, stage, order).await?.id;
-    let (ready, resume_token) = stage.partner.follow(screen, &id, KktState::ReadyToFiscalize, "").await?;
-    screen.fact("РНМ", &ready.rnm);
-    screen.check("it has an RNM and waits for the partner's word", ready.rnm.len() == 16 && ready.report.is_none())?;
-    let how = fiscalize_request::How::Automatic(AutomaticFiscalization {});
-    let order = FiscalizeRequest { request_id: request_id(), kkt_id: id.clone(), how: Some(how) };
-    told(stage.partner.kkts.clone().fiscalize(order).await)?;
-    stage.partner.follow(screen, &id, KktState::Registered, &resume_token).await?;
+    let seen = stage.partner.follow(screen, &id, Goal::State(KktState::ReadyToFiscalize), Seen::default()).await?;
+    screen.fact("РНМ", &seen.kkt.rnm);
+    screen.check(
+        "it has an RNM and waits for the partner's word",
+        seen.kkt.rnm.len() == 16 && seen.kkt.report.is_none(),
+    )?;
+    told(stage.partner.kkts.clone().fiscalize(orders::fiscalize(&id, AUTOMATIC)).await)?;
+    stage.partner.follow(screen, &id, Goal::State(KktState::Registered), seen).await?;
     registered(screen, stage, &id).await
 }
 
@@ -46,16 +44,27 @@ pub(super) async fn fiscalized_by_itself(screen: &Screen, stage: &Stage, shop: &
     let mut order = orders::sale(shop, stage.register(3)?, "FD13MM123457", TaxSystem::UsnIncome);
     order.fiscalize_automatically = true;
     let id = quick_register(screen, stage, order).await?.id;
-    stage.partner.follow(screen, &id, KktState::Registered, "").await?;
+    stage.partner.follow(screen, &id, Goal::State(KktState::Registered), Seen::default()).await?;
     registered(screen, stage, &id).await
 }
 
 /// Orders a registration; acknowledges warnings when the server asks for that.
-pub(super) async fn quick_register(
+pub(super) async fn quick_register(screen: &Screen, stage: &Stage, order: QuickRegisterRequest) -> Result<Kkt, Failed> {
+    let order = checked(screen, stage, order).await?;
+    let kkt = part(told(stage.partner.kkts.clone().quick_register(order).await)?.kkt, "kkt")?;
+    let equipment = part(kkt.equipment.as_ref(), "kkt.equipment")?;
+    screen.fact("registration", &kkt.id);
+    screen.fact("cash register", &format!("{} {}, FN {}", equipment.model, equipment.serial, equipment.fn_serial));
+    screen.fact("OFD", OFD);
+    Ok(kkt)
+}
+
+/// The order as the server would take it now, its warnings acknowledged. Nothing is ordered yet.
+pub(super) async fn checked(
     screen: &Screen,
     stage: &Stage,
     mut order: QuickRegisterRequest,
-) -> Result<Kkt, Failed> {
+) -> Result<QuickRegisterRequest, Failed> {
     order.validate_only = true;
     if let Err(status) = stage.partner.kkts.clone().quick_register(order.clone()).await {
         let refusal = refused::<()>(Err(status))?;
@@ -68,12 +77,7 @@ pub(super) async fn quick_register(
         order.acknowledged_warnings = refusal.rules.into_iter().map(|(rule, _)| rule).collect();
     }
     order.validate_only = false;
-    let kkt = part(told(stage.partner.kkts.clone().quick_register(order).await)?.kkt, "kkt")?;
-    let equipment = part(kkt.equipment.clone(), "kkt.equipment")?;
-    screen.fact("registration", &kkt.id);
-    screen.fact("cash register", &format!("{} {}, FN {}", equipment.model, equipment.serial, equipment.fn_serial));
-    screen.fact("operator", OFD);
-    Ok(kkt)
+    Ok(order)
 }
 
 /// The registration as Get tells it, which must be complete.

@@ -3,19 +3,25 @@
 //! The sandbox and the server run as processes of their own and are spoken to over the network only; the demo knows
 //! their public interfaces and the operator's commands, nothing else. Everything it writes is in one temporary folder.
 
+mod cancel;
 mod clients;
 mod control;
 mod crash;
 mod finale;
 mod kkts;
+mod manual;
+mod operator;
 mod orders;
 mod partner;
 mod process;
+mod rental;
 mod screen;
 mod stage;
+mod trouble;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use orders::Shop;
 use screen::Screen;
 use stage::{Folder, Stage};
 
@@ -97,6 +103,9 @@ impl End {
 
 /// The registration to go on with; none on a bare stage.
 async fn show(screen: &Screen, folder: &Folder, stage: &mut Option<Stage>, bare: bool) -> Result<Option<Kkt>, Failed> {
+    if !bare {
+        INTRODUCTION.iter().for_each(|line| screen.raw(line));
+    }
     let stage = stage.insert(Stage::set(screen, folder).await?);
     if bare {
         return Ok(None);
@@ -106,15 +115,38 @@ async fn show(screen: &Screen, folder: &Folder, stage: &mut Option<Stage>, bare:
     Ok(Some(registered))
 }
 
+/// What a newcomer has to know.
+const INTRODUCTION: [&str; 5] = [
+    "A partner, a reseller of cash registers, brings shops from their tax number to a registered cash register.",
+    "It calls the server over gRPC. Everything outside is the sandbox, a process of its own: the state register of",
+    "taxpayers, LiteBox accounts, the tax service (FNS), the operator of fiscal data (OFD), the cash registers.",
+    "FN: the fiscal drive in a register; it can be written to once. RNM: the registration number that FNS gives.",
+    "Russian sentences are the server's answers for people, as they come. `ok` marks what this program has checked.",
+];
+
 async fn job(screen: &Screen, stage: &mut Stage) -> Result<Kkt, Failed> {
+    screen.chapter("The shop becomes a client");
     let company = clients::company(screen, stage).await?;
     let entrepreneur = clients::entrepreneur(screen, stage).await?;
     clients::known_elsewhere(screen, stage).await?;
     clients::sign_in(screen, stage, &company).await?;
-    kkts::refused_before_filing(screen, stage, &company).await?;
+    screen.chapter("Its cash registers are registered");
     let registered = kkts::fiscalized_by_call(screen, stage, &company).await?;
     kkts::fiscalized_by_itself(screen, stage, &entrepreneur).await?;
-    crash::survived(screen, stage, &company).await?;
+    rental::hired(screen, stage, &entrepreneur).await?;
+    manual::fiscalized_by_hand(screen, stage, &company).await?;
+    screen.chapter("Something is wrong, and the server says what to do");
+    troubles(screen, stage, &company).await?;
+    screen.chapter("What is left of it all");
     finale::documents(screen, stage, &registered).await?;
     Ok(registered)
+}
+
+async fn troubles(screen: &Screen, stage: &mut Stage, shop: &Shop) -> Result<(), Failed> {
+    kkts::refused_before_filing(screen, stage, shop).await?;
+    trouble::refused_by_fns(screen, stage, shop).await?;
+    trouble::code_is_used(screen, stage, shop).await?;
+    trouble::without_paper(screen, stage, shop).await?;
+    cancel::before_the_burn(screen, stage, shop).await?;
+    crash::survived(screen, stage, shop).await
 }

@@ -18,7 +18,7 @@ use crate::pb::kkt::kkt_service_client::KktServiceClient;
 use crate::pb::kkt::watch_response::Event;
 use crate::pb::kkt::{Kkt, KktState, WatchRequest};
 
-/// Longest way of a registration to the state it is watched for.
+/// Longest way of a registration to where it is wanted.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Adds the token to every call.
@@ -40,6 +40,31 @@ pub(super) struct Partner {
     pub token: String,
     pub clients: ClientServiceClient<Wire>,
     pub kkts: KktServiceClient<Wire>,
+}
+
+/// What a registration is watched for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Goal {
+    /// A state.
+    State(KktState),
+    /// Being held up for this reason.
+    Blocked(&'static str),
+}
+
+impl Goal {
+    fn is_reached(self, kkt: &Kkt) -> bool {
+        match self {
+            Self::State(state) => kkt.state() == state,
+            Self::Blocked(reason) => kkt.blocked.as_ref().is_some_and(|blocked| blocked.reason == reason),
+        }
+    }
+}
+
+/// What a watch has shown last, and where to resume it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub kkt: Kkt,
+    resume_token: String,
 }
 
 /// How the server refused a call.
@@ -77,8 +102,7 @@ impl Refusal {
         }
         screen.fact("in Russian", &self.russian);
         let what = format!("it is refused with {code:?} {reason} and a Russian sentence");
-        let cyrillic = self.russian.chars().any(|c| ('а'..='я').contains(&c));
-        screen.check(&what, self.code == code && self.reason == reason && cyrillic)
+        screen.check(&what, self.code == code && self.reason == reason && is_russian(&self.russian))
     }
 }
 
@@ -87,6 +111,11 @@ impl fmt::Display for Refusal {
         write!(f, "the server refused with {:?} {}: {} {}", self.code, self.reason, self.message, self.russian)?;
         self.rules.iter().try_for_each(|(rule, text)| write!(f, "; {rule}: {text}"))
     }
+}
+
+/// True for a text for people in Russia.
+pub(super) fn is_russian(text: &str) -> bool {
+    text.chars().any(|c| ('а'..='я').contains(&c))
 }
 
 /// The answer of a call that must succeed.
@@ -118,43 +147,28 @@ impl Partner {
         Ok(Self { token, clients, kkts })
     }
 
-    /// Watches a registration and shows every change until it has come to a state. Answers where to resume.
-    pub(super) async fn follow(
-        &self,
-        screen: &Screen,
-        kkt_id: &str,
-        until: KktState,
-        resume_token: &str,
-    ) -> Result<(Kkt, String), Failed> {
-        let watching = self.watch(screen, kkt_id, until, resume_token);
-        let waited = tokio::time::timeout(PATIENCE, watching).await;
-        waited.unwrap_or_else(|_| Err(Failed::new(format!("it did not come to {until:?} within {PATIENCE:?}"))))
+    /// Watches a registration and shows every change until it has come to where it is wanted.
+    pub(super) async fn follow(&self, screen: &Screen, id: &str, goal: Goal, seen: Seen) -> Result<Seen, Failed> {
+        let waited = tokio::time::timeout(PATIENCE, self.watch(screen, id, goal, seen)).await;
+        waited.unwrap_or_else(|_| Err(Failed::new(format!("it did not come to {goal:?} within {PATIENCE:?}"))))
     }
 
-    async fn watch(
-        &self,
-        screen: &Screen,
-        kkt_id: &str,
-        until: KktState,
-        resume_token: &str,
-    ) -> Result<(Kkt, String), Failed> {
-        let (mut resume_token, mut shown) = (resume_token.to_owned(), String::new());
+    async fn watch(&self, screen: &Screen, id: &str, goal: Goal, mut seen: Seen) -> Result<Seen, Failed> {
         loop {
-            let request = WatchRequest { kkt_ids: vec![kkt_id.to_owned()], resume_token: resume_token.clone() };
+            let request = WatchRequest { kkt_ids: vec![id.to_owned()], resume_token: seen.resume_token.clone() };
             let mut stream = told(self.kkts.clone().watch(request).await)?;
             while let Some(message) = stream.message().await.map_err(|s| Failed::new(Refusal::read(&s)))? {
-                resume_token = message.resume_token;
+                seen.resume_token = message.resume_token;
                 let Some(Event::Kkt(kkt)) = message.event else { continue };
-                let line = line(&kkt);
-                if line != shown {
-                    screen.event(&line);
-                    shown = line;
+                if line(&kkt) != line(&seen.kkt) {
+                    screen.event(&line(&kkt));
                 }
-                if kkt.state() == until {
-                    return Ok((kkt, resume_token));
+                seen.kkt = kkt;
+                if goal.is_reached(&seen.kkt) {
+                    return Ok(seen);
                 }
-                if matches!(kkt.state(), KktState::Rejected | KktState::Cancelled | KktState::Registered) {
-                    return Err(Failed::new(format!("it ended in {:?}", kkt.state())));
+                if matches!(seen.kkt.state(), KktState::Rejected | KktState::Cancelled | KktState::Registered) {
+                    return Err(Failed::new(format!("it ended in {:?}", seen.kkt.state())));
                 }
             }
         }
@@ -164,6 +178,7 @@ impl Partner {
 /// A registration in one line.
 fn line(kkt: &Kkt) -> String {
     let state = kkt.state().as_str_name().trim_start_matches("KKT_STATE_").to_owned();
-    let blocked = kkt.blocked.as_ref().map(|b| format!(" [{}: {}]", b.reason, b.advice)).unwrap_or_default();
+    // The advice of a block is the text of the status.
+    let blocked = kkt.blocked.as_ref().map(|blocked| format!(" [{}]", blocked.reason)).unwrap_or_default();
     format!("{state:<18} {}{blocked}", kkt.status_text)
 }

@@ -20,20 +20,15 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts this program with other arguments. Of the caller's settings it inherits none.
+    /// Starts this program with other arguments.
     pub(super) fn start(
         name: &'static str,
         args: &[&str],
         settings: &[(&str, String)],
         log: &Path,
     ) -> Result<Self, Failed> {
-        let mut command = Command::new(std::env::current_exe()?);
-        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("LITEBOX_")) {
-            command.env_remove(key);
-        }
-        let output = File::create(log)?;
-        command.args(args).envs(settings.iter().map(|(key, value)| (key, value))).env("NO_COLOR", "1");
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
+        let (mut command, output) = (command(args, settings)?, File::create(log)?);
+        command.stdout(output.try_clone()?).stderr(output);
         Ok(Self { name, child: command.spawn()?, log: log.to_owned() })
     }
 
@@ -69,6 +64,27 @@ impl Process {
         // It may have ended already, which is what is wanted.
         let _ = self.child.kill().await;
     }
+}
+
+/// What a command of this program prints once it has succeeded.
+pub(super) async fn printed(args: &[&str], settings: &[(&str, String)]) -> Result<String, Failed> {
+    let output = command(args, settings)?.output().await?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Failed::new(format!("`{}` failed: {}", args.join(" "), said.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// This program with other arguments. Of the caller's settings it inherits none.
+fn command(args: &[&str], settings: &[(&str, String)]) -> Result<Command, Failed> {
+    let mut command = Command::new(std::env::current_exe()?);
+    for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("LITEBOX_")) {
+        command.env_remove(key);
+    }
+    command.args(args).envs(settings.iter().map(|(key, value)| (key, value))).env("NO_COLOR", "1");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    Ok(command)
 }
 
 /// The value after `name=` in a log line, without its quotes.

@@ -20,6 +20,12 @@ impl Screen {
         Self { colour, started: Instant::now(), steps: AtomicU32::new(0), checks: AtomicU32::new(0) }
     }
 
+    /// The title of a part of the job.
+    pub(super) fn chapter(&self, title: &str) {
+        self.put("");
+        self.put(&self.paint("1;35", &format!("== {title} ==")));
+    }
+
     /// The title of the next step.
     pub(super) fn step(&self, title: &str) {
         let number = self.steps.fetch_add(1, Ordering::Relaxed) + 1;

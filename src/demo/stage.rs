@@ -6,15 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::Failed;
 use super::control::Control;
+use super::operator::{self, ALPHA, BETA, Operator, Register};
 use super::partner::Partner;
 use super::process::{Process, field};
 use super::screen::Screen;
 use crate::clock::{Clock, Ids};
-use crate::partners::model::{HubDevice, HubUrl, Label, Scopes, Theme};
-use crate::partners::service::{NewDevice, NewToken, Partners};
-use crate::partners::token::Mode;
-use crate::storage::audit::Act;
-use crate::storage::{DatabaseConfig, Db};
 
 /// A folder of this run alone, readable by its owner alone.
 pub(super) struct Folder(PathBuf);
@@ -35,19 +31,10 @@ impl Folder {
         Ok(std::fs::remove_dir_all(&self.0)?)
     }
 
-    fn database(&self) -> String {
+    /// URL of its database.
+    pub(super) fn database(&self) -> String {
         format!("sqlite:{}", self.0.join("litebox-partner.db").display())
     }
-}
-
-/// A cash register that the operator assigned to the first partner.
-pub(super) struct Register {
-    /// Device id, which the partner names.
-    pub device_id: String,
-    /// Name at the hub.
-    pub hub_device: String,
-    pub serial: String,
-    pub fn_serial: String,
 }
 
 /// Everything set up and running.
@@ -57,7 +44,6 @@ pub(super) struct Stage {
     pub partner: Partner,
     /// Another tenant of the same server.
     pub rival: Partner,
-    pub registers: Vec<Register>,
     pub password: String,
     pub address: String,
     /// URL of the database, for the operator's commands.
@@ -66,21 +52,18 @@ pub(super) struct Stage {
     logs: PathBuf,
     server: Process,
     sandbox: Process,
+    registers: Vec<Register>,
     starts: u32,
 }
-
-/// The sandbox's registers `kkt-1` to `kkt-4`; docs/sandbox.md has their numbers. The second is left free to go on with.
-const REGISTERS: u32 = 4;
 
 impl Stage {
     pub(super) async fn set(screen: &Screen, folder: &Folder) -> Result<Self, Failed> {
         screen.step("Start the sandbox of the outer systems and the server, each a process of its own");
         let logs = folder.path().to_owned();
         let (sandbox, http, grpc) = sandbox(&logs).await?;
-        let operator = operator(folder).await?;
-        let token = tenant(&operator, "Партнёр Альфа").await?;
-        let other = tenant(&operator, "Партнёр Бета").await?;
-        let registers = assign(&operator, "Партнёр Альфа", &http).await?;
+        let operator = Operator::new(folder).await?;
+        let (token, other) = (operator.partner(ALPHA).await?, operator.partner(BETA).await?);
+        let registers = operator.registers(&http).await?;
         let mut settings = settings(&http, &grpc, &folder.database());
         let (server, address) = serve(&settings, &logs.join("server-1.log")).await?;
         // Started again, it is to be found where it was.
@@ -89,7 +72,7 @@ impl Stage {
         screen.fact("folder", &logs.display().to_string());
         screen.fact("sandbox", &format!("{http} (HTTP), {grpc} (gRPC)"));
         screen.fact("server", &format!("{address}, process {}, SQLite", server.id().unwrap_or_default()));
-        screen.fact("partners", "«Партнёр Альфа» with four cash registers, «Партнёр Бета»");
+        screen.fact("partners", &format!("«{ALPHA}» with {} cash registers, «{BETA}»", registers.len()));
         let [partner, rival] = [Partner::connect(&address, token)?, Partner::connect(&address, other)?];
         let (control, password) = (Control::new(http)?, password());
         let starts = 1;
@@ -131,9 +114,20 @@ impl Stage {
         self.sandbox.kill().await;
     }
 
-    /// The register number `n`, from 1.
-    pub(super) fn register(&self, n: usize) -> Result<&Register, Failed> {
-        self.registers.get(n.wrapping_sub(1)).ok_or_else(|| Failed::new(format!("there is no register {n}")))
+    /// The register that the sandbox has under this number.
+    pub(super) fn register(&self, number: u32) -> Result<&Register, Failed> {
+        let found = self.registers.iter().find(|register| register.number == number);
+        found.ok_or_else(|| Failed::new(format!("the partner has no register {number}")))
+    }
+
+    /// A command of the operator's, given beside the running server; what it prints.
+    pub(super) async fn operate(&self, args: &[&str]) -> Result<String, Failed> {
+        operator::command(args, &self.settings).await
+    }
+
+    /// The folder of this run.
+    pub(super) fn folder(&self) -> &Path {
+        &self.logs
     }
 }
 
@@ -181,43 +175,6 @@ fn settings(http: &str, grpc: &str, database: &str) -> Vec<(&'static str, String
         ("LITEBOX_WORKER_DEVICE_POLL_MS", "500".to_owned()),
         ("LITEBOX_LOG_FORMAT", "text".to_owned()),
     ]
-}
-
-/// The operator's commands on the database of this run.
-async fn operator(folder: &Folder) -> Result<Partners, Failed> {
-    let config = DatabaseConfig { url: folder.database().into(), ..DatabaseConfig::default() };
-    let db = Db::connect(&config).await.map_err(Failed::new)?;
-    db.migrate().await.map_err(Failed::new)?;
-    let act = Act::new("demo", "a stage for the demo").map_err(Failed::new)?;
-    Ok(Partners::new(db, Clock::system(), Ids::system(), Mode::Test).acting(act))
-}
-
-/// Adds a partner; its token.
-async fn tenant(operator: &Partners, name: &str) -> Result<String, Failed> {
-    let name = Label::name(name).map_err(Failed::new)?;
-    let partner = operator.add(name, Theme::LiteBox).await.map_err(Failed::new)?;
-    let note = Label::note("demo").map_err(Failed::new)?;
-    let new = NewToken { scopes: Scopes::all(), note, expires_ms: None };
-    let (token, _) = operator.issue(partner.id, new).await.map_err(Failed::new)?;
-    Ok(token.reveal().to_string())
-}
-
-async fn assign(operator: &Partners, partner: &str, hub: &str) -> Result<Vec<Register>, Failed> {
-    let partner = operator.find(partner).await.map_err(Failed::new)?;
-    let mut registers = Vec::new();
-    for n in 1..=REGISTERS {
-        let hub_device = format!("kkt-{n}");
-        let new = NewDevice {
-            id: None,
-            hub: HubUrl::parse(hub).map_err(Failed::new)?,
-            hub_device: HubDevice::parse(&hub_device).map_err(Failed::new)?,
-            note: Label::note(&hub_device).map_err(Failed::new)?,
-        };
-        let device = operator.assign(partner.id, new).await.map_err(Failed::new)?;
-        let (serial, fn_serial) = (format!("00106100{n:06}"), format!("9999078902{n:06}"));
-        registers.push(Register { device_id: device.id.to_string(), hub_device, serial, fn_serial });
-    }
-    Ok(registers)
 }
 
 fn password() -> String {
