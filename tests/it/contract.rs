@@ -1,7 +1,7 @@
 //! What is written from the contract is written by this test: `UPDATE=1 cargo test --test it contract` renews it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use litebox_partner::pb::DESCRIPTORS;
 use prost_reflect::{DescriptorPool, EnumDescriptor};
@@ -66,23 +66,4 @@ fn row(name: &str, comment: &str) -> String {
     };
     writeln!(row, "| {code} | {name} | {meaning} | {metadata} | {next} |").unwrap();
     row
-}
-
-fn markdown(folder: &Path) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.filter(|path| path.extension().is_some_and(|e| e == "md")).collect()
-}
-
-#[test]
-fn every_link_between_documents_leads_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let link = regex::Regex::new(r"\]\(([^)#: ]+)(?:#[^)]*)?\)").unwrap();
-    let mut links = 0;
-    for file in ["", "docs", "docs/adr"].iter().flat_map(|folder| markdown(&root.join(folder))) {
-        for found in link.captures_iter(&std::fs::read_to_string(&file).unwrap()) {
-            links += 1;
-            assert!(file.parent().unwrap().join(&found[1]).exists(), "{} links to {}", file.display(), &found[1]);
-        }
-    }
-    assert!(links > 50, "the links were not read: {links}");
 }

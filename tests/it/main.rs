@@ -10,6 +10,7 @@ mod contract;
 mod documents;
 mod fleet;
 mod grpc;
+mod handbook;
 mod killed;
 mod kkt;
 mod model;
