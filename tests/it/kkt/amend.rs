@@ -1,5 +1,6 @@
 //! Amend, and reports made by hand.
 
+use litebox_partner::clock::{Clock, from_ms};
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::ledger::Kind;
 use pb::amend_request::Change;
@@ -44,9 +45,9 @@ fn blocked(kkt: &pb::Kkt, reason: &str) -> bool {
     kkt.blocked.as_ref().is_some_and(|block| block.reason == reason)
 }
 
-/// Half past twelve in Moscow, today.
+/// Now in Moscow, as a report prints it.
 fn now() -> String {
-    let now = time::OffsetDateTime::now_utc().to_offset(time::UtcOffset::from_hms(3, 0, 0).unwrap());
+    let now = from_ms(Clock::system().now_ms()).to_offset(time::UtcOffset::from_hms(3, 0, 0).unwrap());
     let (date, time) = (now.date(), now.time());
     format!("{date}T{:02}:{:02}", time.hour(), time.minute())
 }
