@@ -35,7 +35,7 @@ fn the_table_of_errors_is_the_one_of_the_contract() {
 }
 
 /// Each reason with its comment in one line; without the one that is never sent.
-fn comments(reasons: &EnumDescriptor) -> Vec<(String, String)> {
+pub fn comments(reasons: &EnumDescriptor) -> Vec<(String, String)> {
     let file = reasons.parent_file().file_descriptor_proto().clone();
     let locations = file.source_code_info.unwrap().location;
     let comment = |number: i32| {

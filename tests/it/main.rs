@@ -8,6 +8,7 @@ mod clients;
 mod conformance;
 mod contract;
 mod documents;
+mod examples;
 mod fleet;
 mod grpc;
 mod handbook;
