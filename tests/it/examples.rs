@@ -9,6 +9,7 @@ use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
 use litebox_partner::partners::service::NewToken;
 use litebox_partner::pb::DESCRIPTORS;
 use litebox_partner::pb::{client as cl, kkt as pb};
+use litebox_partner::sandbox::ledger::{Entry, Kind};
 use litebox_partner::storage::Backend;
 use prost_reflect::DescriptorPool;
 use secrecy::ExposeSecret;
@@ -45,6 +46,7 @@ impl Gallery {
         let code = format!("{:?}", status.code());
         let shown = serde_json::to_string_pretty(&shown(status, &details)).unwrap();
         let text = format!("\n## {expected}\n\n`{code}`: {}\n\n```json\n{}\n```\n", status.message(), normal(&shown));
+        println!("{expected}");
         self.0.insert(expected.to_owned(), text);
     }
 }
@@ -63,9 +65,7 @@ fn shown(status: &Status, details: &ErrorDetails) -> Value {
         all["BadRequest"] = fields.collect();
     }
     if let Some(broken) = details.precondition_failure() {
-        let one = |v: &tonic_types::PreconditionViolation| {
-            json!({"type": v.r#type, "subject": v.subject, "description": v.description})
-        };
+        let one = |v: &tonic_types::PreconditionViolation| json!({"type": v.r#type, "subject": v.subject, "description": v.description});
         all["PreconditionFailure"] = broken.violations.iter().map(one).collect();
     }
     if status.get_details_retry_info().is_some() {
@@ -122,13 +122,14 @@ async fn refused(app: &TestApp, request: cl::RegisterRequest) -> Status {
 }
 
 async fn clients(app: &TestApp, gallery: &mut Gallery) {
-    let bad = cl::RegisterRequest { phone: "+79111111111".into(), password: "короткий".into(), ..register("7707083894") };
+    let bad =
+        cl::RegisterRequest {
+            phone: "+79111111111".into(), password: "короткий".into(), ..register("7707083894")
+        };
     gallery.hang("VALIDATION_FAILED", &refused(app, bad).await);
     gallery.hang("TAXPAYER_NOT_FOUND", &refused(app, register("7799000012")).await);
     gallery.hang("TAXPAYER_NOT_ACTIVE", &refused(app, register("7799000020")).await);
     gallery.hang("CLIENT_KNOWN_ELSEWHERE", &refused(app, register("7799000076")).await);
-    let taken = cl::RegisterRequest { email: "taken@example.ru".into(), ..register(COMPANY) };
-    gallery.hang("LOGIN_TAKEN", &refused(app, taken).await);
     for (fault, reason) in [
         ("taxpayers.party:status=503,times=1", "TAXPAYERS_UNAVAILABLE"),
         ("accounts.FindByInn:error=UNAVAILABLE,times=1", "ACCOUNTS_UNAVAILABLE"),
@@ -136,6 +137,8 @@ async fn clients(app: &TestApp, gallery: &mut Gallery) {
         app.sandbox.add_fault(fault).unwrap();
         gallery.hang(reason, &refused(app, register(COMPANY)).await);
     }
+    let taken = cl::RegisterRequest { email: "taken@example.ru".into(), ..register(COMPANY) };
+    gallery.hang("LOGIN_TAKEN", &refused(app, taken).await);
     let mts = app.other_partner("МТС", Theme::Mts).await;
     let mut theirs = app.clients_as(Some(&format!("Bearer {}", mts.token)));
     gallery.hang("REGISTRATION_UNAVAILABLE_IN_THEME", &theirs.register(register(COMPANY)).await.unwrap_err());
@@ -227,8 +230,9 @@ async fn calls(app: &TestApp, gallery: &mut Gallery) {
         app.sandbox.add_fault(&format!("{step}:lost_reply{only}")).unwrap();
         let before = app.sandbox.entries().len();
         let id = shop.quick_register(shop.order(n).await).await.id;
-        let sent = |e: &litebox_partner::sandbox::ledger::Entry| {
-            e.operation == step && (n != 23 || e.facts.values().any(|v| v == "registration"))
+        let sent = |e: &Entry| {
+            let of = |value: &str| e.facts.values().any(|v| v == value);
+            e.is(Kind::Command, step) && (n != 23 || of("registration") && of("kkt-23"))
         };
         app.sandbox.wait_until(|all| all.iter().skip(before).any(sent)).await;
         let down = if n == 23 { "status=503" } else { "error=UNAVAILABLE" };
@@ -253,11 +257,14 @@ async fn client_of(app: &TestApp) -> String {
 async fn limits(gallery: &mut Gallery) {
     let app = TestApp::start_with(Backend::Sqlite, |config| {
         config.server.deadline_ms = 300;
+        config.limits.lookups_per_hour = 2;
     })
     .await;
     let look = || cl::LookupTaxpayerRequest { inn: COMPANY.into() };
     app.sandbox.add_fault("taxpayers.party:delay=2s,times=1").unwrap();
     gallery.hang("DEADLINE_EXCEEDED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
+    app.clients().lookup_taxpayer(look()).await.unwrap();
+    gallery.hang("RATE_LIMITED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
 }
 
 /// The database refuses everybody, in the middle of a day's work.

@@ -8,3 +8,4 @@ mod refused;
 mod rental;
 pub mod shop;
 mod trouble;
+mod ways_out;

@@ -137,6 +137,46 @@ async fn watch_tells_every_state_up_to_the_card_and_resumes() {
     .await;
 }
 
+/// Follows everything of the partner until each of `ids` is registered; the last token.
+async fn follow_all(shop: &Shop<'_>, ids: &[String], resume_token: String) -> String {
+    let watch = pb::WatchRequest { kkt_ids: Vec::new(), resume_token };
+    let mut stream = shop.kkts.clone().watch(watch).await.unwrap().into_inner();
+    let (mut open, mut token) = (ids.to_vec(), String::new());
+    while let Some(message) = stream.next().await {
+        let message = message.unwrap();
+        token = message.resume_token;
+        if let Some(pb::watch_response::Event::Kkt(kkt)) = message.event {
+            open.retain(|id| *id != kkt.id || kkt.state() != pb::KktState::Registered);
+        }
+        if open.is_empty() {
+            break;
+        }
+    }
+    token
+}
+
+#[tokio::test]
+async fn one_stream_follows_all_of_the_partner_and_misses_nothing_while_it_was_away() {
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        let mut first = Vec::new();
+        for n in 1..=3 {
+            first.push(shop.quick_register(shop.order(n).await).await.id);
+        }
+        let token = follow_all(&shop, &first, String::new()).await;
+        assert!(!token.is_empty());
+        // Nobody watches while these go all the way.
+        let mut second = Vec::new();
+        for n in 4..=6 {
+            let id = shop.quick_register(shop.order(n).await).await.id;
+            shop.state(&id, pb::KktState::Registered).await;
+            second.push(id);
+        }
+        follow_all(&shop, &second, token).await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn list_pages_filters_and_keeps_strangers_out() {
     on_both_apps(async |app| {

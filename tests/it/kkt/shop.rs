@@ -32,8 +32,13 @@ impl<'a> Shop<'a> {
 
     /// Assigns the sandbox's device `kkt-N` to the partner; its id.
     pub async fn device(&self, n: u32) -> String {
-        let (hub, name) = (HubUrl::parse(&self.app.sandbox.http_url()).unwrap(), format!("kkt-{n}"));
-        let new = NewDevice { id: None, hub, hub_device: HubDevice::parse(&name).unwrap(), note: Label::default() };
+        self.device_named(&format!("kkt-{n}")).await
+    }
+
+    /// Assigns the sandbox's device of this name to the partner; its id.
+    pub async fn device_named(&self, name: &str) -> String {
+        let hub = HubUrl::parse(&self.app.sandbox.http_url()).unwrap();
+        let new = NewDevice { id: None, hub, hub_device: HubDevice::parse(name).unwrap(), note: Label::default() };
         let device = self.app.partners.assign(self.app.partner.id, new).await.unwrap();
         device.id.to_string()
     }
