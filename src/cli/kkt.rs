@@ -121,6 +121,8 @@ enum Outcome {
     Card,
     /// FNS has refused the application.
     Rejected,
+    /// The report that a person typed was never made: ends as cancelled, its drive in doubt.
+    NotBurnt,
 }
 
 /// An instant in Unix milliseconds.
@@ -145,6 +147,7 @@ impl ResolveArgs {
             Outcome::ReportFiled => Finding::ReportFiled,
             Outcome::Card => Finding::Card { number: self.number.clone()?, issued_ms: self.issued.unwrap_or(now_ms) },
             Outcome::Rejected => Finding::Rejected,
+            Outcome::NotBurnt => Finding::NotBurnt,
         })
     }
 }

@@ -177,6 +177,8 @@ pub enum Event {
     MadeByHand(FiscalReport),
     /// FNS refused the report, and a person sent a corrected one.
     ReportCorrected(FiscalReport),
+    /// A person has learned that the report, which another person typed, was never made.
+    Disproved(Ending),
     /// FNS has the report.
     ReportFiled,
     /// FNS issued the card.
@@ -246,6 +248,11 @@ impl State {
             }
             (Self::Cancelled(ending), Event::DriveFreed) if ending.drive != DriveFate::Unburnt => {
                 Self::Cancelled(Ending { drive: DriveFate::Unburnt, ..ending })
+            }
+            (Self::Reporting { report, .. } | Self::AwaitingCard { report, .. }, Event::Disproved(ending))
+                if report.source == Source::Manual =>
+            {
+                Self::Cancelled(ending)
             }
             (state, Event::Cancelled(ending)) if state.may_be_unburnt() => Self::Cancelled(ending),
             (state, _) => return Err(NotAllowed(state.name())),

@@ -139,8 +139,8 @@ pub const fn outcomes(state: Name) -> Option<&'static str> {
         Name::AwaitingRnm => "rnm|rejected",
         Name::ConnectingOfd => "connected|reserved",
         Name::ReadyToFiscalize | Name::Fiscalizing => "burnt",
-        Name::Reporting => "report-filed",
-        Name::AwaitingCard => "card",
+        Name::Reporting => "report-filed|not-burnt",
+        Name::AwaitingCard => "card|not-burnt",
         Name::Registered | Name::Rejected | Name::Cancelled => return None,
     })
 }

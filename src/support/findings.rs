@@ -49,6 +49,8 @@ pub enum Finding {
     },
     /// FNS has refused the application.
     Rejected,
+    /// The report that a person typed was never made.
+    NotBurnt,
 }
 
 /// Why a finding is not taken over.
@@ -89,6 +91,7 @@ impl Finding {
             Self::ReportFiled => "OPERATOR_REPORT_FILED",
             Self::Card { .. } => "OPERATOR_CARD_ISSUED",
             Self::Rejected => "OPERATOR_REJECTED",
+            Self::NotBurnt => "OPERATOR_NOT_BURNT",
         }
     }
 
@@ -101,7 +104,7 @@ impl Finding {
             Self::Burnt { .. } => (Command::Burn, Standing::Done),
             Self::ReportFiled => (Command::SubmitReport, Standing::Done),
             Self::Rejected => (Command::SubmitApplication, Standing::Refused),
-            Self::Rnm { .. } | Self::Card { .. } => return None,
+            Self::Rnm { .. } | Self::Card { .. } | Self::NotBurnt => return None,
         })
     }
 }
@@ -155,6 +158,13 @@ fn event(kkt: &Kkt, sent: &[Sent], finding: Finding, catalogue: &Catalogue) -> R
             let text = "Отказ ФНС внесён поддержкой LiteBox".to_owned();
             Event::Refused(FnsRefusal { reason: FnsRefusalReason::Other, text })
         }
+        Finding::NotBurnt => Event::Disproved(Ending {
+            application_id: kkt.state.application_id().map(str::to_owned),
+            rnm: kkt.rnm().cloned(),
+            held: None,
+            connected: kkt.spec.ofd.is_some(),
+            drive: DriveFate::InDoubt,
+        }),
     })
 }
 

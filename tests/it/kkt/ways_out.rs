@@ -192,7 +192,8 @@ async fn at_fns(app: &TestApp, kkt: &pb::Kkt, what: &str) {
     let (http, base) = (reqwest::Client::new(), app.sandbox.http_url());
     let serial = &kkt.equipment.as_ref().unwrap().serial;
     let all: Value = http.get(format!("{base}/sandbox/applications")).send().await.unwrap().json().await.unwrap();
-    let mine = all["applications"].as_array().unwrap().iter().find(|one| one.to_string().contains(serial.as_str())).unwrap();
+    let mine =
+        all["applications"].as_array().unwrap().iter().find(|one| one.to_string().contains(serial.as_str())).unwrap();
     let id = mine["application_id"].as_str().unwrap();
     let moved = http.patch(format!("{base}/sandbox/applications/{id}")).json(&json!(what)).send().await.unwrap();
     assert!(moved.status().is_success(), "{what}: {}", moved.status());
