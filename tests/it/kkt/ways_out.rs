@@ -1,10 +1,11 @@
 //! Every refusal and every wait, at every step: who is waited for, and the way out of it to an end.
 
 use futures::future::join_all;
+use litebox_partner::clock::{Clock, from_ms};
 use litebox_partner::pb::kkt as pb;
 use pb::WaitingFor as Who;
 use serde_json::{Value, json};
-use time::{OffsetDateTime, UtcOffset};
+use time::UtcOffset;
 
 use super::shop::{COMPANY, Shop, order, register};
 use crate::support::app::{TestApp, on_both_apps};
@@ -177,7 +178,7 @@ fn read_off(report: &pb::Report) -> pb::ManualReport {
 }
 
 fn printed(kkt: &pb::Kkt) -> pb::ManualReport {
-    let moscow = OffsetDateTime::from(std::time::SystemTime::now()).to_offset(UtcOffset::from_hms(3, 0, 0).unwrap());
+    let moscow = from_ms(Clock::system().now_ms()).to_offset(UtcOffset::from_hms(3, 0, 0).unwrap());
     pb::ManualReport {
         fn_serial: kkt.equipment.as_ref().unwrap().fn_serial.clone(),
         rnm: kkt.rnm.clone(),
