@@ -33,7 +33,7 @@ part build 1200 cargo build --locked
 part rust 1800 cargo test --locked
 part buf 120 npx --no-install buf lint
 part demo 600 make --no-print-directory demo ONCE=1
-part readme 300 bash scripts/readme.sh
+part readme 300 bash scripts/readme.sh README.md README.ru.md
 part guide 120 bash scripts/guide.sh
 
 printf '\n'
