@@ -144,7 +144,7 @@ fn what_can_be_done_next_follows_the_state() {
         (free, card.handover)
     };
     let (free, handover) = can(State::Active { account_id: "acc-1".into() });
-    assert_eq!(free, [Action::OpenCard, Action::RegisterSaleKkt]);
+    assert_eq!(free, [Action::OpenCard, Action::RegisterSaleKkt, Action::RegisterRentalKkt]);
     assert!(handover.contains("телефон, e-mail и пароль") && handover.contains("(in.litebox.ru)"));
     let (free, _) = can(State::AccountPending);
     assert_eq!(free, [Action::OpenCard, Action::ContinueRegistration]);

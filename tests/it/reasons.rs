@@ -79,13 +79,3 @@ async fn an_address_that_is_not_one_address_brings_candidates() {
     })
     .await;
 }
-
-#[tokio::test]
-async fn what_comes_later_says_so() {
-    on_both_apps(async |app| {
-        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: fresh_id() };
-        let status = app.kkts().cancel(cancel).await.unwrap_err();
-        assert_eq!(told(&status), (Code::Unimplemented, "NOT_OFFERED".into()));
-    })
-    .await;
-}

@@ -105,12 +105,12 @@ async fn no_token_and_a_token_without_the_scope_are_refused_before_validation() 
 }
 
 #[tokio::test]
-async fn methods_of_a_later_release_say_so() {
+async fn ids_are_checked_before_anything_is_looked_up() {
     let front = Front::new().await;
     let mut kkts = front.kkts(&front.partner().await);
     let request = kkt::CancelRequest { request_id: new_id(), kkt_id: new_id() };
     let status = kkts.cancel(request).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "NOT_OFFERED"));
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "RESOURCE_NOT_FOUND"));
     let status = kkts.cancel(kkt::CancelRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
 }
