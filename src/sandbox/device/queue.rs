@@ -26,7 +26,10 @@ impl Runners {
         }
         tokio::spawn(async move {
             while let Some(job) = runners.next(&engine, &device) {
-                run(&engine, &job).await;
+                // Without its ledger the sandbox is at its end: the same request would come again and again.
+                if run(&engine, &job).await.is_err() {
+                    return;
+                }
             }
         });
     }
@@ -64,12 +67,9 @@ pub fn facts(engine: &Engine, device: &str, task: &Value) -> Facts {
     facts
 }
 
-async fn run(engine: &Engine, job: &Job) {
+async fn run(engine: &Engine, job: &Job) -> Result<(), Broken> {
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let start = Event::Started { uuid: job.uuid.clone() };
-    if bookkeep(engine, &job.uuid, start).is_err() {
-        return;
-    }
+    bookkeep(engine, &job.uuid, Event::Started { uuid: job.uuid.clone() })?;
     for (index, body) in job.tasks.iter().enumerate() {
         let outcome = match outcomes.last().map(|last| last.status) {
             None | Some(Status::Ready) => attempt(engine, job, index, body).await,
@@ -78,13 +78,13 @@ async fn run(engine: &Engine, job: &Job) {
         };
         outcomes.push(outcome);
     }
-    // When the ledger is gone, nothing more can be done; the client sees the request run for ever.
-    let _ = bookkeep(engine, &job.uuid, Event::Settled { uuid: job.uuid.clone(), outcomes });
+    bookkeep(engine, &job.uuid, Event::Settled { uuid: job.uuid.clone(), outcomes })?;
     let burns = job.tasks.iter().any(|task| task["type"] == "registration");
     if burns && engine.look(|world| world.devices.kkt(&job.device).is_some_and(|kkt| kkt.forgets)) {
-        let _ = bookkeep(engine, &job.uuid, Event::Forgot { device: job.device.clone() });
+        bookkeep(engine, &job.uuid, Event::Forgot { device: job.device.clone() })?;
     }
     let _ = engine.ledger.sync().await;
+    Ok(())
 }
 
 fn bookkeep(engine: &Engine, uuid: &str, event: Event) -> Result<(), Broken> {
