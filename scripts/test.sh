@@ -26,14 +26,14 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
     sed -n "s/^test result:.* \([0-9]*\) $1.*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
 }
 
-part tools 900 bash scripts/tools.sh
-part fmt 60 cargo fmt --all -- --check
-part clippy 1500 cargo clippy --locked --all-targets -- -D warnings
-part build 1200 cargo build --locked
-part rust 1800 cargo test --locked
-part buf 120 npx --no-install buf lint
-part demo 600 make --no-print-directory demo ONCE=1
-part readme 300 bash scripts/readme.sh README.md README.ru.md
+part tools 400 bash scripts/tools.sh
+part fmt 30 cargo fmt --all -- --check
+part clippy 800 cargo clippy --locked --all-targets -- -D warnings
+part build 600 cargo build --locked
+part rust 1200 cargo test --locked
+part buf 60 npx --no-install buf lint
+part demo 120 make --no-print-directory demo ONCE=1
+part readme 240 bash scripts/readme.sh README.md README.ru.md
 part guide 120 bash scripts/guide.sh
 
 printf '\n'
