@@ -88,6 +88,10 @@ impl ClientService {
         if let Some(finished) = known.as_ref().filter(|c| is_active(c) && !order.validate_only) {
             return self.confirm(finished, &order.password).await.map(|client| Some(self.card(client)));
         }
+        if order.validate_only {
+            // A check that creates nothing is a question like LookupTaxpayer.
+            self.parts.quota.spend(caller.scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
+        }
         let draft = order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation)?;
         self.known_nowhere_else(caller.scope, &order.inn).await?;
         if order.validate_only {

@@ -171,8 +171,9 @@ async fn known(tx: &Tx, lines: &[Line]) -> Result<Known, StoreError> {
     let drives = lines.iter().map(|line| line.register.fn_serial.as_str().to_owned()).collect();
     let held = crossing::held(tx, serials, drives).await?;
     let fleets = crossing::all(tx).await?.into_iter().map(read).collect::<Result<_, _>>()?;
-    let drives = held.iter().map(|(_, _, drive)| drive.clone()).collect();
-    let registers = held.into_iter().map(|(model, serial, _)| (model_key(&model), serial)).collect();
+    let drives = held.iter().filter_map(|one| one.drive.clone()).collect();
+    let registers = held.into_iter().filter_map(|one| one.register);
+    let registers = registers.map(|(model, serial)| (model_key(&model), serial)).collect();
     Ok(Known { fleets, registers, drives, ..Known::default() })
 }
 

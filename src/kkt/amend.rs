@@ -5,7 +5,6 @@ use super::calls::{Conclusion, Fate, after};
 use super::effects::{Claim, Command, Standing};
 use super::model::{Amend, Amendment, Equipment, Facts, Kkt, Spec};
 use super::report;
-use super::seeing::{Seen, see};
 use super::service::{Service, fingerprint};
 use super::state::{Event, State};
 use super::store::Change;
@@ -63,28 +62,25 @@ impl Service {
         Ok(corrected(state, "CODE_AMENDED", spec, facts))
     }
 
-    /// Under another device id the same KKT answers: a burn that was posted at the device before is ended there first,
-    /// unless the KKT stands at the new one already and so cannot be reached from the old one.
+    /// Under another device id the same KKT answers. A burn that was posted at the device before is ended there first:
+    /// a hub that comes back later would find it in its queue.
     async fn other_device(&self, claim: &Claim, id: DeviceId) -> Result<Conclusion, Failure> {
         let (mut spec, mut facts) = (claim.kkt.spec.clone(), claim.kkt.facts.clone());
         facts.register.device_id = Some(id);
         if let Equipment::Sale(register) = &mut spec.equipment {
             register.device_id = Some(id);
         }
-        self.leave_device(claim, &facts).await?;
+        self.leave_device(claim).await?;
         Ok(corrected(claim.kkt.state.clone(), "DEVICE_AMENDED", spec, facts))
     }
 
-    async fn leave_device(&self, claim: &Claim, facts: &Facts) -> Result<(), Failure> {
+    async fn leave_device(&self, claim: &Claim) -> Result<(), Failure> {
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         let old = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
-        let (Some(effect), Some(old), Some(numbers)) = (burn, old, claim.kkt.state.numbers()) else { return Ok(()) };
-        let Err(unknown) = self.end_burn(claim, &old, &effect).await else { return Ok(()) };
-        let Some(new) = self.address_of(claim.scope, &facts.register).await? else { return Err(unknown) };
-        match see(&*self.gateways.device, &new, &claim.kkt, &numbers.rnm).await {
-            Seen::Unburnt(_) | Seen::Ours(_) => Ok(()),
-            _ => Err(unknown),
+        if let (Some(effect), Some(old)) = (burn, old) {
+            self.end_burn(claim, &old, &effect).await?;
         }
+        Ok(())
     }
 
     async fn corrected_report(&self, claim: &Claim, report: FiscalReport) -> Result<Conclusion, Failure> {

@@ -65,7 +65,7 @@ impl Worker {
         let sent = sent.and_then(|task| self.sent(claim, Command::Burn, generation, task.to_string().into_bytes()));
         let id =
             self.store.intend(claim, Intent { command: Command::Burn, generation, sent }, now_ms, lease_ms).await?;
-        self.post(claim, numbers, at, id).await
+        self.post(claim, numbers, at, id, Again::No).await
     }
 
     async fn post(
@@ -74,6 +74,7 @@ impl Worker {
         numbers: &Numbers,
         at: &DeviceAddress,
         id: EffectId,
+        again: Again,
     ) -> Result<Verdict, StoreError> {
         let kkt = &claim.kkt;
         // Checked when FNS gave the number; a wrong one costs the drive, so it is checked once more where it is burnt.
@@ -95,17 +96,26 @@ impl Worker {
             // The effect stays intended: the next attempt asks hub and drive before anything else.
             Posted::Unknown(setback) => Ok(Verdict::Setback(setback)),
             Posted::NotNow(setback) => {
-                self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await?;
+                self.unsent(claim, id, again).await?;
                 Ok(Verdict::Setback(setback))
             }
             Posted::NotConnected => {
-                self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await?;
+                self.unsent(claim, id, again).await?;
                 Ok(self.wait(advice::driver(&offline())))
             }
             Posted::Malformed(_) => {
                 let block = advice::support("DEVICE_TASK_MALFORMED", "Касса не приняла задание");
                 Ok(Verdict::Blocked { block, outcome: Some((id, Standing::Refused)), retry_ms: None })
             }
+        }
+    }
+
+    /// This post did not reach the hub. Whether an earlier one under the same id still may, nobody knows: then the effect
+    /// stays intended, and whoever ends the registration has to void it first.
+    async fn unsent(&self, claim: &Claim, id: EffectId, again: Again) -> Result<(), StoreError> {
+        match again {
+            Again::Yes => Ok(()),
+            Again::No => self.store.settle(claim, id, Standing::Unsent, self.clock.now_ms()).await,
         }
     }
 
@@ -129,8 +139,8 @@ impl Worker {
             TaskResult::Pending => Ok(self.under_way()),
             TaskResult::Ready(report) => Ok(self.adopt(claim, report, Some(effect.id))),
             TaskResult::Blocked(error) => Ok(self.wait(advice::driver(&error))),
-            TaskResult::Failed(error) => self.refused(claim, numbers, at, effect.id, &error).await,
-            TaskResult::Cancelled => self.refused(claim, numbers, at, effect.id, &cancelled()).await,
+            TaskResult::Failed(error) => self.refused(claim, numbers, at, effect, &error).await,
+            TaskResult::Cancelled => self.refused(claim, numbers, at, effect, &cancelled()).await,
             // A call wanted to end the burn and was cut off: the id is used up, and nothing was burnt under it.
             TaskResult::Voided => {
                 self.store.settle(claim, effect.id, Standing::Void, self.clock.now_ms()).await?;
@@ -139,7 +149,7 @@ impl Worker {
             TaskResult::Forgotten => match self.look(claim, numbers, at).await {
                 Look::Unburnt => {
                     self.store.allowed(Gateway::Device).await?;
-                    self.post(claim, numbers, at, effect.id).await
+                    self.post(claim, numbers, at, effect.id, Again::Yes).await
                 }
                 Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
                 Look::Wait(block) => Ok(self.wait(block)),
@@ -153,18 +163,18 @@ impl Worker {
         claim: &Claim,
         numbers: &Numbers,
         at: &DeviceAddress,
-        id: EffectId,
+        effect: Effect,
         error: &DriverError,
     ) -> Result<Verdict, StoreError> {
         match self.phase(claim, at).await {
             Ok(FnPhase::Configured) => {
                 let block = advice::driver(error);
                 let goes_on = block.waiting_for == WaitingFor::Device;
-                let retry_ms = goes_on.then_some(self.config.device_poll_ms);
-                Ok(Verdict::Blocked { block, outcome: Some((id, Standing::Refused)), retry_ms })
+                let retry_ms = goes_on.then(|| self.config.device_wait(effect.generation));
+                Ok(Verdict::Blocked { block, outcome: Some((effect.id, Standing::Refused)), retry_ms })
             }
             Ok(_) => match self.look(claim, numbers, at).await {
-                Look::Burnt(report) => Ok(self.adopt(claim, report, Some(id))),
+                Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
                 Look::Unburnt => Ok(self.under_way()),
                 Look::Wait(block) => Ok(self.wait(block)),
             },
@@ -231,6 +241,15 @@ impl Worker {
         }
         Verdict::Blocked { block, outcome: None, retry_ms: Some(self.config.device_poll_ms) }
     }
+}
+
+/// Whether the burn was posted before under the same id.
+#[derive(Clone, Copy)]
+enum Again {
+    /// It may have been, by a worker that sleeps.
+    Yes,
+    /// Its intent has just been committed.
+    No,
 }
 
 /// What a look at the device tells.

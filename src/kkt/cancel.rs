@@ -11,11 +11,11 @@ use super::service::{Service, fingerprint};
 use super::state::{DriveFate, Ending, Event, Numbers, State};
 use super::store::Change;
 use crate::failure::{Failure, Requirement};
-use crate::gateways::fns::SignedDocument;
+use crate::gateways::fns::{Application, SignedDocument};
 use crate::gateways::ofd::{CodeOrder, ConnectOrder};
 use crate::gateways::{Gateway, Outcome};
 use crate::storage::requests::Key;
-use crate::values::{EffectId, PartnerScope};
+use crate::values::{EffectId, PartnerScope, Rnm};
 
 type Outcomes = Vec<(EffectId, Standing)>;
 
@@ -46,11 +46,12 @@ impl Service {
             State::Submitting { held } => self.submitting(claim, *held, &mut outcomes).await?,
             State::ConnectingOfd { held, stale, numbers } => {
                 let ending = self.connecting(claim, *held, *stale, numbers, &mut outcomes).await?;
-                Ending { drive: self.drive_fate(claim, numbers).await?, ..ending }
+                Ending { drive: self.drive_fate(claim, &numbers.rnm).await?, ..ending }
             }
+            State::AwaitingRnm { application_id, .. } => self.awaiting(claim, application_id).await?,
             State::ReadyToFiscalize { numbers } | State::Fiscalizing { numbers, .. } => {
                 let connected = claim.kkt.spec.ofd.is_some();
-                Ending { connected, drive: self.drive_fate(claim, numbers).await?, ..filed(numbers) }
+                Ending { connected, drive: self.drive_fate(claim, &numbers.rnm).await?, ..filed(numbers) }
             }
             other => left_behind(other),
         };
@@ -79,6 +80,18 @@ impl Service {
             Fate::Known(_) | Fate::None => None,
         };
         Ok(Ending { application_id, held, ..left_behind(&claim.kkt.state) })
+    }
+
+    /// FNS may have given the number since it was last asked, and then the drive may have been burnt by hand.
+    async fn awaiting(&self, claim: &Claim, application_id: &str) -> Result<Ending, Failure> {
+        let ending = left_behind(&claim.kkt.state);
+        match self.gateways.fns.application(application_id).await.map_err(unanswered)? {
+            Some(Application::RnmAssigned { rnm, .. }) => {
+                let drive = self.drive_fate(claim, &rnm).await?;
+                Ok(Ending { rnm: Some(rnm), drive, ..ending })
+            }
+            _ => Ok(ending),
+        }
     }
 
     async fn connecting(
@@ -112,7 +125,7 @@ impl Service {
     }
 
     /// What is known of the drive once no burn of ours can run any more. From the RNM on it may have been burnt by hand.
-    async fn drive_fate(&self, claim: &Claim, numbers: &Numbers) -> Result<DriveFate, Failure> {
+    async fn drive_fate(&self, claim: &Claim, rnm: &Rnm) -> Result<DriveFate, Failure> {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
             return Ok(DriveFate::InDoubt);
         };
@@ -122,7 +135,7 @@ impl Service {
         {
             return Err(burnt(&claim.kkt));
         }
-        match see(&*self.gateways.device, &at, &claim.kkt, &numbers.rnm).await {
+        match see(&*self.gateways.device, &at, &claim.kkt, rnm).await {
             Seen::Unburnt(_) => Ok(DriveFate::Unburnt),
             Seen::Ours(_) => Err(burnt(&claim.kkt)),
             Seen::Others | Seen::Spent => Ok(DriveFate::Lost),

@@ -26,7 +26,9 @@ impl Papers {
     /// Speaks to the outside and keeps what was said, in a unit of work of its own. What cannot be kept is missed by
     /// the operator and by nobody else, so that is no error.
     pub async fn keeping<T>(&self, owner: Owner, speak: impl Future<Output = T>) -> T {
-        let (output, said) = recorded(speak).await;
+        let (output, mut said) = recorded(speak).await;
+        // Questions tell nothing that their answers do not, and would be kept without end.
+        said.retain(|paper| paper.direction != Direction::Sent);
         if let Err(error) = self.db.keep_documents(&self.vault, owner, &said).await {
             tracing::warn!(kkt = %owner.kkt, %error, "what an outer system was told and answered could not be kept");
         }

@@ -52,6 +52,12 @@ impl WorkerConfig {
         self.backoff_ms.saturating_mul(1 << doublings).min(self.backoff_limit_ms)
     }
 
+    /// Wait after a device has refused the `generation`th task, from 0, for something that people mend there.
+    pub fn device_wait(&self, generation: u32) -> i64 {
+        let longest = self.backoff_limit_ms.max(self.device_poll_ms);
+        self.device_poll_ms.saturating_mul(1 << generation.min(16)).min(longest)
+    }
+
     /// Wait after the `attempt`th question to FNS, from 1.
     pub fn fns_poll(&self, attempt: i32) -> i64 {
         let mut wait = self.fns_poll_ms;
@@ -73,5 +79,7 @@ mod tests {
         assert_eq!(config.backoff(i32::MAX), config.backoff_limit_ms);
         assert_eq!([1, 2].map(|n| config.fns_poll(n)), [5_000, 7_500]);
         assert_eq!(config.fns_poll(i32::MAX), config.fns_poll_limit_ms);
+        assert_eq!([0, 1, 2].map(|n| config.device_wait(n)), [15_000, 30_000, 60_000]);
+        assert_eq!(config.device_wait(u32::MAX), config.backoff_limit_ms);
     }
 }

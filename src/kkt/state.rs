@@ -179,7 +179,7 @@ pub enum Event {
     MadeByHand(FiscalReport),
     /// FNS refused the report, and a person sent a corrected one.
     ReportCorrected(FiscalReport),
-    /// A person has learned that the report, which another person typed, was never made.
+    /// An operator has learned that no report was made: the task can never run, or the typed report never was.
     Disproved(Ending),
     /// FNS has the report.
     ReportFiled,
@@ -251,6 +251,7 @@ impl State {
             (Self::Cancelled(ending), Event::DriveFreed) if ending.drive != DriveFate::Unburnt => {
                 Self::Cancelled(Ending { drive: DriveFate::Unburnt, ..ending })
             }
+            (Self::Fiscalizing { .. }, Event::Disproved(ending)) => Self::Cancelled(ending),
             (Self::Reporting { report, .. } | Self::AwaitingCard { report, .. }, Event::Disproved(ending))
                 if report.source == Source::Manual =>
             {

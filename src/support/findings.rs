@@ -1,5 +1,7 @@
 //! What an operator has learned outside, and what it makes of a registration. Pure.
 
+use serde_json::{Value, json};
+
 use crate::catalogue::Catalogue;
 use crate::gateways::device::FiscalReport;
 use crate::gateways::fns::{Card, FnsRefusal, FnsRefusalReason};
@@ -66,7 +68,7 @@ pub enum Unfit {
     #[error("the local time must be as printed, without a zone: 2026-11-23T13:12:00")]
     LocalTime,
     /// Nothing was ever asked of the operator.
-    #[error("no reservation of the code was ever sent, so the operator cannot hold it for us")]
+    #[error("no reservation of the code is open, so the operator cannot hold it for us")]
     NoReservation,
     /// Nothing was filed before FNS gave the number.
     #[error("the registration has no application or no number yet")]
@@ -74,6 +76,9 @@ pub enum Unfit {
     /// Freeing a burnt drive would lose the next registration.
     #[error("its fiscal drive is in doubt: look at it, then say --drive-is-unburnt")]
     DriveInDoubt,
+    /// A task of ours may still run at the hub.
+    #[error("its burn may still be in the queue of the hub: take the task out there first, then `kkt resolve` or wait")]
+    BurnOpen,
     /// Nothing more is held.
     #[error("this registration has not ended, or holds nothing any more")]
     HoldsNothing,
@@ -92,6 +97,19 @@ impl Finding {
             Self::Card { .. } => "OPERATOR_CARD_ISSUED",
             Self::Rejected => "OPERATOR_REJECTED",
             Self::NotBurnt => "OPERATOR_NOT_BURNT",
+        }
+    }
+
+    /// What the operator entered, for the audit: numbers that are filed or burnt later, no personal data.
+    pub fn told(&self) -> Value {
+        match self {
+            Self::Filed { application_id } => json!({ "application_id": application_id }),
+            Self::Rnm { rnm, assigned_ms } => json!({ "rnm": rnm.as_str(), "assigned_ms": assigned_ms }),
+            Self::Burnt { fd_number, local_time, fiscal_sign } => {
+                json!({ "fd_number": fd_number, "local_time": local_time, "fiscal_sign": fiscal_sign.as_str() })
+            }
+            Self::Card { number, issued_ms } => json!({ "number": number, "issued_ms": issued_ms }),
+            Self::Reserved | Self::Connected | Self::ReportFiled | Self::Rejected | Self::NotBurnt => json!({}),
         }
     }
 
@@ -140,9 +158,19 @@ pub fn released(kkt: &Kkt, drive_is_unburnt: bool) -> Result<Ruling, Unfit> {
     Ok(Ruling { state, detail: "OPERATOR_RELEASED", settles: None })
 }
 
+/// A drive may not be given to another registration while a burn of this one may still run at a hub.
+///
+/// # Errors
+/// [`Unfit::BurnOpen`].
+pub fn nothing_burns(kkt: &Kkt, sent: &[Sent], drive_is_unburnt: bool) -> Result<(), Unfit> {
+    let in_doubt = matches!(&kkt.state, State::Cancelled(Ending { drive: DriveFate::InDoubt, .. }));
+    let free = drive_is_unburnt && in_doubt && open(sent, Command::Burn).is_some();
+    if free { Err(Unfit::BurnOpen) } else { Ok(()) }
+}
+
 fn event(kkt: &Kkt, sent: &[Sent], finding: Finding, catalogue: &Catalogue) -> Result<Event, Unfit> {
     Ok(match finding {
-        Finding::Reserved => Event::Held(Some(latest(sent, Command::ReserveCode).ok_or(Unfit::NoReservation)?)),
+        Finding::Reserved => Event::Held(Some(open(sent, Command::ReserveCode).ok_or(Unfit::NoReservation)?)),
         Finding::Filed { application_id } => Event::Filed { application_id },
         Finding::Rnm { rnm, assigned_ms } => Event::RnmAssigned(numbers(kkt, rnm, assigned_ms, catalogue)?),
         Finding::Connected => Event::Connected,

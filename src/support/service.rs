@@ -185,8 +185,9 @@ impl Support {
     async fn resolve_once(&self, text: &str, finding: Finding, act: Act) -> Result<(KktId, &'static str), Declined> {
         let found = self.one(text).await?;
         let sent = self.kkts().commands(found.scope, found.kkt.id).await?;
+        let told = finding.told();
         let ruling = findings::ruling(&found.kkt, &sent, finding, &self.catalogue)?;
-        self.rule("KKT_RESOLVED", found, ruling, act).await
+        self.rule("KKT_RESOLVED", found, ruling, told, act).await
     }
 
     /// Frees what an ended registration still holds: its code, and a drive in doubt of which somebody has seen that it is
@@ -202,7 +203,10 @@ impl Support {
     ) -> Result<(KktId, &'static str), Declined> {
         let found = self.one(text).await?;
         let ruling = findings::released(&found.kkt, drive_is_unburnt)?;
-        self.rule("KKT_RELEASED", found, ruling, act).await
+        let sent = self.kkts().commands(found.scope, found.kkt.id).await?;
+        findings::nothing_burns(&found.kkt, &sent, drive_is_unburnt)?;
+        let told = json!({ "drive_is_unburnt": drive_is_unburnt });
+        self.rule("KKT_RELEASED", found, ruling, told, act).await
     }
 
     async fn rule(
@@ -210,10 +214,12 @@ impl Support {
         action: &'static str,
         found: Found,
         ruling: Ruling,
+        told: serde_json::Value,
         act: Act,
     ) -> Result<(KktId, &'static str), Declined> {
         let now = ruling.state.name().as_str();
-        let detail = json!({ "from": found.kkt.state.name().as_str(), "to": now, "detail": ruling.detail });
+        let detail =
+            json!({ "from": found.kkt.state.name().as_str(), "to": now, "detail": ruling.detail, "told": told });
         let record = self.desk(act).record(Deed { detail, ..deed(action, &found) });
         self.kkts().rule(&found, ruling, record, self.clock.now_ms()).await?;
         Ok((found.kkt.id, now))

@@ -18,8 +18,8 @@ pub async fn all<C: ConnectionTrait>(on: &C) -> Result<Vec<fleet::Model>, StoreE
     Ok(fleet::Entity::find().order_by_asc(Column::ImportedMs).order_by_asc(Column::Id).all(on).await?)
 }
 
-/// Model, serial key and FN of every registration that holds one of these serial numbers or FN. Crosses because a
-/// register is held whoever holds it; who that is, is not told.
+/// Of every registration that holds one of these serial numbers or FN: model and serial key while it holds the register,
+/// and the FN while it holds that. Crosses because a register is held whoever holds it; who that is, is not told.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -27,17 +27,23 @@ pub async fn held<C: ConnectionTrait>(
     on: &C,
     serial_keys: Vec<String>,
     fn_serials: Vec<String>,
-) -> Result<Vec<(String, String, String)>, StoreError> {
+) -> Result<Vec<Holding>, StoreError> {
     let same = kkt::Column::SerialKey.is_in(serial_keys).or(kkt::Column::FnSerial.is_in(fn_serials));
-    let found = kkt::Entity::find()
-        .select_only()
-        .columns([kkt::Column::Model, kkt::Column::SerialKey, kkt::Column::FnSerial])
-        .filter(kkt::Column::Held.eq(true))
-        .filter(same)
-        .into_tuple()
-        .all(on)
-        .await?;
-    Ok(found)
+    let held = kkt::Column::Held.eq(true).or(kkt::Column::FnHeld.eq(true));
+    let rows = kkt::Entity::find().filter(held).filter(same).all(on).await?;
+    let holding = |row: kkt::Model| Holding {
+        register: row.held.then_some((row.model, row.serial_key)),
+        drive: row.fn_held.then_some(row.fn_serial),
+    };
+    Ok(rows.into_iter().map(holding).collect())
+}
+
+/// What a registration holds.
+pub struct Holding {
+    /// Model and serial key.
+    pub register: Option<(String, String)>,
+    /// Serial number of the fiscal drive; still held when a cancelled registration left it in doubt or lost.
+    pub drive: Option<String>,
 }
 
 /// Up to `limit` free registers of the partner's fleet of this model that no registration holds, the oldest first after
@@ -57,9 +63,9 @@ pub async fn to_hire<C: ConnectionTrait>(
     let serial = held(kkt::Column::Model)
         .eq(column(Column::Model))
         .and(held(kkt::Column::SerialKey).eq(column(Column::SerialKey)));
-    let holder = |same| {
+    let holder = |what, same| {
         let mut query = Query::select();
-        query.expr(Expr::val(1)).from(kkt::Entity).and_where(held(kkt::Column::Held).eq(true)).and_where(same);
+        query.expr(Expr::val(1)).from(kkt::Entity).and_where(held(what).eq(true)).and_where(same);
         Expr::exists(query).not()
     };
     let later = after.map(|(ms, id)| {
@@ -71,8 +77,8 @@ pub async fn to_hire<C: ConnectionTrait>(
         .filter(Column::PartnerId.eq(scope.partner().uuid()))
         .filter(Column::ModelKey.eq(model_key))
         .filter(Column::State.eq("FREE"))
-        .filter(holder(serial))
-        .filter(holder(held(kkt::Column::FnSerial).eq(column(Column::FnSerial))))
+        .filter(holder(kkt::Column::Held, serial))
+        .filter(holder(kkt::Column::FnHeld, held(kkt::Column::FnSerial).eq(column(Column::FnSerial))))
         .order_by_asc(Column::ImportedMs)
         .order_by_asc(Column::Id)
         .limit(limit)

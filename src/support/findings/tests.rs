@@ -132,6 +132,33 @@ fn the_open_command_of_the_step_is_settled_and_no_other() {
 }
 
 #[test]
+fn a_drive_in_doubt_is_not_freed_while_a_burn_of_ours_may_still_run() {
+    let ended = |drive| {
+        let ending = Ending { application_id: None, rnm: None, held: None, connected: false, drive };
+        kkt(State::Cancelled(ending))
+    };
+    let doubt = ended(DriveFate::InDoubt);
+    for (standing, free) in
+        [(Standing::Intended, false), (Standing::Unsent, false), (Standing::Refused, true), (Standing::Void, true)]
+    {
+        let commands = [sent(Command::Burn, 0, Standing::Refused), sent(Command::Burn, 1, standing)];
+        assert_eq!(nothing_burns(&doubt, &commands, true).is_ok(), free, "{standing:?}");
+        assert_eq!(nothing_burns(&doubt, &commands, false), Ok(()), "nothing is freed then");
+    }
+    assert_eq!(nothing_burns(&ended(DriveFate::Unburnt), &[sent(Command::Burn, 0, Standing::Intended)], true), Ok(()));
+}
+
+#[test]
+fn only_a_reservation_whose_outcome_is_open_can_have_been_made() {
+    let reserving = kkt(State::Reserving);
+    for (standing, fits) in [(Standing::Intended, true), (Standing::Refused, false), (Standing::Void, false)] {
+        let commands = [sent(Command::ReserveCode, 0, standing)];
+        let ruled = ruling(&reserving, &commands, Finding::Reserved, &Catalogue::embedded().unwrap());
+        assert_eq!(ruled.is_ok(), fits, "{standing:?}");
+    }
+}
+
+#[test]
 fn an_ended_registration_lets_go_of_its_code_and_of_a_drive_that_was_seen() {
     let held = Some(EffectId::new(Uuid::from_u128(7)));
     let ended =

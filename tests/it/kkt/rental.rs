@@ -160,6 +160,32 @@ async fn a_cancelled_rental_frees_its_register() {
     .await;
 }
 
+#[tokio::test]
+async fn a_register_whose_drive_is_in_doubt_is_not_hired_out_by_importing_its_file_again() {
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        // Without a device nobody can say after the number that the drive is unburnt.
+        let (doubtful, good) = (line(20, ""), line(21, ""));
+        import(app, app.partner.id, &[doubtful.clone()]).await;
+        let id = shop.quick_register(rental(&shop.client_id)).await.id;
+        shop.state(&id, pb::KktState::ReadyToFiscalize).await;
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id };
+        shop.kkts.clone().cancel(cancel).await.unwrap();
+        assert_eq!(fleet(app).await[0].state, State::Out);
+        let file = format!("model,serial,fn,device_id,state\n{doubtful}\n");
+        let desk = Desk::new(Clock::system(), Ids::system(), act());
+        let again = fleets(app).import(&desk, app.partner.id, file.as_bytes(), false).await;
+        assert!(again.is_err(), "its drive is held by the cancelled registration");
+        assert_eq!(fleet(app).await[0].state, State::Out);
+        import(app, app.partner.id, &[good]).await;
+        let mut order = rental(&shop.client_id);
+        order.ofd.as_mut().unwrap().activation_code = "FD13MM500021".into();
+        let kkt = shop.quick_register(order).await;
+        assert_eq!(kkt.equipment.unwrap().serial, serial(21));
+    })
+    .await;
+}
+
 /// Registers and calls of the race.
 const REGISTERS: u32 = 100;
 const CALLS: usize = 1_000;
