@@ -167,7 +167,7 @@ fn why_not_amend(kkt: &Kkt) -> Option<String> {
     let refused = kkt.block.as_ref().is_some_and(|block| block.reason == advice::REPORT_REFUSED);
     match kkt.state {
         _ if kkt.state.may_be_unburnt() || refused => None,
-        _ => Some("Исправлять нечего: отчёт сформирован, и ФНС от него не отказалась".into()),
+        _ => Some("Исправлять нечего: отчёт сформирован, и ФНС его не отклонила".into()),
     }
 }
 

@@ -184,7 +184,12 @@ pub const NOTES: &[Note] = &[
         "The code does not cover marked goods.",
         "The partner names another one with Amend.",
     ),
-    note("OFD_UNKNOWN", WRONG_CODE, "There is no contract with this operator.", "The partner names another operator."),
+    note(
+        "OFD_UNKNOWN",
+        WRONG_CODE,
+        "There is no contract with this operator.",
+        "The partner cancels and orders anew with another operator; or names a code of this one.",
+    ),
     note(
         "OFD_REFUSED",
         WRONG_CODE,
@@ -194,8 +199,8 @@ pub const NOTES: &[Note] = &[
     note(
         "FNS_REFUSED_REPORT",
         &[Amend, Resolve],
-        "FNS refused the registration report; the fiscal drive is burnt.",
-        "The partner sends a corrected report with Amend; read FNS's answer in `kkt documents`.",
+        "FNS refused the registration report. The drive is burnt, unless a person typed a report that was never made.",
+        "The partner sends a corrected report with Amend; read FNS's answer in `kkt documents`. Never made: `kkt resolve --outcome not-burnt`.",
     ),
     note(
         "FN_UNUSABLE",

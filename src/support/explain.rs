@@ -50,7 +50,7 @@ pub const fn meaning(state: Name) -> &'static str {
         Name::AwaitingCard => "FNS has the report and makes the registration card.",
         Name::Registered => "done; there is nothing to wait for.",
         Name::Rejected => "FNS refused the application; the partner starts anew with corrected data.",
-        Name::Cancelled => "the partner gave it up.",
+        Name::Cancelled => "given up by the partner, or ended by support: the history says by whom.",
     }
 }
 
@@ -120,7 +120,9 @@ fn exits(case: &Case) -> String {
     let kkt = case.kkt();
     let resolve = outcomes(kkt.state.name()).map(|outcomes| format!("`kkt resolve {} --outcome {outcomes}`", kkt.id));
     let retry = (!kkt.state.is_final()).then(|| format!("`kkt retry {}`", kkt.id));
-    let release = holds_something(kkt).then(|| format!("`kkt release {}`", kkt.id));
+    let doubt = kkt.state.holds_drive() && kkt.state.is_final();
+    let seen = if doubt { " --drive-is-unburnt` (look at the drive first)" } else { "`" };
+    let release = holds_something(kkt).then(|| format!("`kkt release {}{seen}", kkt.id));
     let papers = (case.documents > 0).then(|| format!("`kkt documents {}` ({} kept)", kkt.id, case.documents));
     let all: Vec<String> = [retry, resolve, release, papers].into_iter().flatten().collect();
     if all.is_empty() { "Commands: none would help.".to_owned() } else { format!("Commands: {}.", all.join("; ")) }
