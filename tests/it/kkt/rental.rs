@@ -166,7 +166,7 @@ async fn a_register_whose_drive_is_in_doubt_is_not_hired_out_by_importing_its_fi
         let shop = Shop::open(app, COMPANY).await;
         // Without a device nobody can say after the number that the drive is unburnt.
         let (doubtful, good) = (line(20, ""), line(21, ""));
-        import(app, app.partner.id, &[doubtful.clone()]).await;
+        import(app, app.partner.id, std::slice::from_ref(&doubtful)).await;
         let id = shop.quick_register(rental(&shop.client_id)).await.id;
         shop.state(&id, pb::KktState::ReadyToFiscalize).await;
         let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id };
