@@ -3,6 +3,7 @@
 
 mod architecture;
 mod auth;
+mod chaos;
 mod cli;
 mod clients;
 mod conformance;
