@@ -32,7 +32,7 @@ use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
 use crate::partners::quota::Quota;
 use crate::storage::vault::{self, Vault};
-use crate::storage::{Db, Schema, StoreError};
+use crate::storage::{Alone, Db, Schema, StoreError};
 use crate::support::switches::Switched;
 
 /// How often readiness looks at the database.
@@ -71,6 +71,7 @@ pub enum AppError {
 pub struct App {
     config: Config,
     db: Db,
+    alone: Alone,
     listener: TcpListener,
     parts: Parts,
     worker: Worker,
@@ -118,6 +119,7 @@ impl App {
     /// [`AppError`].
     pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
         let db = database(&config).await?;
+        let alone = db.alone()?;
         let ground = Ground {
             gateways: gateways(&config, &db, &ids)?,
             vault: vault(&config, &clock, &ids)?,
@@ -139,6 +141,7 @@ impl App {
             worker: ground.worker(&config),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
             db: ground.db,
+            alone,
             config,
             listener,
             closing,
@@ -180,6 +183,7 @@ impl App {
         let _ = tokio::time::timeout(drain, async { tokio::join!(worker, reaper) }).await;
         probe.abort();
         let _ = self.db.close().await;
+        drop(self.alone);
         Ok(served?)
     }
 }

@@ -5,10 +5,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::breaker::BreakerConfig;
+
 /// The section `gateways`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewaysConfig {
+    /// When an outer system is left alone.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
     /// State register of taxpayers and addresses.
     #[serde(default)]
     pub taxpayers: DaDataConfig,

@@ -1,11 +1,12 @@
 //! What both HTTP gateways need: one pooled client, bounded answers, the check of worlds.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Request, RequestBuilder, StatusCode, redirect, retry};
 use serde::de::DeserializeOwned;
 
+use super::breaker::Breakers;
 use super::transcript::{self, Direction};
 use super::{ENVIRONMENT_HEADER, Gateway, Mishap, SANDBOX, Setback, SetbackKind, SetupError, World};
 
@@ -17,6 +18,7 @@ pub(super) struct Http {
     client: Client,
     gateway: Gateway,
     world: World,
+    breakers: Breakers,
 }
 
 /// An answer of the right world, read whole.
@@ -38,7 +40,11 @@ impl Http {
             .tcp_nodelay(true)
             .build()
             .map_err(|e| SetupError { gateway, detail: e.to_string() })?;
-        Ok(Self { client, gateway, world })
+        Ok(Self { client, gateway, world, breakers: Breakers::off() })
+    }
+
+    pub fn guard(&mut self, breakers: &Breakers) {
+        self.breakers = breakers.clone();
     }
 
     pub const fn client(&self) -> &Client {
@@ -52,7 +58,9 @@ impl Http {
         if request.method() != Method::GET {
             self.note(&operation, Direction::Sent, || body(&request));
         }
+        let leave = self.breakers.pass(self.gateway, request.url().authority(), Instant::now())?;
         let answer = self.answer(request).await;
+        leave.told(&self.seen(&answer), Instant::now());
         match &answer {
             Ok(told) if told.status.is_success() => {
                 self.note(&operation, Direction::Received, || told.body.clone());
@@ -64,6 +72,17 @@ impl Http {
             Err(mishap) => self.note(&operation, Direction::Failed, || mishap.setback().to_string().into_bytes()),
         }
         answer
+    }
+
+    /// What an answer tells of the other side.
+    fn seen(&self, answer: &Result<Answer, Mishap>) -> Result<(), Mishap> {
+        match answer {
+            Ok(told) if told.status.is_server_error() || told.status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(Mishap::Unsure(self.unwelcome(told)))
+            }
+            Ok(_) => Ok(()),
+            Err(mishap) => Err(mishap.clone()),
+        }
     }
 
     fn note(&self, operation: &str, direction: Direction, message: impl FnOnce() -> Vec<u8>) {

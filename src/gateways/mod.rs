@@ -4,6 +4,7 @@
 //! a failure is decided by the caller, which knows whether the step can be undone.
 
 pub mod accounts;
+pub mod breaker;
 pub mod config;
 pub mod device;
 pub mod fns;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::clock::Ids;
+use breaker::Breakers;
 
 /// Header (HTTP) or metadata key (gRPC) in which each party names its world.
 const ENVIRONMENT_HEADER: &str = "x-litebox-environment";
@@ -42,6 +44,8 @@ pub struct Gateways {
     pub ofd: Arc<dyn ofd::Ofd>,
     /// Cash registers.
     pub device: Arc<dyn device::Device>,
+    /// Which of them are left alone for a while.
+    pub breakers: Breakers,
 }
 
 impl Gateways {
@@ -50,13 +54,15 @@ impl Gateways {
     /// # Errors
     /// An address that is not a URL, or a TLS set-up that cannot be loaded.
     pub fn connect(config: &config::GatewaysConfig, world: World, ids: &Ids) -> Result<Self, SetupError> {
-        let dadata = taxpayers::DaData::new(&config.taxpayers, world)?;
+        let breakers = Breakers::new(config.breaker);
+        let dadata = taxpayers::DaData::new(&config.taxpayers, world)?.guarded(&breakers);
         Ok(Self {
             taxpayers: Arc::new(taxpayers::CachedTaxpayers::new(dadata, &config.taxpayers)),
-            accounts: Arc::new(accounts::AccountsClient::new(&config.accounts, world)?),
-            fns: Arc::new(fns::FnsClient::new(&config.fns, world)?),
-            ofd: Arc::new(ofd::OfdClient::new(&config.ofd, world)?),
-            device: Arc::new(device::AtolDevice::new(&config.device, world, ids.clone())?),
+            accounts: Arc::new(accounts::AccountsClient::new(&config.accounts, world)?.guarded(&breakers)),
+            fns: Arc::new(fns::FnsClient::new(&config.fns, world)?.guarded(&breakers)),
+            ofd: Arc::new(ofd::OfdClient::new(&config.ofd, world)?.guarded(&breakers)),
+            device: Arc::new(device::AtolDevice::new(&config.device, world, ids.clone())?.guarded(&breakers)),
+            breakers,
         })
     }
 }
@@ -171,6 +177,8 @@ pub enum SetbackKind {
     WrongWorld,
     /// An operator of this service has stopped the gateway.
     Stopped,
+    /// It has failed several times in a row and is left alone for a while: nothing was sent.
+    Resting,
 }
 
 impl fmt::Display for SetbackKind {
@@ -184,6 +192,7 @@ impl fmt::Display for SetbackKind {
             Self::Denied => "denied",
             Self::WrongWorld => "wrong world",
             Self::Stopped => "stopped",
+            Self::Resting => "resting",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prost::Message;
 use tokio::sync::OnceCell;
@@ -11,6 +11,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 
+use super::breaker::Breakers;
 use super::config::{RpcConfig, ms};
 use super::transcript::{self, Direction};
 use super::{ENVIRONMENT_HEADER, Gateway, Mishap, Setback, SetbackKind, SetupError, World};
@@ -26,6 +27,7 @@ pub(super) struct Line {
     world: World,
     timeout: Duration,
     met: OnceCell<()>,
+    breakers: Breakers,
 }
 
 impl Line {
@@ -42,7 +44,12 @@ impl Line {
             world,
             timeout: ms(config.timeout_ms),
             met: OnceCell::new(),
+            breakers: Breakers::off(),
         })
+    }
+
+    pub fn guard(&mut self, breakers: &Breakers) {
+        self.breakers = breakers.clone();
     }
 
     pub fn channel(&self) -> Channel {
@@ -134,9 +141,22 @@ impl Line {
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<Result<T, Status>, Mishap> {
-        match tokio::time::timeout(self.timeout, call).await {
+        let leave = self.breakers.pass(self.gateway, "", Instant::now())?;
+        let answer = match tokio::time::timeout(self.timeout, call).await {
             Ok(answer) => Ok(answer.map(Response::into_inner)),
             Err(_) => Err(Mishap::Unsure(self.setback(SetbackKind::TimedOut, "no answer in time"))),
+        };
+        leave.told(&self.seen(&answer), Instant::now());
+        answer
+    }
+
+    /// What an answer tells of the other side.
+    fn seen<T>(&self, answer: &Result<Result<T, Status>, Mishap>) -> Result<(), Mishap> {
+        match answer {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(status)) if status.code() == Code::NotFound => Ok(()),
+            Ok(Err(status)) => Err(self.mishap(status)),
+            Err(mishap) => Err(mishap.clone()),
         }
     }
 

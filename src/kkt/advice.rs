@@ -30,18 +30,27 @@ pub fn unavailable(setback: &Setback) -> Block {
     block(reason, waiting_for, &format!("{advice}. Повторим автоматически, ничего делать не нужно"))
 }
 
+/// An outer system denies us or makes no sense, or has not answered for so long that somebody has to look into it.
+pub fn needs_support(gateway: Gateway) -> Block {
+    support("GATEWAY_NEEDS_SUPPORT", &format!("Обмен с {} не налажен", partner_of(gateway)))
+}
+
 /// Support has stopped a gateway with its switch; starting it goes on with everything that waits.
 pub fn stopped(gateway: Gateway) -> Block {
-    let whom = match gateway {
+    let whom = partner_of(gateway);
+    let advice =
+        format!("Обмен с {whom} временно остановлен поддержкой LiteBox. Продолжим сами, делать ничего не нужно");
+    block(GATEWAY_STOPPED, WaitingFor::Operator, &advice)
+}
+
+const fn partner_of(gateway: Gateway) -> &'static str {
+    match gateway {
         Gateway::Taxpayers => "реестром налогоплательщиков",
         Gateway::Accounts => "сервисом учётных записей",
         Gateway::Fns => "ФНС",
         Gateway::Ofd => "ОФД",
         Gateway::Device => "кассами",
-    };
-    let advice =
-        format!("Обмен с {whom} временно остановлен поддержкой LiteBox. Продолжим сами, делать ничего не нужно");
-    block(GATEWAY_STOPPED, WaitingFor::Operator, &advice)
+    }
 }
 
 /// An operator refused a code or a connection.

@@ -39,8 +39,8 @@ impl Store {
             })
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let (fence, failures) = (row.fence, row.failures);
-        Ok(Some(Claim { scope, kkt: rows::read(row)?, fence, attempt: 0, failures }))
+        let (fence, failing) = (row.fence, rows::failing(&row));
+        Ok(Some(Claim { scope, kkt: rows::read(row)?, fence, attempt: 0, failing }))
     }
 
     /// Gives a seized registration back as it was. The worker goes on from where it stood.

@@ -5,6 +5,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::model::Kkt;
+use super::policy::Failing;
 use super::store::{At, Change, Store, write};
 use crate::gateways::Gateway;
 use crate::storage::documents::{self, Owner, Sealed};
@@ -24,7 +25,7 @@ pub struct Claim {
     /// Which attempt in this state, from 1.
     pub attempt: i32,
     /// How often in a row an outer system has not answered.
-    pub failures: i32,
+    pub failing: Failing,
 }
 
 impl Claim {
@@ -243,23 +244,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer. A lost claim is no error: somebody else drives it.
     pub async fn rest(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.give_back(claim, Expr::cust("NULL"), 0).await
+        self.give_back(claim, Expr::cust("NULL"), Failing::NOT).await
     }
 
     /// Gives the claim back; the worker looks again in `due_in_ms`. Without a trace in the history: nothing happened.
-    /// `failures` is what the next attempt counts on from.
+    /// `failing` is what the next attempt counts on from.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer. A lost claim is no error: somebody else drives it.
-    pub async fn postpone(&self, claim: &Claim, due_in_ms: i64, failures: i32) -> Result<(), StoreError> {
-        self.give_back(claim, Expr::cust(format!("{} + {due_in_ms}", self.db.now_sql())), failures).await
+    pub async fn postpone(&self, claim: &Claim, due_in_ms: i64, failing: Failing) -> Result<(), StoreError> {
+        self.give_back(claim, Expr::cust(format!("{} + {due_in_ms}", self.db.now_sql())), failing).await
     }
 
     /// Under the revision too: a call that came meanwhile has set a due time of its own.
-    async fn give_back(&self, claim: &Claim, due: Expr, failures: i32) -> Result<(), StoreError> {
+    async fn give_back(&self, claim: &Claim, due: Expr, failing: Failing) -> Result<(), StoreError> {
         kkt::Entity::update_many()
             .col_expr(kkt::Column::DueMs, due)
-            .col_expr(kkt::Column::Failures, Expr::val(failures))
+            .col_expr(kkt::Column::Failures, Expr::val(failing.times))
+            .col_expr(kkt::Column::FailingSinceMs, Expr::val(failing.since_ms))
             .col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64))
             .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
             .filter(kkt::Column::Id.eq(claim.kkt.id.uuid()))

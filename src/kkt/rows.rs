@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::guide;
 use super::model::{Kkt, Step};
+use super::policy::Failing;
 use super::state::{Name, State};
 use crate::storage::StoreError;
 use crate::storage::entity::{kkt, kkt_history};
@@ -77,6 +78,7 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
         fence: Set(0),
         attempts: Set(0),
         failures: Set(0),
+        failing_since_ms: Set(None),
     })
 }
 
@@ -118,6 +120,11 @@ pub fn step(row: kkt_history::Model) -> Result<Step, StoreError> {
         effect: row.effect_id.map(EffectId::new),
         detail: row.detail,
     })
+}
+
+/// How its outer system has failed a registration.
+pub const fn failing(row: &kkt::Model) -> Failing {
+    Failing { times: row.failures, since_ms: row.failing_since_ms }
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {

@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use super::model::{Block, Facts, Filter, Kkt, Spec, Step};
+use super::policy::Failing;
 use super::rows;
 use super::state::State;
 use crate::fleet;
@@ -29,7 +30,7 @@ pub struct Change {
     /// When the worker looks next: milliseconds from now; absent for never.
     pub due_in_ms: Option<i64>,
     /// How often in a row an outer system has not answered.
-    pub failures: i32,
+    pub failing: Failing,
     /// Who made it.
     pub actor: &'static str,
     /// The outer effect behind it.
@@ -44,7 +45,16 @@ impl Change {
     /// A change that somebody asked for and that the worker goes on from at once; nothing holds it up any more.
     pub fn asked(actor: &'static str, state: State, detail: &str) -> Self {
         let detail = detail.to_owned();
-        Self { state, block: None, due_in_ms: Some(0), failures: 0, actor, effect: None, detail, corrected: None }
+        Self {
+            state,
+            block: None,
+            due_in_ms: Some(0),
+            failing: Failing::NOT,
+            actor,
+            effect: None,
+            detail,
+            corrected: None,
+        }
     }
 
     /// The registration after it.
@@ -236,7 +246,8 @@ pub(super) async fn write(
     let moved = before.state.name() != change.state.name();
     row.revision = Set(before.revision + 1);
     row.updated_ms = Set(at.now_ms);
-    row.failures = Set(change.failures);
+    row.failures = Set(change.failing.times);
+    row.failing_since_ms = Set(change.failing.since_ms);
     if moved {
         row.since_ms = Set(at.now_ms);
         row.attempts = Set(0);

@@ -1,6 +1,7 @@
 //! The worker: takes registrations that are due, drives them step by step and writes down what came of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
@@ -13,21 +14,23 @@ use super::drive::Verdict;
 use super::effects::{Claim, Command, Standing};
 use super::model::Block;
 use super::papers::recorded;
-use super::policy::WorkerConfig;
+use super::policy::{Failing, Tells, WorkerConfig};
 use super::rows;
 use super::signal::Signal;
 use super::state::{Event, Name};
 use super::store::{Change, Store};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::gateways::breaker::resting;
 use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
 use crate::gateways::{Gateway, Gateways, Setback, SetbackKind, World};
 use crate::partners;
+use crate::storage::crossing::work::Turn;
 use crate::storage::documents::Paper;
 use crate::storage::vault::Vault;
 use crate::storage::{StoreError, entity::kkt};
-use crate::values::{EffectId, PartnerId, PartnerScope};
+use crate::values::{EffectId, KktId, PartnerId, PartnerScope};
 
 /// The states in which there may be something to do, by their names in the database.
 const DRIVEN: [Name; 10] = [
@@ -42,9 +45,6 @@ const DRIVEN: [Name; 10] = [
     Name::Rejected,
     Name::Cancelled,
 ];
-
-/// After so many failures in a row the registration says that an outer system does not answer.
-const PATIENCE: i32 = 3;
 
 /// Drives registrations. Cheap to clone.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ struct Wait {
     /// Milliseconds; absent when only a call goes on.
     retry_ms: Option<i64>,
     /// How often in a row an outer system has not answered.
-    failures: i32,
+    failing: Failing,
 }
 
 impl Worker {
@@ -83,11 +83,11 @@ impl Worker {
         let slots = Arc::new(Semaphore::new(self.config.concurrency as usize));
         let mut running = JoinSet::new();
         let freed = Arc::new(Notify::new());
-        let mut wake = self.signal.listen();
+        let (mut wake, mut turn) = (self.signal.listen(), Turn::default());
         while !stop.is_cancelled() {
             wake.mark_unchanged();
             let free = slots.available_permits().min(64);
-            let claims = self.claim(free).await;
+            let claims = self.claim(free, &mut turn).await;
             if claims.is_empty() {
                 let idle = Duration::from_millis(self.config.idle_poll_ms);
                 tokio::select! {
@@ -113,7 +113,7 @@ impl Worker {
     /// Drives what is due now, one after the other, until each waits for something; answers how many that were. What `run`
     /// does over and over, for tests that step.
     pub async fn tick(&self) -> usize {
-        let claims = self.claim(64).await;
+        let claims = self.claim(64, &mut Turn::default()).await;
         let (count, stop) = (claims.len(), CancellationToken::new());
         for claim in claims {
             self.drive(claim, &stop).await;
@@ -121,13 +121,13 @@ impl Worker {
         count
     }
 
-    async fn claim(&self, free: usize) -> Vec<Claim> {
+    async fn claim(&self, free: usize, turn: &mut Turn) -> Vec<Claim> {
         if free == 0 {
             return Vec::new();
         }
         let states = DRIVEN.map(Name::as_str);
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
-        match self.store.db.claim_due_kkt(&states, limit, self.config.lease_ms).await {
+        match self.store.db.claim_due_kkt(&states, limit, self.config.lease_ms, turn).await {
             Ok(rows) => rows.into_iter().filter_map(claimed).collect(),
             Err(error) => {
                 tracing::warn!(%error, "cannot look for due registrations");
@@ -136,11 +136,12 @@ impl Worker {
         }
     }
 
-    /// Goes on until the registration waits for something, the claim is lost, or the process stops.
+    /// Goes on until the registration waits for something, its turn is over, the claim is lost, or the process stops.
     async fn drive(&self, mut claim: Claim, stop: &CancellationToken) {
+        let until_ms = self.clock.now_ms().saturating_add(self.config.turn_ms);
         loop {
             match self.one(&claim).await {
-                Ok(Some(next)) if !stop.is_cancelled() => claim = next,
+                Ok(Some(next)) if !stop.is_cancelled() && self.clock.now_ms() < until_ms => claim = next,
                 Ok(Some(next)) => {
                     self.hand_back(&next, 0).await;
                     return;
@@ -162,7 +163,10 @@ impl Worker {
 
     /// One step and its record. The next claim when it goes on at once.
     async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
-        let (verdict, answers) = recorded(self.step(claim)).await;
+        let (verdict, answers) = match self.rests(claim) {
+            Some(rest) => (Ok(Verdict::Setback(rest)), Vec::new()),
+            None => recorded(self.step(claim)).await,
+        };
         let verdict = match verdict {
             Err(StoreError::Stopped(gateway)) => self.stopped(gateway),
             Ok(Verdict::Setback(setback)) if setback.kind == SetbackKind::Stopped => self.stopped(setback.gateway),
@@ -171,10 +175,10 @@ impl Worker {
         match verdict {
             Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers).await.map(Some),
             Verdict::Blocked { block, outcome, retry_ms } => {
-                let wait = Wait { retry_ms, failures: 0 };
+                let wait = Wait { retry_ms, failing: Failing::NOT };
                 self.block(claim, block, outcome, wait, answers).await.map(|()| None)
             }
-            Verdict::UnderWay { after_ms } => self.store.postpone(claim, after_ms, 0).await.map(|()| None),
+            Verdict::UnderWay { after_ms } => self.store.postpone(claim, after_ms, Failing::NOT).await.map(|()| None),
             Verdict::Later { after_ms } => self.go_on(claim, after_ms, answers).await.map(|()| None),
             Verdict::Setback(setback) => self.setback(claim, &setback, answers).await.map(|()| None),
             Verdict::Rest => self.store.rest(claim).await.map(|()| None),
@@ -202,7 +206,7 @@ impl Worker {
             state: state.clone(),
             block: None,
             due_in_ms: Some(0),
-            failures: 0,
+            failing: Failing::NOT,
             actor: "worker",
             effect: outcome.map(|(id, _)| id),
             detail: detail.to_owned(),
@@ -214,20 +218,20 @@ impl Worker {
         next.kkt.block = None;
         next.kkt.revision += 1;
         next.attempt = 1;
-        next.failures = 0;
+        next.failing = Failing::NOT;
         Ok(next)
     }
 
     /// Answered, and nothing new: what it was said to wait for is over.
     async fn go_on(&self, claim: &Claim, after_ms: i64, answers: Vec<Paper>) -> Result<(), StoreError> {
         if claim.kkt.block.is_none() {
-            return self.store.postpone(claim, after_ms, 0).await;
+            return self.store.postpone(claim, after_ms, Failing::NOT).await;
         }
         let change = Change {
             state: claim.kkt.state.clone(),
             block: None,
             due_in_ms: Some(after_ms.max(1)),
-            failures: 0,
+            failing: Failing::NOT,
             actor: "worker",
             effect: None,
             detail: "GOES_ON".to_owned(),
@@ -251,14 +255,14 @@ impl Worker {
             if let Some((id, to)) = outcome {
                 self.store.settle(claim, id, to, self.clock.now_ms()).await?;
             }
-            return self.store.postpone(claim, retry_ms, wait.failures).await;
+            return self.store.postpone(claim, retry_ms, wait.failing).await;
         }
         let change = Change {
             state: claim.kkt.state.clone(),
             detail: block.reason.clone(),
             block: Some(block),
             due_in_ms: wait.retry_ms,
-            failures: wait.failures,
+            failing: wait.failing,
             actor: "worker",
             effect: outcome.map(|(id, _)| id),
             corrected: None,
@@ -281,15 +285,35 @@ impl Worker {
     }
 
     async fn setback(&self, claim: &Claim, setback: &Setback, answers: Vec<Paper>) -> Result<(), StoreError> {
+        let (config, now_ms) = (&self.config, self.clock.now_ms());
+        let resting = setback.kind == SetbackKind::Resting;
+        let failing = if resting { claim.failing.since(now_ms) } else { claim.failing.again(now_ms) };
         let asked = setback.retry_after.and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0);
-        let failures = claim.failures.saturating_add(1);
-        let after_ms = self.config.backoff(failures).max(asked.min(self.config.backoff_limit_ms));
-        tracing::warn!(kkt = %claim.kkt.id, state = claim.kkt.state.name().as_str(), %setback, "will try again");
-        if failures < PATIENCE {
-            return self.store.postpone(claim, after_ms, failures).await;
+        let after_ms = match resting {
+            true => spread(asked, claim.kkt.id),
+            false => config.after_failure(failing, now_ms).max(asked.min(config.backoff_limit_ms)),
+        };
+        if !resting {
+            tracing::warn!(kkt = %claim.kkt.id, state = claim.kkt.state.name().as_str(), %setback, "will try again");
         }
-        let wait = Wait { retry_ms: Some(after_ms), failures };
-        self.block(claim, advice::unavailable(setback), None, wait, answers).await
+        let block = match config.tells(setback.kind, failing, now_ms) {
+            Tells::Nothing => return self.store.postpone(claim, after_ms, failing).await,
+            Tells::System => advice::unavailable(setback),
+            Tells::Operator => advice::needs_support(setback.gateway),
+        };
+        self.block(claim, block, None, Wait { retry_ms: Some(after_ms), failing }, answers).await
+    }
+
+    /// The rest of the outer system that the next step needs. A hub is known only once its device has been looked up;
+    /// there the call itself is turned away.
+    fn rests(&self, claim: &Claim) -> Option<Setback> {
+        let gateway = match claim.kkt.state.name() {
+            Name::Reserving | Name::ConnectingOfd | Name::Rejected | Name::Cancelled => Gateway::Ofd,
+            Name::Submitting | Name::AwaitingRnm | Name::Reporting | Name::AwaitingCard => Gateway::Fns,
+            Name::ReadyToFiscalize | Name::Fiscalizing | Name::Registered => return None,
+        };
+        let rest = self.gateways.breakers.rests(gateway, "", Instant::now())?;
+        Some(resting(gateway, rest))
     }
 
     /// Where the device of the claimed registration answers, while it is assigned to its partner.
@@ -310,18 +334,24 @@ impl Worker {
     }
 
     async fn hand_back(&self, claim: &Claim, after_ms: i64) {
-        if let Err(error) = self.store.postpone(claim, after_ms, claim.failures).await {
+        if let Err(error) = self.store.postpone(claim, after_ms, claim.failing).await {
             // The lease ends by itself.
             tracing::warn!(kkt = %claim.kkt.id, %error, "cannot hand a registration back");
         }
     }
 }
 
+/// After a rest they do not all come back at once.
+fn spread(rest_ms: i64, id: KktId) -> i64 {
+    let share = id.uuid().as_u128() % u128::try_from(rest_ms.max(1)).unwrap_or(1);
+    rest_ms.saturating_add(i64::try_from(share).unwrap_or(0)).max(1)
+}
+
 fn claimed(row: kkt::Model) -> Option<Claim> {
-    let (scope, fence, attempt, failures) =
-        (PartnerScope::new(PartnerId::new(row.partner_id)), row.fence, row.attempts, row.failures);
+    let scope = PartnerScope::new(PartnerId::new(row.partner_id));
+    let (fence, attempt, failing) = (row.fence, row.attempts, rows::failing(&row));
     match rows::read(row) {
-        Ok(kkt) => Some(Claim { scope, kkt, fence, attempt, failures }),
+        Ok(kkt) => Some(Claim { scope, kkt, fence, attempt, failing }),
         Err(error) => {
             // Its lease keeps it from being tried at full speed; an operator has to mend it.
             tracing::error!(%error, "a registration cannot be read");

@@ -3,6 +3,7 @@
 //! Instants are `i64` Unix milliseconds. Due times and leases are compared with the database's own clock, so that
 //! replicas with clocks of their own agree; see [`Db::now_sql`].
 
+mod alone;
 pub mod audit;
 mod connect;
 pub mod crossing;
@@ -15,6 +16,7 @@ pub mod switches;
 mod unit;
 pub mod vault;
 
+pub use alone::Alone;
 pub use connect::{Backend, DatabaseConfig, Db, db_now};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::Schema;

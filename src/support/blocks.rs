@@ -84,6 +84,12 @@ pub const NOTES: &[Note] = &[
         "See the log of the server. Nothing to do here: it is asked again, later and later.",
     ),
     note(
+        "GATEWAY_NEEDS_SUPPORT",
+        &[Itself, Retry],
+        "The other side denies us or answers nonsense, or nobody has reached it for a day.",
+        "Mend credentials, address or adapter: see the log and its last answers in `kkt documents`. It is tried again by itself, `kkt retry` does it at once.",
+    ),
+    note(
         "DEVICE_HUB_UNAVAILABLE",
         DEVICE,
         "The hub behind which the register stands does not answer.",

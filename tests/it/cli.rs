@@ -2,9 +2,11 @@
 
 use std::process::{Command, Output};
 
+use litebox_partner::storage::Backend;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use crate::support::app::TestApp;
 use crate::support::database::{TestDb, backends};
 
 /// Runs one command on a database.
@@ -79,4 +81,12 @@ async fn settings_are_checked_and_shown_without_secrets() {
 async fn a_server_that_is_not_there_is_not_healthy() {
     let db = TestDb::empty(backends()[0]).await;
     assert!(refused(&db, &["healthcheck"]).contains("127.0.0.1:1 does not answer"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_one_sqlite_database_is_refused_and_the_operators_commands_are_not() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let said = refused(&app.database, &["serve"]);
+    assert!(said.contains("SQLite serves one replica") && said.contains("use PostgreSQL"), "{said}");
+    assert!(printed(&app.database, &["partner", "list"]).contains("Партнёр"));
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tonic::transport::Channel;
 
+use super::super::breaker::Breakers;
 use super::super::config::RpcConfig;
 use super::super::pb::accounts as pb;
 use super::super::rpc::Line;
@@ -24,6 +25,12 @@ impl AccountsClient {
     /// An address that is not a URL.
     pub fn new(config: &RpcConfig, world: World) -> Result<Self, SetupError> {
         Ok(Self { line: Line::new(Gateway::Accounts, world, config)? })
+    }
+
+    /// The same, which leaves the other side alone while it does not answer.
+    pub fn guarded(mut self, breakers: &Breakers) -> Self {
+        self.line.guard(breakers);
+        self
     }
 
     async fn stub(&self) -> Result<Stub, Mishap> {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use super::super::breaker::Breakers;
 use super::super::config::{AtolConfig, ms};
 use super::super::http::{Answer, Http};
 use super::super::{Gateway, Mishap, Setback, SetbackKind, SetupError, World};
@@ -53,6 +54,12 @@ impl AtolDevice {
             interval: ms(config.poll_interval_ms),
             ids,
         })
+    }
+
+    /// The same, which leaves hubs alone while they do not answer.
+    pub fn guarded(mut self, breakers: &Breakers) -> Self {
+        self.http.guard(breakers);
+        self
     }
 
     fn request(&self, method: Method, at: &DeviceAddress, task: Option<Uuid>) -> Result<RequestBuilder, Mishap> {

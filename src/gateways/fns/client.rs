@@ -5,6 +5,7 @@ use prost_types::Timestamp;
 use time::OffsetDateTime;
 use tonic::transport::Channel;
 
+use super::super::breaker::Breakers;
 use super::super::config::RpcConfig;
 use super::super::pb::fns as pb;
 use super::super::rpc::Line;
@@ -27,6 +28,12 @@ impl FnsClient {
     /// An address that is not a URL.
     pub fn new(config: &RpcConfig, world: World) -> Result<Self, SetupError> {
         Ok(Self { line: Line::new(Gateway::Fns, world, config)? })
+    }
+
+    /// The same, which leaves the other side alone while it does not answer.
+    pub fn guarded(mut self, breakers: &Breakers) -> Self {
+        self.line.guard(breakers);
+        self
     }
 
     async fn stub(&self) -> Result<Stub, Mishap> {

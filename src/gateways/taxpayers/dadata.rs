@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::super::breaker::Breakers;
 use super::super::config::{DaDataConfig, ms};
 use super::super::http::Http;
 use super::super::{Gateway, Setback, SetbackKind, SetupError, World};
@@ -44,6 +45,12 @@ impl DaData {
             authorization: authorization(config)?,
             slots: Semaphore::new(config.max_concurrent.max(1)),
         })
+    }
+
+    /// The same, which leaves DaData alone while it does not answer.
+    pub fn guarded(mut self, breakers: &Breakers) -> Self {
+        self.http.guard(breakers);
+        self
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, question: &Value) -> Result<T, Setback> {

@@ -51,6 +51,7 @@ pub struct Model {
     pub fence: i64,
     pub attempts: i32,
     pub failures: i32,
+    pub failing_since_ms: Option<i64>,
 }
 
 /// Relations are not used: joins would hide which partner a row belongs to.

@@ -39,6 +39,7 @@ const FILES: &[File] = &[
     File { name: "m0002_fleet", sql: include_str!("m0002_fleet.sql") },
     File { name: "m0003_support", sql: include_str!("m0003_support.sql") },
     File { name: "m0004_corrections", sql: include_str!("m0004_corrections.sql") },
+    File { name: "m0005_replicas", sql: include_str!("m0005_replicas.sql") },
 ];
 
 /// How many migrations there are.

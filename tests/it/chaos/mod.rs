@@ -2,3 +2,5 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
+mod breaker;
+mod fairness;

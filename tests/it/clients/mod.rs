@@ -14,6 +14,7 @@ use litebox_partner::clients::service::{ClientService, Parts};
 use litebox_partner::clients::store::Store;
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::failure::Failure;
+use litebox_partner::gateways::breaker::BreakerConfig;
 use litebox_partner::gateways::config::{AtolConfig, DaDataConfig, GatewaysConfig, RpcConfig};
 use litebox_partner::gateways::{Gateways, World};
 use litebox_partner::page::PageKeys;
@@ -49,6 +50,7 @@ impl Stage {
         let dadata = DaDataConfig { base_url: sandbox.http_url(), api_key: "key-1".into(), ..DaDataConfig::default() };
         let rpc = || RpcConfig::at(sandbox.grpc_url());
         let outside = GatewaysConfig {
+            breaker: BreakerConfig::default(),
             taxpayers: dadata,
             accounts: rpc(),
             fns: rpc(),

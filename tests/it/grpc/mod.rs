@@ -11,6 +11,7 @@ use litebox_partner::clients;
 use litebox_partner::clients::model::ClientsConfig;
 use litebox_partner::clients::service::{ClientService, Parts};
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::gateways::breaker::BreakerConfig;
 use litebox_partner::gateways::config::{AtolConfig, DaDataConfig, GatewaysConfig, RpcConfig};
 use litebox_partner::gateways::{Gateways, World};
 use litebox_partner::grpc::auth::Auth;
@@ -149,7 +150,14 @@ fn gateways(sandbox: &Sandbox) -> Gateways {
     let dadata = DaDataConfig { base_url: sandbox.http_url(), api_key: "key-1".into(), ..DaDataConfig::default() };
     let rpc = || RpcConfig::at(sandbox.grpc_url());
     let device = AtolConfig::default();
-    let config = GatewaysConfig { taxpayers: dadata, accounts: rpc(), fns: rpc(), ofd: rpc(), device };
+    let config = GatewaysConfig {
+        breaker: BreakerConfig::default(),
+        taxpayers: dadata,
+        accounts: rpc(),
+        fns: rpc(),
+        ofd: rpc(),
+        device,
+    };
     Gateways::connect(&config, World::Test, &Ids::system()).unwrap()
 }
 

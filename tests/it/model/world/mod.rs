@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use litebox_partner::clock::Clock;
+use litebox_partner::gateways::breaker::Breakers;
 use litebox_partner::gateways::{Gateway, Gateways, Outcome, Setback, SetbackKind};
 use tokio::sync::Notify;
 
@@ -80,6 +81,7 @@ impl World {
             fns: Arc::new(fns::ToFns(Arc::clone(self))),
             ofd: Arc::new(ofd::ToOfd(Arc::clone(self))),
             device: Arc::new(device::ToDevice(Arc::clone(self))),
+            breakers: Breakers::off(),
         }
     }
 

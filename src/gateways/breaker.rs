@@ -1,0 +1,272 @@
+//! Leaves an outer system alone that does not answer: after some failures in a row it rests, then one call tries again.
+//!
+//! A resting system costs nothing: no connection, no waiting, no intent. What rests is one gateway, or one hub of cash
+//! registers. Only what tells of the other side counts: no connection, no answer, an answer that it has failed or is
+//! overloaded. A refusal, a denial, even nonsense, is an answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::config::ms;
+use super::{Gateway, Mishap, Setback, SetbackKind};
+
+/// The section `gateways.breaker`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerConfig {
+    /// Failures in a row after which an outer system rests; 0 never lets it rest.
+    pub failures: u32,
+    /// First rest, milliseconds; doubles with every try that fails.
+    pub rest_ms: u64,
+    /// Longest rest, milliseconds.
+    pub rest_limit_ms: u64,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failures: 5, rest_ms: 1_000, rest_limit_ms: 30_000 }
+    }
+}
+
+/// How many outer systems are remembered; more hubs than that are not let rest.
+const MOST: usize = 100_000;
+
+/// The outer systems that have failed lately. Cheap to clone; all clones know the same.
+#[derive(Debug, Clone)]
+pub struct Breakers {
+    config: BreakerConfig,
+    troubled: Arc<Mutex<HashMap<Place, Trouble>>>,
+}
+
+/// An outer system: a gateway and, among hubs, the address of one.
+type Place = (Gateway, String);
+
+/// What is known of an outer system that has failed.
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    failures: u32,
+    /// When the first of these failures was.
+    since: Instant,
+    /// Until when it rests; one call may try after that.
+    until: Instant,
+    /// That call is under way.
+    trying: bool,
+}
+
+/// A rest that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// How much longer.
+    pub left: Duration,
+    /// How long the outer system has failed without a break.
+    pub failing: Duration,
+}
+
+/// Leave to make one call. Dropped without a word, the call tells nothing.
+pub(super) struct Leave<'a> {
+    breakers: &'a Breakers,
+    place: Place,
+    tries: bool,
+}
+
+impl Breakers {
+    /// Nothing has failed yet.
+    pub fn new(config: BreakerConfig) -> Self {
+        Self { config, troubled: Arc::default() }
+    }
+
+    /// Lets nothing rest.
+    pub fn off() -> Self {
+        Self::new(BreakerConfig { failures: 0, ..BreakerConfig::default() })
+    }
+
+    /// Whether a gateway, or the hub at this address, rests at `now`.
+    pub fn rests(&self, gateway: Gateway, at: &str, now: Instant) -> Option<Rest> {
+        let troubled = self.troubled();
+        troubled.get(&(gateway, at.to_owned())).and_then(|trouble| self.rest(trouble, now))
+    }
+
+    /// Leave for one call.
+    ///
+    /// # Errors
+    /// A setback of kind `Resting`: certainly nothing is sent.
+    pub(super) fn pass(&self, gateway: Gateway, at: &str, now: Instant) -> Result<Leave<'_>, Mishap> {
+        let place = (gateway, at.to_owned());
+        let mut troubled = self.troubled();
+        let Some(trouble) = troubled.get_mut(&place) else { return Ok(Leave { breakers: self, place, tries: false }) };
+        if let Some(rest) = self.rest(trouble, now) {
+            return Err(Mishap::NotSent(resting(gateway, rest)));
+        }
+        let tries = trouble.failures >= self.config.failures && self.config.failures > 0;
+        trouble.trying = tries;
+        Ok(Leave { breakers: self, place, tries })
+    }
+
+    fn rest(&self, trouble: &Trouble, now: Instant) -> Option<Rest> {
+        let tired = self.config.failures > 0 && trouble.failures >= self.config.failures;
+        let rests = tired && (trouble.trying || now < trouble.until);
+        let left = trouble.until.saturating_duration_since(now).max(ms(self.config.rest_ms) / 4);
+        rests.then(|| Rest { left, failing: now.saturating_duration_since(trouble.since) })
+    }
+
+    fn failed(&self, place: Place, now: Instant) {
+        let mut troubled = self.troubled();
+        if troubled.len() >= MOST && !troubled.contains_key(&place) {
+            return;
+        }
+        let fresh = Trouble { failures: 0, since: now, until: now, trying: false };
+        let trouble = troubled.entry(place).or_insert(fresh);
+        trouble.failures = trouble.failures.saturating_add(1);
+        trouble.trying = false;
+        let doublings = trouble.failures.saturating_sub(self.config.failures).min(16);
+        let rest = self.config.rest_ms.saturating_mul(1 << doublings).min(self.config.rest_limit_ms);
+        trouble.until = now + ms(rest);
+    }
+
+    fn troubled(&self) -> MutexGuard<'_, HashMap<Place, Trouble>> {
+        self.troubled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Leave<'_> {
+    /// What the call told of the other side.
+    pub fn told<T>(mut self, answer: &Result<T, Mishap>, now: Instant) {
+        self.tries = false;
+        let place = std::mem::replace(&mut self.place, (Gateway::Fns, String::new()));
+        match answer {
+            Err(mishap) if tells_failure(mishap.setback().kind) => self.breakers.failed(place, now),
+            _ => drop(self.breakers.troubled().remove(&place)),
+        }
+    }
+}
+
+/// A try that was cut off leaves the next one to another call.
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if self.tries
+            && let Some(trouble) = self.breakers.troubled().get_mut(&self.place)
+        {
+            trouble.trying = false;
+        }
+    }
+}
+
+const fn tells_failure(kind: SetbackKind) -> bool {
+    match kind {
+        SetbackKind::Unreachable | SetbackKind::TimedOut | SetbackKind::Overloaded | SetbackKind::Failed => true,
+        SetbackKind::Garbled
+        | SetbackKind::Denied
+        | SetbackKind::WrongWorld
+        | SetbackKind::Stopped
+        | SetbackKind::Resting => false,
+    }
+}
+
+/// The setback that a rest means.
+pub fn resting(gateway: Gateway, rest: Rest) -> Setback {
+    let detail = format!("left alone after failing for {} s", rest.failing.as_secs());
+    Setback { gateway, kind: SetbackKind::Resting, detail, retry_after: Some(rest.left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FNS: Gateway = Gateway::Fns;
+
+    struct Bench {
+        breakers: Breakers,
+        start: Instant,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let config = BreakerConfig { failures: 3, rest_ms: 1_000, rest_limit_ms: 3_000 };
+            Self { breakers: Breakers::new(config), start: Instant::now() }
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.start + Duration::from_millis(ms)
+        }
+
+        fn call(&self, at: u64, kind: Option<SetbackKind>) -> bool {
+            let Ok(leave) = self.breakers.pass(FNS, "", self.at(at)) else { return false };
+            let answer = kind.map_or(Ok(()), |kind| Err(Mishap::Unsure(Setback::new(FNS, kind, ""))));
+            leave.told(&answer, self.at(at));
+            true
+        }
+    }
+
+    const DOWN: Option<SetbackKind> = Some(SetbackKind::TimedOut);
+
+    #[test]
+    fn after_failures_in_a_row_it_rests_and_then_one_call_tries() {
+        let bench = Bench::new();
+        assert!((0..3).all(|n| bench.call(n, DOWN)));
+        assert!(!bench.call(500, None) && !bench.call(1_001, None), "it rests for a second");
+        let trying = bench.breakers.pass(FNS, "", bench.at(1_003)).ok().unwrap();
+        assert!(!bench.call(1_004, None), "one call tries, the others wait for what it finds");
+        trying.told::<()>(&Ok(()), bench.at(1_005));
+        assert!((0..9).all(|n| bench.call(1_006 + n, None)), "one answer, and all may call again");
+    }
+
+    #[test]
+    fn rests_grow_to_their_limit_while_tries_fail() {
+        let bench = Bench::new();
+        assert!((0..3).all(|_| bench.call(0, DOWN)));
+        let left = |at| bench.breakers.rests(FNS, "", bench.at(at)).map(|rest| rest.left.as_millis());
+        assert_eq!(left(0), Some(1_000));
+        assert!(bench.call(1_000, DOWN));
+        assert_eq!(left(1_000), Some(2_000));
+        assert!(bench.call(3_000, DOWN));
+        assert_eq!(left(3_000), Some(3_000), "the limit");
+        assert_eq!(bench.breakers.rests(FNS, "", bench.at(3_000)).unwrap().failing.as_millis(), 3_000);
+        assert_eq!(left(6_000), None, "the rest is over: somebody may try");
+    }
+
+    #[test]
+    fn a_success_between_failures_starts_the_count_anew_and_answers_are_no_failures() {
+        let bench = Bench::new();
+        for kind in [DOWN, DOWN, None, DOWN, DOWN, Some(SetbackKind::Garbled), DOWN, DOWN, Some(SetbackKind::Denied)] {
+            assert!(bench.call(0, kind));
+        }
+        assert_eq!(bench.breakers.rests(FNS, "", bench.at(0)), None);
+    }
+
+    #[test]
+    fn a_try_that_is_cut_off_leaves_the_next_one_to_another_call() {
+        let bench = Bench::new();
+        assert!((0..3).all(|_| bench.call(0, DOWN)));
+        drop(bench.breakers.pass(FNS, "", bench.at(1_000)).ok().unwrap());
+        assert!(bench.call(1_001, None));
+    }
+
+    #[test]
+    fn one_hub_rests_and_the_others_go_on() {
+        let bench = Bench::new();
+        for _ in 0..3 {
+            let leave = bench.breakers.pass(Gateway::Device, "hub-1:16732", bench.at(0)).ok().unwrap();
+            leave.told::<()>(
+                &Err(Mishap::NotSent(Setback::new(Gateway::Device, SetbackKind::Unreachable, ""))),
+                bench.at(0),
+            );
+        }
+        assert!(bench.breakers.pass(Gateway::Device, "hub-1:16732", bench.at(1)).is_err());
+        assert!(bench.breakers.pass(Gateway::Device, "hub-2:16732", bench.at(1)).is_ok());
+        assert!(bench.breakers.pass(FNS, "", bench.at(1)).is_ok());
+    }
+
+    #[test]
+    fn without_a_number_of_failures_nothing_rests() {
+        let breakers = Breakers::off();
+        let now = Instant::now();
+        for _ in 0..50 {
+            let leave = breakers.pass(FNS, "", now).ok().unwrap();
+            leave.told::<()>(&Err(Mishap::Unsure(Setback::new(FNS, SetbackKind::Failed, ""))), now);
+        }
+        assert!(breakers.pass(FNS, "", now).is_ok());
+    }
+}

@@ -1,0 +1,113 @@
+//! What workers take: registrations and clients of all partners, in turns. Crosses because a worker serves everybody.
+
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use uuid::Uuid;
+
+use crate::storage::entity::{client, kkt};
+use crate::storage::{Backend, Db, StoreError};
+use crate::values::{PartnerId, PartnerScope};
+
+/// Whose turn it is: the partner that was served last, of one worker. Partners are served in the order of their ids, round
+/// and round, so nobody waits for more than one round however much another one has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Turn(Uuid);
+
+impl Db {
+    /// Takes up to `limit` registrations that are due, for `lease_ms`: of each partner that has any the same number, the
+    /// longest due first, beginning with the partner after the last one served.
+    ///
+    /// Only rows in one of `states` are taken: a state that this program does not know belongs to a newer one. The
+    /// attempt is counted here, so that a row that kills its worker is not tried without end at full speed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn claim_due_kkt(
+        &self,
+        states: &[&'static str],
+        limit: u32,
+        lease_ms: i64,
+        turn: &mut Turn,
+    ) -> Result<Vec<kkt::Model>, StoreError> {
+        let partners = self.waiting_partners(states, limit, *turn).await?;
+        let Some(last) = partners.last() else { return Ok(Vec::new()) };
+        *turn = Turn(*last);
+        let share = (limit / u32::try_from(partners.len()).unwrap_or(u32::MAX)).max(1);
+        let due = due(self.now_sql(), states);
+        let skip = if self.backend() == Backend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let shares = (1..=partners.len()).map(|n| {
+            format!(
+                "SELECT id FROM (SELECT id FROM kkt WHERE partner_id = ${n} AND {due} ORDER BY due_ms LIMIT {share} {skip}) t{n}"
+            )
+        });
+        let sql = format!(
+            "UPDATE kkt SET lease_until_ms = {} + {lease_ms}, fence = fence + 1, attempts = attempts + 1 \
+             WHERE id IN ({}) RETURNING *",
+            self.now_sql(),
+            shares.collect::<Vec<_>>().join(" UNION ALL ")
+        );
+        let rows = self.direct().query_all_raw(self.statement(sql, partners)).await?;
+        rows.iter().map(|row| Ok(kkt::Model::from_query_result(row, "")?)).collect()
+    }
+
+    /// Up to `limit` partners with something due, in the order of their turns. One look into an index for each partner
+    /// that is passed over.
+    async fn waiting_partners(
+        &self,
+        states: &[&'static str],
+        limit: u32,
+        Turn(last): Turn,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let due = due(self.now_sql(), states);
+        // Not EXISTS: that may be planned as a join over everything that is due.
+        let waits = format!(
+            "(SELECT k.id FROM kkt k WHERE k.partner_id = p.id AND {due} ORDER BY k.due_ms LIMIT 1) IS NOT NULL"
+        );
+        let some = |which: &str, name: &str| {
+            format!(
+                "SELECT id FROM (SELECT p.id FROM partner p WHERE p.id {which} $1 AND {waits} ORDER BY p.id LIMIT {limit}) {name}"
+            )
+        };
+        let sql = format!("{} UNION ALL {} LIMIT {limit}", some(">", "later"), some("<=", "earlier"));
+        let rows = self.direct().query_all_raw(self.statement(sql, [last])).await?;
+        rows.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
+    }
+
+    /// Takes up to `limit` clients whose registration was left unfinished and is due, for `lease_ms`, each with the
+    /// scope of its partner. The reaper serves all partners.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn claim_due_clients(
+        &self,
+        limit: u32,
+        lease_ms: i64,
+    ) -> Result<Vec<(PartnerScope, client::Model)>, StoreError> {
+        let now = self.now_sql();
+        let skip = if self.backend() == Backend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
+        let sql = format!(
+            "UPDATE client SET lease_until_ms = {now} + {lease_ms}, fence = fence + 1 \
+             WHERE id IN (SELECT id FROM client WHERE due_ms <= {now} AND lease_until_ms <= {now} \
+             AND state = 'ACCOUNT_PENDING' ORDER BY due_ms LIMIT {limit} {skip}) RETURNING *"
+        );
+        let rows = self.direct().query_all_raw(self.statement(sql, [])).await?;
+        let read = |row| {
+            let row = client::Model::from_query_result(row, "")?;
+            Ok((PartnerScope::new(PartnerId::new(row.partner_id)), row))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    fn statement(&self, sql: String, ids: impl IntoIterator<Item = Uuid>) -> Statement {
+        let backend = match self.backend() {
+            Backend::Postgres => DbBackend::Postgres,
+            Backend::Sqlite => DbBackend::Sqlite,
+        };
+        Statement::from_sql_and_values(backend, sql, ids.into_iter().map(Value::from))
+    }
+}
+
+/// Due, held by nobody, and in a state that this program knows.
+fn due(now: &str, states: &[&'static str]) -> String {
+    let states = states.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ");
+    format!("due_ms <= {now} AND lease_until_ms <= {now} AND state IN ({states})")
+}
