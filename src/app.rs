@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -31,6 +32,8 @@ use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, 
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
 use crate::partners::quota::Quota;
+use crate::storage::audit::{Act, Deed, Desk, Unsaid};
+use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
 use crate::storage::{Alone, Db, Schema, StoreError};
 use crate::support::switches::Switched;
@@ -50,6 +53,9 @@ pub enum AppError {
     /// The reference data.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The name of a recovery.
+    #[error("--recover: {0}")]
+    Unsaid(#[from] Unsaid),
     /// The outer systems.
     #[error(transparent)]
     Gateways(#[from] SetupError),
@@ -90,6 +96,27 @@ struct Ground {
     vault: Vault,
     clock: Clock,
     ids: Ids,
+}
+
+/// Opens the recovery of this name, or goes on with it: what a server does first on a backup that was restored.
+///
+/// # Errors
+/// [`AppError`]; also when another recovery is open.
+pub async fn recover(config: &Config, name: &str) -> Result<Begun, AppError> {
+    let (clock, ids) = (Clock::system(), Ids::system());
+    let db = database(config).await?;
+    let act = Act::new("serve --recover", &format!("restore {name}"))?;
+    let deed = Deed { action: "RECOVERY_BEGUN", subject: name.to_owned(), detail: json!({}), ..Deed::default() };
+    let record = Desk::new(clock.clone(), ids, act).record(deed);
+    let begun = db.begin_recovery(name, clock.now_ms(), record).await?;
+    match begun {
+        Begun::Now | Begun::Before => {
+            tracing::warn!(name, "recovering: no token is believed and no register of a fleet given until confirmed");
+        }
+        Begun::Finished => tracing::info!(name, "this recovery is finished"),
+    }
+    db.close().await?;
+    Ok(begun)
 }
 
 /// Runs the server until it is told to stop.

@@ -84,6 +84,8 @@ pub enum Failure {
     },
     /// The database does not answer.
     StorageUnavailable,
+    /// A backup was restored, and what the call needs is not confirmed yet.
+    Recovering,
     /// Over a limit.
     RateLimited {
         /// When to try again.

@@ -9,6 +9,7 @@ mod health;
 mod kkt;
 mod operate;
 mod output;
+mod recovery;
 mod settings;
 mod switch;
 
@@ -50,7 +51,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server.
-    Serve,
+    Serve {
+        /// The database is a backup that was restored: hold back what may have been done since. The name of this restore,
+        /// such as its date; the same name again goes on with it, and does nothing once it is finished.
+        #[arg(long, value_name = "NAME")]
+        recover: Option<String>,
+    },
     /// Run the emulators of the outer systems.
     Sandbox(crate::sandbox::cli::Args),
     /// Do the whole job on this machine, shown step by step, and stay up for trying things out.
@@ -83,6 +89,9 @@ enum Command {
     /// Assign cash registers behind hubs to partners.
     #[command(subcommand)]
     Device(operate::DeviceCommand),
+    /// After a backup was restored: see what is held back, and confirm it.
+    #[command(subcommand)]
+    Recovery(recovery::Command),
     /// Import and list the registers that partners hire out.
     #[command(subcommand)]
     Fleet(fleet::Command),
@@ -178,8 +187,11 @@ impl Cli {
         }
         let config = Config::load(self.config.as_deref(), env)?;
         match self.command {
-            Command::Serve => {
+            Command::Serve { recover } => {
                 telemetry::start(&config.log);
+                if let Some(name) = recover {
+                    crate::app::recover(&config, &name).await?;
+                }
                 Ok(crate::app::serve(config).await?)
             }
             Command::Migrate => migrate(&config, &output).await,
@@ -194,6 +206,7 @@ impl Cli {
             }
             Command::Audit(command) => command.run(&support(&config).await?, &partners(&config).await?, &output).await,
             Command::Gateway(command) => command.run(&database(&config).await?, &who, &output).await,
+            Command::Recovery(command) => command.run(&database(&config).await?, &who, &output).await,
             Command::Fleet(command) => command.run(&config, &who, &output).await,
             Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
         }
@@ -259,6 +272,11 @@ mod tests {
         for line in [
             "serve",
             "serve --config /etc/litebox/partner.toml",
+            "serve --recover 2026-11-24",
+            "recovery status --json",
+            "recovery confirm tokens --reason T-1",
+            "recovery confirm fleet --reason T-1",
+            "recovery finish --reason T-1",
             "sandbox --http 127.0.0.1:0 --grpc 127.0.0.1:0",
             "demo",
             "demo --once",
@@ -308,6 +326,9 @@ mod tests {
             "kkt document 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f",
             "client resolve 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --outcome active --reason T-1",
             "gateway stop fns",
+            "serve --recover",
+            "recovery confirm everything --reason T-1",
+            "recovery finish",
             "token issue Касса --scopes EVERYTHING --reason T-1",
             "token issue Касса --scopes all --expires-in never --reason T-1",
             "token revoke x --reason T-1",

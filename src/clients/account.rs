@@ -9,7 +9,7 @@ use crate::gateways::accounts::{Account, AccountRefusal, PasswordRefusal};
 use crate::gateways::{Outcome, Told};
 use crate::storage::requests::Key;
 use crate::storage::{Constraint, StoreError};
-use crate::values::{ClientId, PartnerScope, Password};
+use crate::values::{PartnerScope, Password};
 
 /// Times a call starts over after somebody else was faster or an old client had to be cleared away.
 const ATTEMPTS: usize = 4;
@@ -19,7 +19,8 @@ const MINUTE_MS: i64 = 60_000;
 type Opened = Option<Client>;
 
 impl ClientService {
-    /// Brings a client to ACTIVE with the password of this call. `repeat`: the same call was accepted before.
+    /// Brings a client to ACTIVE with the password of this call. `repeat`: the same call was accepted before. So was one
+    /// that finds an account under the id that only this call makes, although a restored backup has forgotten it.
     pub(super) async fn open_account(
         &self,
         key: Key,
@@ -33,6 +34,7 @@ impl ClientService {
                 Some(Held::Active(finished)) => return self.finished(key, order, &finished).await,
                 Some(Held::OtherLogin(stale)) => self.clear(key.scope, &stale).await?,
                 Some(Held::Pending(client)) => {
+                    let repeat = repeat || client.id.is_of(key.scope.partner(), key.id);
                     if let Some(client) = self.attempt(key.scope, &client, &order.password, repeat).await? {
                         return Ok(client);
                     }
@@ -49,7 +51,6 @@ impl ClientService {
             key,
             fingerprint: order.fingerprint(),
             draft: draft.clone(),
-            new_id: ClientId::new(parts.ids.uuid_v7(&parts.clock)),
             now_ms: parts.clock.now_ms(),
             due_in_ms: i64::from(parts.config.pending_minutes) * MINUTE_MS,
         };

@@ -93,7 +93,7 @@ impl ClientService {
             self.parts.quota.spend(caller.scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
         }
         let draft = order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation)?;
-        self.known_nowhere_else(caller.scope, &order.inn).await?;
+        self.known_nowhere_else(key, &order.inn).await?;
         if order.validate_only {
             return Ok(None);
         }
@@ -147,8 +147,10 @@ impl ClientService {
     }
 
     /// Refuses an INN that the partner, the account service or the inventory system knows; an unfinished client of the
-    /// partner's own, with its account, is none of these.
-    async fn known_nowhere_else(&self, scope: PartnerScope, inn: &Inn) -> Result<(), Failure> {
+    /// partner's own, with its account, is none of these, nor is the account that this very call made before a restored
+    /// backup forgot it.
+    async fn known_nowhere_else(&self, key: Key, inn: &Inn) -> Result<(), Failure> {
+        let scope = key.scope;
         let own = self.parts.store.open_by_inn(scope, inn).await?;
         if let Some(finished) = own.as_ref().filter(|c| is_active(c)) {
             return Err(Failure::ClientAlreadyRegistered { client_id: finished.id });
@@ -156,9 +158,12 @@ impl ClientService {
         // Whoever has no questions left learns nothing here either.
         self.parts.quota.look(scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
         let known = self.parts.accounts.find_by_inn(inn).await.map_err(unavailable)?;
-        let ours = own.map(|pending| EffectId::of_client(pending.id));
+        let ours = |effect| {
+            let made = ClientId::new(EffectId::uuid(effect));
+            own.as_ref().is_some_and(|pending| pending.id == made) || made.is_of(scope.partner(), key.id)
+        };
         let elsewhere = match known.account {
-            Some(effect) => Some(effect) != ours,
+            Some(effect) => !ours(effect),
             None => known.in_inventory,
         };
         if elsewhere { Err(self.elsewhere(scope, inn)) } else { Ok(()) }

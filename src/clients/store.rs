@@ -32,8 +32,6 @@ pub struct Intent {
     pub fingerprint: Vec<u8>,
     /// The data.
     pub draft: Draft,
-    /// Id of the client if a new one is made.
-    pub new_id: ClientId,
     /// Our clock, for people.
     pub now_ms: i64,
     /// When the reaper asks about it, milliseconds from now.
@@ -280,7 +278,10 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
         Some(own) if own.email.login_key() != intent.draft.email.login_key() => return Ok(Held::OtherLogin(own)),
         before => before,
     };
-    let id = before.as_ref().map_or(intent.new_id, |pending| pending.id);
+    let id = match &before {
+        Some(pending) => pending.id,
+        None => unused(tx, intent.key).await?,
+    };
     match &before {
         Some(pending) => renew(tx, intent, pending).await?,
         None => {
@@ -292,6 +293,17 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
     remember(tx, intent, id).await?;
     let row = mine(scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?;
     Ok(Held::Pending(rows::read(row.ok_or(StoreError::Contention)?)?))
+}
+
+/// The id of the client that this call makes: the first of its generations that is not there yet.
+async fn unused(tx: &Tx, key: Key) -> Result<ClientId, StoreError> {
+    for generation in 0..=u32::MAX {
+        let id = ClientId::derive(key.scope.partner(), key.id, generation);
+        if mine(key.scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?.is_none() {
+            return Ok(id);
+        }
+    }
+    Err(StoreError::Other("a call has made too many clients".into()))
 }
 
 /// Gives a pending client this call's data, and the call a password version that no other call has.

@@ -46,7 +46,7 @@ async fn document(inputs: &Inputs) -> Result<(String, Vec<u8>), Unchecked> {
     }
 }
 
-fn all<'a>() -> [Case<Bench<'a>>; 11] {
+fn all<'a>() -> [Case<Bench<'a>>; 12] {
     cases! {
         Reads world "handshake" "the handshake tells the receiver's world"
         Reads unknown_application "unknown application" "GetApplication of an unknown id is NOT_FOUND"
@@ -56,6 +56,7 @@ fn all<'a>() -> [Case<Bench<'a>>; 11] {
         Changes other_content "other content" "the same effect_id with other content is refused with CONTENT_DIFFERS"
         Changes other_command "other command" "the effect_id of an application is refused to a report with CONTENT_DIFFERS"
         Changes voided_before "report or void before" "an unknown effect_id is voided; its late command is refused with VOIDED"
+        Changes only_reported "report only" "with only_report an unknown effect_id is UNKNOWN and stays free; a known one is told"
         Changes reported_after "report or void after" "a command that was executed is reported, and not voided"
         Changes refusal_stays "refusal" "a malformed document is refused as an answer: it stays, and ReportOrVoid tells it"
         Changes unexpected_report "report out of place" "a report for an unknown application is refused, not an error"
@@ -98,7 +99,11 @@ impl Bench<'_> {
     }
 
     async fn told(&self, effect: &str) -> Result<Told, Trouble> {
-        let question = pb::ReportOrVoidRequest { effect_id: effect.to_owned() };
+        self.tell(effect, false).await
+    }
+
+    async fn tell(&self, effect: &str, only_report: bool) -> Result<Told, Trouble> {
+        let question = pb::ReportOrVoidRequest { effect_id: effect.to_owned(), only_report };
         outcome(stub(&self.wire).report_or_void(self.wire.ask(question)).await?.into_inner().outcome)
     }
 
@@ -155,7 +160,7 @@ async fn missing_fields(bench: &Bench<'_>) -> Checked {
     ] {
         status(what, Code::InvalidArgument, stub(wire).submit_report(wire.ask(order)).await)?;
     }
-    let question = wire.ask(pb::ReportOrVoidRequest { effect_id: "7".into() });
+    let question = wire.ask(pb::ReportOrVoidRequest { effect_id: "7".into(), only_report: false });
     status("a malformed ReportOrVoid", Code::InvalidArgument, stub(wire).report_or_void(question).await)
 }
 
@@ -196,6 +201,18 @@ async fn voided_before(bench: &Bench<'_>) -> Checked {
         }
     }
     Ok(())
+}
+
+async fn only_reported(bench: &Bench<'_>) -> Checked {
+    let effect = bench.wire.effect();
+    same("the first report", &bench.tell(&effect, true).await?, &Told::Unknown(pb::Unknown {}))?;
+    let Submit::Accepted(accepted) = bench.submit(bench.order(&effect)).await? else {
+        return Err(broken("the application was not filed after a report"));
+    };
+    same("the report after it", &bench.tell(&effect, true).await?, &Told::Application(accepted))?;
+    let void = bench.wire.effect();
+    bench.told(&void).await?;
+    same("the report of a void one", &bench.tell(&void, true).await?, &Told::Voided(pb::Voided {}))
 }
 
 async fn reported_after(bench: &Bench<'_>) -> Checked {

@@ -28,7 +28,7 @@ pub(super) async fn check(url: &str, inputs: &Inputs, ids: &Ids) -> Result<Vec<F
     Ok(run(&all(), &bench, bench.wire.live()).await)
 }
 
-fn all<'a>() -> [Case<Bench<'a>>; 14] {
+fn all<'a>() -> [Case<Bench<'a>>; 15] {
     cases! {
         Reads world "handshake" "the handshake tells the receiver's world"
         Reads unknown_code "unknown code" "GetCode of a code that the operator does not know is NOT_FOUND"
@@ -39,6 +39,7 @@ fn all<'a>() -> [Case<Bench<'a>>; 14] {
         Changes other_content "other content" "the same effect_id with other content is refused with CONTENT_DIFFERS"
         Changes held_code "held code" "a code that is held is refused to another effect with CODE_USED"
         Changes voided_before "report or void before" "an unknown effect_id is voided; its late command is refused with VOIDED"
+        Changes only_reported "report only" "with only_report an unknown effect_id is UNKNOWN and stays free; a known one is told"
         Changes reported_after "report or void after" "a command that was executed is reported, and not voided"
         Changes refusal_stays "refusal" "a refusal is an answer: it stays, and ReportOrVoid tells it"
         Changes released "release" "releasing frees the code, may be repeated, and voids the reservation"
@@ -90,7 +91,11 @@ impl Bench<'_> {
     }
 
     async fn told(&self, effect: &str) -> Result<Told, Trouble> {
-        let question = pb::ReportOrVoidRequest { effect_id: effect.to_owned() };
+        self.tell(effect, false).await
+    }
+
+    async fn tell(&self, effect: &str, only_report: bool) -> Result<Told, Trouble> {
+        let question = pb::ReportOrVoidRequest { effect_id: effect.to_owned(), only_report };
         outcome(stub(&self.wire).report_or_void(self.wire.ask(question)).await?.into_inner().outcome)
     }
 
@@ -171,8 +176,10 @@ async fn missing_fields(bench: &Bench<'_>) -> Checked {
     ] {
         status(what, Code::InvalidArgument, stub(wire).connect(wire.ask(order)).await)?;
     }
-    let (release, question) =
-        (pb::ReleaseCodeRequest { effect_id: "7".into() }, pb::ReportOrVoidRequest { effect_id: "7".into() });
+    let (release, question) = (
+        pb::ReleaseCodeRequest { effect_id: "7".into() },
+        pb::ReportOrVoidRequest { effect_id: "7".into(), only_report: false },
+    );
     status("a malformed release", Code::InvalidArgument, stub(wire).release_code(wire.ask(release)).await)?;
     status("a malformed ReportOrVoid", Code::InvalidArgument, stub(wire).report_or_void(wire.ask(question)).await)
 }
@@ -217,6 +224,17 @@ async fn voided_before(bench: &Bench<'_>) -> Checked {
         refused(seen, Reason::Voided)?;
     }
     Ok(())
+}
+
+async fn only_reported(bench: &Bench<'_>) -> Checked {
+    let effect = bench.wire.effect();
+    same("the first report", &bench.tell(&effect, true).await?, &Told::Unknown(pb::Unknown {}))?;
+    let held = bench.held().await?;
+    let told = bench.tell(&held, true).await;
+    bench.freed(&held).await?;
+    super::expect(matches!(told, Ok(Told::Reserved(_))), || "an executed reservation was not reported".into())?;
+    bench.told(&effect).await?;
+    same("the report of a void one", &bench.tell(&effect, true).await?, &Told::Voided(pb::Voided {}))
 }
 
 async fn reported_after(bench: &Bench<'_>) -> Checked {

@@ -24,6 +24,12 @@ pub trait Fns: Send + Sync {
     async fn submit_report(&self, effect: EffectId, report: &ReportToFile) -> Outcome<ReportFiled, FnsRefusal>;
     /// What became of a filing of an application, or its voiding.
     async fn application_or_void(&self, effect: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback>;
+    /// Tells what became of an application without voiding it; `None` when its effect id has never been seen.
+    async fn application_told(&self, effect: EffectId) -> Result<Option<Told<Filed, FnsRefusal>>, Setback>;
+    /// The number of an application and when it was assigned, in whatever state it is now; `None` before.
+    async fn number(&self, application_id: &str) -> Result<Option<(Rnm, OffsetDateTime)>, Setback>;
+    /// Tells what became of a report without voiding it; `None` when its effect id has never been seen.
+    async fn report_told(&self, effect: EffectId) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback>;
     /// What became of a filing of a report, or its voiding.
     async fn report_or_void(&self, effect: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback>;
 }

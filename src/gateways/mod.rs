@@ -103,6 +103,18 @@ pub enum Told<T, R> {
     Void,
 }
 
+impl<T, R> Told<T, R> {
+    /// The same about another form of what was done.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Told<U, R> {
+        match self {
+            Self::Done(done) => Told::Done(form(done)),
+            Self::Refused(refusal) => Told::Refused(refusal),
+            Self::InProgress => Told::InProgress,
+            Self::Void => Told::Void,
+        }
+    }
+}
+
 /// A question that got no answer, or a command that did not get through.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{gateway}: {kind}: {detail}")]

@@ -23,6 +23,10 @@ pub trait Ofd: Send + Sync {
     async fn code(&self, ofd: &Inn, code: &ActivationCode) -> Result<Option<CodeStanding>, Setback>;
     /// What became of a reservation, or its voiding.
     async fn reservation_or_void(&self, effect: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback>;
+    /// Tells what became of a reservation without voiding it; `None` when its effect id has never been seen.
+    async fn reservation_told(&self, effect: EffectId) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback>;
+    /// Tells what became of a connection without voiding it; `None` when its effect id has never been seen.
+    async fn connection_told(&self, effect: EffectId) -> Result<Option<Told<Contract, OfdRefusal>>, Setback>;
     /// What became of a connection, or its voiding.
     async fn connection_or_void(&self, effect: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback>;
 }

@@ -87,6 +87,7 @@ impl Auth {
 fn refusal(denied: Denied) -> Status {
     match denied {
         Denied::Credentials => status::unauthenticated(),
+        Denied::Recovering => Failure::Recovering.into(),
         Denied::Unavailable(error) => Failure::from(error).into(),
     }
 }

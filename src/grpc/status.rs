@@ -21,6 +21,8 @@ pub const LOCALE: &str = "ru-RU";
 const MOST_VIOLATIONS: usize = 16;
 /// When to try again after the database was away.
 const STORAGE_RETRY: Duration = Duration::from_secs(1);
+/// When to try again what a person has to confirm first.
+const RECOVERING_RETRY: Duration = Duration::from_secs(60);
 
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
@@ -136,6 +138,9 @@ fn row(failure: &Failure) -> (Code, ErrorReason, &'static str) {
             (Code::Unavailable, unavailable(*gateway), "an outer system does not answer")
         }
         Failure::StorageUnavailable => (Code::Unavailable, R::StorageUnavailable, "the database does not answer"),
+        Failure::Recovering => {
+            (Code::Unavailable, R::Recovering, "a backup was restored, and this is held back until it has been checked")
+        }
         Failure::RateLimited { .. } => (Code::ResourceExhausted, R::RateLimited, "over a limit"),
         Failure::NotOffered { .. } => (Code::Unimplemented, R::NotOffered, "not offered in this release"),
         Failure::Internal { .. } => (Code::Internal, R::Internal, "internal error"),
@@ -224,6 +229,9 @@ impl Answer {
             }
             Failure::StorageUnavailable => {
                 self.details.set_retry_info(Some(STORAGE_RETRY));
+            }
+            Failure::Recovering => {
+                self.details.set_retry_info(Some(RECOVERING_RETRY));
             }
             _ => {}
         }

@@ -35,6 +35,18 @@ pub fn needs_support(gateway: Gateway) -> Block {
     support("GATEWAY_NEEDS_SUPPORT", &format!("Обмен с {} не налажен", partner_of(gateway)))
 }
 
+/// A restored backup may have forgotten a Cancel: the drive is burnt only for those who ask for it after the restore.
+pub fn restored_unconfirmed() -> Block {
+    let advice = "Сервис восстановлен из копии. Если касса ещё не отменена, подтвердите фискализацию: вызовите Fiscalize \
+                  с новым request_id. Иначе вызовите Cancel";
+    block(RESTORED_UNCONFIRMED, WaitingFor::Partner, advice)
+}
+
+/// After a restore its receiver says that the command is void, and nobody here knows who did that.
+pub fn restored_voided() -> Block {
+    support("RESTORED_VOIDED", "Сервис восстановлен из копии, а этот шаг был отозван")
+}
+
 /// Support has stopped a gateway with its switch; starting it goes on with everything that waits.
 pub fn stopped(gateway: Gateway) -> Block {
     let whom = partner_of(gateway);
@@ -100,6 +112,8 @@ pub fn driver(error: &DriverError) -> Block {
 
 /// Somebody took the task out of the hub's queue.
 pub const TASK_WITHDRAWN: &str = "DEVICE_TASK_WITHDRAWN";
+/// The burn was asked for before a backup was restored.
+pub const RESTORED_UNCONFIRMED: &str = "RESTORED_UNCONFIRMED";
 /// Another device answers.
 pub const MISMATCH: &str = "DEVICE_MISMATCH";
 /// FNS refused the report.

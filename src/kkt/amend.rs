@@ -75,8 +75,11 @@ impl Service {
     }
 
     async fn leave_device(&self, claim: &Claim) -> Result<(), Failure> {
-        let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         let old = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
+        if let Some(old) = old.as_ref().filter(|_| matches!(claim.kkt.state, State::Fiscalizing { .. })) {
+            self.recollect_burn(claim, old).await?;
+        }
+        let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let (Some(effect), Some(old)) = (burn, old) {
             self.end_burn(claim, &old, &effect).await?;
         }

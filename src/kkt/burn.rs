@@ -60,6 +60,9 @@ impl Worker {
             Recheck::Unknown(setback) => return Ok(Verdict::Setback(setback)),
             Recheck::Bad(block) => return Ok(self.stuck(block)),
         }
+        if let Some(block) = self.unconfirmed(claim).await? {
+            return Ok(self.wait(block));
+        }
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
         let sent = self.task(claim, numbers).ok();
         let sent = sent.and_then(|task| self.sent(claim, Command::Burn, generation, task.to_string().into_bytes()));
@@ -148,6 +151,9 @@ impl Worker {
             }
             TaskResult::Forgotten => match self.look(claim, numbers, at).await {
                 Look::Unburnt => {
+                    if let Some(block) = self.unconfirmed(claim).await? {
+                        return Ok(self.wait(block));
+                    }
                     self.store.allowed(Gateway::Device).await?;
                     self.post(claim, numbers, at, effect.id, Again::Yes).await
                 }

@@ -108,6 +108,7 @@ impl Service {
     /// # Errors
     /// `GatewayUnavailable` when the receiver does not answer, `Conflict` while it is still at it.
     pub(super) async fn fate<O: Order>(&self, claim: &Claim) -> Result<Fate<O::Done>, Failure> {
+        self.recollect::<O>(claim).await?;
         let Some(effect) = self.store.effect(claim, O::COMMAND).await? else { return Ok(Fate::None) };
         match effect.standing {
             Standing::Unsent | Standing::Refused | Standing::Void => return Ok(Fate::None),

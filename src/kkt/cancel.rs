@@ -129,6 +129,7 @@ impl Service {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
             return Ok(DriveFate::InDoubt);
         };
+        self.recollect_burn(claim, &at).await?;
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let Some(effect) = burn
             && matches!(self.end_burn(claim, &at, &effect).await?, Burn::Made(..))

@@ -104,6 +104,7 @@ impl Worker {
             Came::Refused(id, refusal) => ofd_refused(id, &refusal),
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
+            Came::Voided => voided(),
         })
     }
 
@@ -129,6 +130,7 @@ impl Worker {
             },
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
+            Came::Voided => voided(),
         })
     }
 
@@ -143,7 +145,12 @@ impl Worker {
             Ok(Some(Application::Refused(refusal))) => {
                 Verdict::Go { event: Event::Refused(refusal), outcome: None, detail: "FNS_REFUSED" }
             }
-            Ok(Some(_)) => self.odd("FNS_UNEXPECTED_STATE", "Состояние заявления в ФНС не соответствует ожидаемому"),
+            // FNS is ahead of us: a restored backup has forgotten what followed.
+            Ok(Some(_)) => match self.gateways.fns.number(application_id).await {
+                Err(setback) => Verdict::Setback(setback),
+                Ok(Some((rnm, assigned))) => self.assigned(claim, application_id, rnm, crate::clock::to_ms(assigned)),
+                Ok(None) => self.odd("FNS_UNEXPECTED_STATE", "Состояние заявления в ФНС не соответствует ожидаемому"),
+            },
             Ok(None) => self.odd("FNS_APPLICATION_LOST", "ФНС не находит поданное заявление"),
         }
     }
@@ -180,6 +187,7 @@ impl Worker {
             Came::Refused(id, refusal) => ofd_refused(id, &refusal),
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
+            Came::Voided => voided(),
         })
     }
 
@@ -215,6 +223,7 @@ impl Worker {
             }
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
+            Came::Voided => voided(),
         })
     }
 
@@ -294,6 +303,11 @@ impl Worker {
 
 fn go(event: Event, id: EffectId, detail: &'static str) -> Verdict {
     Verdict::Go { event, outcome: Some((id, Standing::Done)), detail }
+}
+
+/// Not gone on from by itself: it may have been voided by a Cancel that a restored backup has forgotten.
+fn voided() -> Verdict {
+    Verdict::Blocked { block: advice::restored_voided(), outcome: None, retry_ms: None }
 }
 
 fn ofd_refused(id: EffectId, refusal: &OfdRefusal) -> Verdict {

@@ -1,9 +1,9 @@
 //! Fiscalize: starts the burn, or takes over a report that a person made.
 
-use super::advice::TASK_WITHDRAWN;
+use super::advice::{RESTORED_UNCONFIRMED, TASK_WITHDRAWN};
 use super::calls::{Burn, Conclusion, after};
 use super::effects::{Claim, Command, Standing};
-use super::model::{Fiscalize, Kkt, Method};
+use super::model::{Block, Fiscalize, Kkt, Method};
 use super::preflight;
 use super::report;
 use super::seeing::{Seen, see};
@@ -41,8 +41,8 @@ impl Service {
 
     async fn start_burn(&self, key: Key, fingerprint: Vec<u8>, kkt: &Kkt) -> Result<Kkt, Failure> {
         let under_way = matches!(kkt.state, State::Fiscalizing { .. });
-        let withdrawn = kkt.block.as_ref().is_some_and(|block| block.reason == TASK_WITHDRAWN);
-        if under_way && !withdrawn {
+        let again = |block: &Block| [TASK_WITHDRAWN, RESTORED_UNCONFIRMED].contains(&block.reason.as_str());
+        if under_way && !kkt.block.as_ref().is_some_and(again) {
             return Err(Failure::WrongKktState { state: kkt.state.name().as_str() });
         }
         let state = after(kkt, Event::FiscalizeAsked(key.id))?;
@@ -77,6 +77,11 @@ impl Service {
         report: &FiscalReport,
     ) -> Result<Vec<(EffectId, Standing)>, Failure> {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else { return Ok(Vec::new()) };
+        match self.recollect_burn(claim, &at).await {
+            Ok(()) => {}
+            Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
+            Err(other) => return Err(other),
+        }
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let Some(effect) = &burn {
             match self.end_burn(claim, &at, effect).await {

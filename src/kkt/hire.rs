@@ -42,6 +42,10 @@ pub(super) struct Hire<'a> {
 impl Hire<'_> {
     /// Takes a register and creates the registration.
     pub async fn create(&self) -> Result<Kkt, Failure> {
+        let recovery = self.service.store.db.recovery().await?;
+        if recovery.is_some_and(|recovery| recovery.freezes_fleet()) {
+            return Err(Failure::Recovering);
+        }
         let turn = self.service.hires.acquire().await;
         let _turn = turn.map_err(|_| Failure::Internal { detail: "the queue for rentals is closed".into() })?;
         for round in 0..ROUNDS {

@@ -25,6 +25,8 @@ pub mod policy;
 pub mod preflight;
 pub mod preview;
 mod recheck;
+mod recollect;
+mod recovering;
 pub mod refusal;
 mod report;
 mod rows;

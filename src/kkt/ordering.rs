@@ -227,7 +227,7 @@ impl Service {
     pub(super) fn drafted(&self, ordered: &Ordered<'_>, facts: Facts) -> Kkt {
         let (call, now_ms) = (ordered.call, ordered.now_ms);
         Kkt {
-            id: KktId::new(self.ids.uuid_v7(&self.clock)),
+            id: KktId::derive(ordered.key.scope.partner(), call.request_id),
             client_id: call.client_id,
             inn: ordered.client.inn.clone(),
             request_id: call.request_id,

@@ -31,6 +31,11 @@ pub(super) trait Order: Sync {
         to: &Gateways,
         id: EffectId,
     ) -> impl Future<Output = Result<Told<Self::Done, Self::Refusal>, Setback>> + Send;
+    /// Asks what became of it and voids nothing; `None` when its receiver has never seen the id.
+    fn tell(
+        to: &Gateways,
+        id: EffectId,
+    ) -> impl Future<Output = Result<Option<Told<Self::Done, Self::Refusal>>, Setback>> + Send;
     /// The refusal says that the id is void, so nothing has been refused but the id.
     fn is_void(refusal: &Self::Refusal) -> bool;
 }
@@ -45,6 +50,8 @@ pub(super) enum Came<T, R> {
     UnderWay,
     /// No answer; look again later.
     Setback(Setback),
+    /// Somebody has voided it, and after a restore nobody here knows why.
+    Voided,
 }
 
 impl Worker {
@@ -54,13 +61,15 @@ impl Worker {
         claim: &Claim,
         order: &O,
     ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
-        let generation = match self.store.effect(claim, O::COMMAND).await? {
+        let known = self.store.effect(claim, O::COMMAND).await?;
+        if self.recovers().await? {
+            return self.carry_on(claim, order, known).await;
+        }
+        let generation = match known {
             None => 0,
             Some(Effect { standing: Standing::Unsent, generation, .. }) => generation,
             Some(Effect { standing: Standing::Refused | Standing::Void, generation, .. }) => generation + 1,
-            Some(Effect { standing: Standing::Done, id, .. }) => {
-                return Err(StoreError::Corrupt { table: "effect", what: format!("{id} is done and its move is not") });
-            }
+            Some(Effect { standing: Standing::Done, id, .. }) => return Err(not_moved(id)),
             Some(effect) => match O::ask(&self.gateways, effect.id).await {
                 Ok(Told::Done(done)) => return Ok(Came::Done(effect.id, done)),
                 Ok(Told::Refused(refusal)) => return Ok(Came::Refused(effect.id, refusal)),
@@ -72,18 +81,29 @@ impl Worker {
                 Err(setback) => return Ok(Came::Setback(setback)),
             },
         };
-        self.send(claim, order, generation).await
+        let id = self.intend(claim, order, generation).await?;
+        self.send(claim, order, id).await
     }
 
-    async fn send<O: Order>(
+    /// Commits the intent to send a command.
+    pub(super) async fn intend<O: Order>(
         &self,
         claim: &Claim,
         order: &O,
         generation: u32,
-    ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
+    ) -> Result<EffectId, StoreError> {
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
         let sent = self.sent(claim, O::COMMAND, generation, order.content());
-        let id = self.store.intend(claim, Intent { command: O::COMMAND, generation, sent }, now_ms, lease_ms).await?;
+        self.store.intend(claim, Intent { command: O::COMMAND, generation, sent }, now_ms, lease_ms).await
+    }
+
+    /// Sends a command whose intent is committed.
+    pub(super) async fn send<O: Order>(
+        &self,
+        claim: &Claim,
+        order: &O,
+        id: EffectId,
+    ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
         match order.send(&self.gateways, id).await {
             Outcome::Done(done) => Ok(Came::Done(id, done)),
             Outcome::Refused(refusal) if O::is_void(&refusal) => {
@@ -99,6 +119,11 @@ impl Worker {
             Outcome::Unknown(setback) => Ok(Came::Setback(setback)),
         }
     }
+}
+
+/// An effect and the move that it makes are written together.
+pub(super) fn not_moved(id: EffectId) -> StoreError {
+    StoreError::Corrupt { table: "effect", what: format!("{id} is done and its move is not") }
 }
 
 impl Order for CodeOrder {
@@ -118,6 +143,10 @@ impl Order for CodeOrder {
 
     async fn ask(to: &Gateways, id: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
         to.ofd.reservation_or_void(id).await
+    }
+
+    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback> {
+        to.ofd.reservation_told(id).await
     }
 
     fn is_void(refusal: &OfdRefusal) -> bool {
@@ -147,6 +176,10 @@ impl Order for ConnectOrder {
         to.ofd.connection_or_void(id).await
     }
 
+    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<Contract, OfdRefusal>>, Setback> {
+        to.ofd.connection_told(id).await
+    }
+
     fn is_void(refusal: &OfdRefusal) -> bool {
         refusal.reason == OfdRefusalReason::Voided
     }
@@ -167,6 +200,10 @@ impl Order for SignedDocument {
 
     async fn ask(to: &Gateways, id: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
         to.fns.application_or_void(id).await
+    }
+
+    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<Filed, FnsRefusal>>, Setback> {
+        to.fns.application_told(id).await
     }
 
     fn is_void(refusal: &FnsRefusal) -> bool {
@@ -194,6 +231,10 @@ impl Order for ReportToFile {
 
     async fn ask(to: &Gateways, id: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback> {
         to.fns.report_or_void(id).await
+    }
+
+    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback> {
+        to.fns.report_told(id).await
     }
 
     fn is_void(refusal: &FnsRefusal) -> bool {

@@ -13,9 +13,10 @@ use super::rows;
 use super::state::State;
 use crate::fleet;
 use crate::storage::entity::{kkt, kkt_history};
+use crate::storage::recovery::Recovery;
 use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::{Db, StoreError, Tx};
-use crate::values::{EffectId, KktId, PartnerScope};
+use crate::values::{EffectId, KktId, PartnerScope, RequestId};
 
 /// A position in a list: creation time and id of the last entry.
 pub type Position = (i64, uuid::Uuid);
@@ -85,6 +86,22 @@ impl Store {
     /// [`StoreError`] when the database does not answer.
     pub async fn accepted(&self, key: Key) -> Result<Option<Accepted>, StoreError> {
         requests::find(self.db.direct(), key).await
+    }
+
+    /// The latest recovery after a restored backup.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn recovery(&self) -> Result<Option<Recovery>, StoreError> {
+        self.db.recovery().await
+    }
+
+    /// When the burn was asked for by this call, Unix milliseconds by our clock; `None` when the call is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn asked_ms(&self, scope: PartnerScope, asked_by: RequestId) -> Result<Option<i64>, StoreError> {
+        requests::latest_ms(self.db.direct(), scope, &["Fiscalize", "QuickRegister"], asked_by).await
     }
 
     /// The registration, when this partner has it.

@@ -28,6 +28,8 @@ pub enum Denied {
     Credentials,
     /// Not known now.
     Unavailable(StoreError),
+    /// A backup was restored: tokens may have been revoked since.
+    Recovering,
 }
 
 /// Checks tokens. Cheap to clone.
@@ -83,6 +85,10 @@ impl Access {
     /// Unknown keys are not remembered: a token works from the moment it is issued.
     async fn known(&self, key_id: &KeyId) -> Result<Arc<Known>, Denied> {
         let look_up = async {
+            let recovery = self.db.recovery().await.map_err(Denied::Unavailable)?;
+            if recovery.is_some_and(|recovery| recovery.freezes_tokens()) {
+                return Err(Denied::Recovering);
+            }
             let found = store::find_token(&self.db, key_id).await.map_err(Denied::Unavailable)?;
             let (token, partner) = found.ok_or(Denied::Credentials)?;
             let noted_ms = AtomicI64::new(token.last_used_ms.unwrap_or(i64::MIN));

@@ -11,6 +11,7 @@ pub mod documents;
 pub mod entity;
 mod error;
 mod migration;
+pub mod recovery;
 pub mod requests;
 pub mod switches;
 mod unit;

@@ -1,6 +1,6 @@
 //! What request ids stand for: the table that makes calls repeatable. Stores of the slices use it.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -34,6 +34,26 @@ pub struct Key {
 pub async fn find<C: ConnectionTrait>(on: &C, key: Key) -> Result<Option<Accepted>, StoreError> {
     let row = request::Entity::find_by_id(primary(key)).one(on).await?;
     Ok(row.map(|r| Accepted { fingerprint: r.fingerprint, resource: r.resource_id }))
+}
+
+/// When this id was first accepted under one of these methods, the latest of them, Unix milliseconds.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn latest_ms<C: ConnectionTrait>(
+    on: &C,
+    scope: PartnerScope,
+    methods: &[&str],
+    id: RequestId,
+) -> Result<Option<i64>, StoreError> {
+    let row = request::Entity::find()
+        .filter(request::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(request::Column::Method.is_in(methods.iter().copied()))
+        .filter(request::Column::RequestId.eq(id.uuid()))
+        .order_by_desc(request::Column::CreatedMs)
+        .one(on)
+        .await?;
+    Ok(row.map(|row| row.created_ms))
 }
 
 /// Remembers a call, in the unit of work that carries it out.

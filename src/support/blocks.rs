@@ -90,6 +90,18 @@ pub const NOTES: &[Note] = &[
         "Mend credentials, address or adapter: see the log and its last answers in `kkt documents`. It is tried again by itself, `kkt retry` does it at once.",
     ),
     note(
+        "RESTORED_UNCONFIRMED",
+        &[Fiscalize, Manual, Cancel],
+        "After a restore the burn is held back, because it was asked for before; a Cancel may have been forgotten.",
+        "The partner calls Fiscalize with a new request id, or cancels.",
+    ),
+    note(
+        "RESTORED_VOIDED",
+        &[Retry, Cancel],
+        "After a restore the receiver says that this command is void, and it is not known here who did that; a Cancel may have been forgotten.",
+        "Ask the partner. Cancelled before: it calls Cancel again. Not cancelled: `kkt retry` goes on.",
+    ),
+    note(
         "DEVICE_HUB_UNAVAILABLE",
         DEVICE,
         "The hub behind which the register stands does not answer.",

@@ -87,22 +87,31 @@ id! {
     EffectId
 }
 
+impl ClientId {
+    /// The id of the client that a Register call makes. The same call made once more, also after a restored backup has
+    /// forgotten it, makes the same one; `generation` counts those of this call that came to nothing.
+    pub fn derive(partner: PartnerId, request: RequestId, generation: u32) -> Self {
+        Self(derived(b"litebox-partner client 1", partner, request, "REGISTER", generation))
+    }
+
+    /// Whether this call made it, in one of its first generations.
+    pub fn is_of(self, partner: PartnerId, request: RequestId) -> bool {
+        (0..8).any(|generation| self == Self::derive(partner, request, generation))
+    }
+}
+
+impl KktId {
+    /// The id of the registration that a QuickRegister call makes: the same whenever the call is made.
+    pub fn derive(partner: PartnerId, request: RequestId) -> Self {
+        Self(derived(b"litebox-partner kkt 1", partner, request, "QUICK_REGISTER", 0))
+    }
+}
+
 impl EffectId {
     /// The id of the effect of a step of a request: UUIDv8 of a SHA-256 over all four. `generation` grows only when the
     /// former one is proven void or refused.
     pub fn derive(partner: PartnerId, request: RequestId, step: &str, generation: u32) -> Self {
-        let generation = generation.to_be_bytes();
-        let parts: [&[u8]; 5] =
-            [b"litebox-partner effect 1", partner.0.as_bytes(), request.0.as_bytes(), step.as_bytes(), &generation];
-        let mut hash = Sha256::new();
-        for part in parts {
-            // A length before each part: no two lists of parts have one encoding.
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash.finalize()[..16]);
-        Self(Uuid::new_v8(id))
+        Self(derived(b"litebox-partner effect 1", partner, request, step, generation))
     }
 
     /// The effect of making the account of a client: the client's own id.
@@ -125,6 +134,21 @@ impl PartnerScope {
     pub const fn partner(self) -> PartnerId {
         self.0
     }
+}
+
+/// UUIDv8 of a SHA-256 over all that it follows from.
+fn derived(kind: &[u8], partner: PartnerId, request: RequestId, step: &str, generation: u32) -> Uuid {
+    let generation = generation.to_be_bytes();
+    let parts: [&[u8]; 5] = [kind, partner.0.as_bytes(), request.0.as_bytes(), step.as_bytes(), &generation];
+    let mut hash = Sha256::new();
+    for part in parts {
+        // A length before each part: no two lists of parts have one encoding.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.finalize()[..16]);
+    Uuid::new_v8(id)
 }
 
 fn parse(text: &str) -> Result<Uuid, Invalid> {

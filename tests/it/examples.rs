@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
 use litebox_partner::partners::service::NewToken;
 use litebox_partner::pb::DESCRIPTORS;
 use litebox_partner::pb::{client as cl, kkt as pb};
 use litebox_partner::sandbox::ledger::{Entry, Kind};
 use litebox_partner::storage::Backend;
+use litebox_partner::storage::audit::{Deed, Desk};
 use prost_reflect::DescriptorPool;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -21,7 +23,7 @@ use crate::contract::comments;
 use crate::kkt::shop::{COMPANY, ENTREPRENEUR, Shop, address, register};
 use crate::support::app::TestApp;
 use crate::support::database::backends;
-use crate::support::{fresh_id, postgres};
+use crate::support::{act, fresh_id, postgres};
 
 const PAGE: &str = "docs/error-examples.md";
 const HEAD: &str = "# Errors as a caller sees them
@@ -89,6 +91,7 @@ async fn every_reason_is_seen_as_it_is_documented() {
     orders(&app, &mut gallery).await;
     calls(&app, &mut gallery).await;
     limits(&mut gallery).await;
+    recovering(&mut gallery).await;
     if backends().contains(&Backend::Postgres) {
         storage(&mut gallery).await;
         compare(&gallery);
@@ -265,6 +268,14 @@ async fn limits(gallery: &mut Gallery) {
     gallery.hang("DEADLINE_EXCEEDED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
     app.clients().lookup_taxpayer(look()).await.unwrap();
     gallery.hang("RATE_LIMITED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
+}
+
+/// A backup was restored.
+async fn recovering(gallery: &mut Gallery) {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let record = Desk::new(Clock::system(), Ids::system(), act()).record(Deed::default());
+    app.db().begin_recovery("2026-11-24", Clock::system().now_ms(), record).await.unwrap();
+    gallery.hang("RECOVERING", &app.kkts().list(pb::ListRequest::default()).await.unwrap_err());
 }
 
 /// The database refuses everybody, in the middle of a day's work.

@@ -14,6 +14,8 @@ use super::{Application, Card, Filed, Fns, FnsRefusal, FnsRefusalReason, ReportF
 use crate::clock::to_ms;
 use crate::values::{EffectId, Rnm};
 
+use pb::report_or_void_response::Outcome as Said;
+
 type Stub = pb::fns_service_client::FnsServiceClient<Channel>;
 
 /// The tax service over gRPC.
@@ -80,11 +82,41 @@ impl FnsClient {
         self.line.hear("SubmitReport", stub.submit_report(request)).await
     }
 
-    async fn told(&self, effect: EffectId) -> Result<pb::report_or_void_response::Outcome, Setback> {
+    async fn told(&self, effect: EffectId, only_report: bool) -> Result<Said, Setback> {
         let mut stub = self.stub().await?;
-        let request = self.line.named("ReportOrVoid", pb::ReportOrVoidRequest { effect_id: effect.to_string() });
+        let question = pb::ReportOrVoidRequest { effect_id: effect.to_string(), only_report };
+        let request = self.line.named("ReportOrVoid", question);
         let answer = self.line.hear("ReportOrVoid", stub.report_or_void(request)).await?;
         answer.outcome.ok_or_else(|| self.line.garbled("outcome"))
+    }
+
+    fn application_of(&self, said: Said) -> Result<Option<Told<Filed, FnsRefusal>>, Setback> {
+        let told = match said {
+            Said::Application(told) => Told::Done(filed(told).ok_or_else(|| self.line.garbled("application"))?),
+            Said::Report(_) => return Err(self.line.garbled("a report under the effect of an application")),
+            other => return self.undone(other),
+        };
+        Ok(Some(told))
+    }
+
+    fn report_of(&self, said: Said) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback> {
+        match said {
+            Said::Report(_) => Ok(Some(Told::Done(ReportFiled))),
+            Said::Application(_) => Err(self.line.garbled("an application under the effect of a report")),
+            other => self.undone(other),
+        }
+    }
+
+    fn undone<T>(&self, said: Said) -> Result<Option<Told<T, FnsRefusal>>, Setback> {
+        Ok(match said {
+            Said::Refused(told) => {
+                Some(Told::Refused(refusal(told).ok_or_else(|| self.line.garbled("refused.reason"))?))
+            }
+            Said::InProgress(_) => Some(Told::InProgress),
+            Said::Voided(_) => Some(Told::Void),
+            Said::Unknown(_) => None,
+            Said::Application(_) | Said::Report(_) => return Err(self.line.garbled("outcome")),
+        })
     }
 
     fn refusal<T>(&self, told: pb::Refusal) -> Outcome<T, FnsRefusal> {
@@ -118,6 +150,14 @@ impl Fns for FnsClient {
         told.map(application).transpose().map_err(|field| self.line.garbled(field))
     }
 
+    async fn number(&self, application_id: &str) -> Result<Option<(Rnm, OffsetDateTime)>, Setback> {
+        let mut stub = self.stub().await?;
+        let request =
+            self.line.named("GetApplication", pb::GetApplicationRequest { application_id: application_id.to_owned() });
+        let told = self.line.find("GetApplication", stub.get_application(request)).await?;
+        Ok(told.and_then(|told| Some((Rnm::parse(&told.rnm).ok()?, told.rnm_time.and_then(instant)?))))
+    }
+
     async fn submit_report(&self, effect: EffectId, report: &ReportToFile) -> Outcome<ReportFiled, FnsRefusal> {
         use pb::submit_report_response::Outcome as Said;
         match self.reported(effect, report).await.map(|answer| answer.outcome) {
@@ -129,25 +169,21 @@ impl Fns for FnsClient {
     }
 
     async fn application_or_void(&self, effect: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
-        use pb::report_or_void_response::Outcome as Said;
-        match self.told(effect).await? {
-            Said::Application(told) => filed(told).map(Told::Done).ok_or_else(|| self.line.garbled("application")),
-            Said::Report(_) => Err(self.line.garbled("a report under the effect of an application")),
-            Said::Refused(told) => refusal(told).map(Told::Refused).ok_or_else(|| self.line.garbled("refused.reason")),
-            Said::InProgress(_) => Ok(Told::InProgress),
-            Said::Voided(_) => Ok(Told::Void),
-        }
+        let said = self.told(effect, false).await?;
+        self.application_of(said)?.ok_or_else(|| self.line.garbled("unknown, without being asked only to report"))
+    }
+
+    async fn application_told(&self, effect: EffectId) -> Result<Option<Told<Filed, FnsRefusal>>, Setback> {
+        self.application_of(self.told(effect, true).await?)
     }
 
     async fn report_or_void(&self, effect: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback> {
-        use pb::report_or_void_response::Outcome as Said;
-        match self.told(effect).await? {
-            Said::Report(_) => Ok(Told::Done(ReportFiled)),
-            Said::Application(_) => Err(self.line.garbled("an application under the effect of a report")),
-            Said::Refused(told) => refusal(told).map(Told::Refused).ok_or_else(|| self.line.garbled("refused.reason")),
-            Said::InProgress(_) => Ok(Told::InProgress),
-            Said::Voided(_) => Ok(Told::Void),
-        }
+        let said = self.told(effect, false).await?;
+        self.report_of(said)?.ok_or_else(|| self.line.garbled("unknown, without being asked only to report"))
+    }
+
+    async fn report_told(&self, effect: EffectId) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback> {
+        self.report_of(self.told(effect, true).await?)
     }
 }
 

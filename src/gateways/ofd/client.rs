@@ -11,6 +11,8 @@ use super::super::{Gateway, Mishap, Outcome, Setback, SetupError, Told, World};
 use super::{CodeOrder, CodeStanding, ConnectOrder, Contract, Ofd, OfdRefusal, OfdRefusalReason, Reserved};
 use crate::values::{ActivationCode, EffectId, Inn};
 
+use pb::report_or_void_response::Outcome as Said;
+
 type Stub = pb::ofd_service_client::OfdServiceClient<Channel>;
 
 /// The operators over gRPC.
@@ -81,11 +83,42 @@ impl OfdClient {
         self.line.hear("ReleaseCode", stub.release_code(request)).await
     }
 
-    async fn told(&self, effect: EffectId) -> Result<pb::report_or_void_response::Outcome, Setback> {
+    async fn told(&self, effect: EffectId, only_report: bool) -> Result<Said, Setback> {
         let mut stub = self.stub().await?;
-        let request = self.line.named("ReportOrVoid", pb::ReportOrVoidRequest { effect_id: effect.to_string() });
+        let question = pb::ReportOrVoidRequest { effect_id: effect.to_string(), only_report };
+        let request = self.line.named("ReportOrVoid", question);
         let answer = self.line.hear("ReportOrVoid", stub.report_or_void(request)).await?;
         answer.outcome.ok_or_else(|| self.line.garbled("outcome"))
+    }
+
+    fn reservation_of(&self, said: Said) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback> {
+        match said {
+            Said::Reserved(_) => Ok(Some(Told::Done(Reserved))),
+            Said::Connected(_) => Err(self.line.garbled("a connection under the effect of a reservation")),
+            other => self.undone(other),
+        }
+    }
+
+    fn connection_of(&self, said: Said) -> Result<Option<Told<Contract, OfdRefusal>>, Setback> {
+        match said {
+            Said::Connected(told) => {
+                Ok(Some(Told::Done(contract(told).ok_or_else(|| self.line.garbled("connected"))?)))
+            }
+            Said::Reserved(_) => Err(self.line.garbled("a reservation under the effect of a connection")),
+            other => self.undone(other),
+        }
+    }
+
+    fn undone<T>(&self, said: Said) -> Result<Option<Told<T, OfdRefusal>>, Setback> {
+        Ok(match said {
+            Said::Refused(told) => {
+                Some(Told::Refused(refusal(told).ok_or_else(|| self.line.garbled("refused.reason"))?))
+            }
+            Said::InProgress(_) => Some(Told::InProgress),
+            Said::Voided(_) => Some(Told::Void),
+            Said::Unknown(_) => None,
+            Said::Reserved(_) | Said::Connected(_) => return Err(self.line.garbled("outcome")),
+        })
     }
 
     fn refusal<T>(&self, told: pb::Refusal) -> Outcome<T, OfdRefusal> {
@@ -151,25 +184,21 @@ impl Ofd for OfdClient {
     }
 
     async fn reservation_or_void(&self, effect: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
-        use pb::report_or_void_response::Outcome as Said;
-        match self.told(effect).await? {
-            Said::Reserved(_) => Ok(Told::Done(Reserved)),
-            Said::Connected(_) => Err(self.line.garbled("a connection under the effect of a reservation")),
-            Said::Refused(told) => refusal(told).map(Told::Refused).ok_or_else(|| self.line.garbled("refused.reason")),
-            Said::InProgress(_) => Ok(Told::InProgress),
-            Said::Voided(_) => Ok(Told::Void),
-        }
+        let said = self.told(effect, false).await?;
+        self.reservation_of(said)?.ok_or_else(|| self.line.garbled("unknown, without being asked only to report"))
+    }
+
+    async fn reservation_told(&self, effect: EffectId) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback> {
+        self.reservation_of(self.told(effect, true).await?)
     }
 
     async fn connection_or_void(&self, effect: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback> {
-        use pb::report_or_void_response::Outcome as Said;
-        match self.told(effect).await? {
-            Said::Connected(told) => contract(told).map(Told::Done).ok_or_else(|| self.line.garbled("connected")),
-            Said::Reserved(_) => Err(self.line.garbled("a reservation under the effect of a connection")),
-            Said::Refused(told) => refusal(told).map(Told::Refused).ok_or_else(|| self.line.garbled("refused.reason")),
-            Said::InProgress(_) => Ok(Told::InProgress),
-            Said::Voided(_) => Ok(Told::Void),
-        }
+        let said = self.told(effect, false).await?;
+        self.connection_of(said)?.ok_or_else(|| self.line.garbled("unknown, without being asked only to report"))
+    }
+
+    async fn connection_told(&self, effect: EffectId) -> Result<Option<Told<Contract, OfdRefusal>>, Setback> {
+        self.connection_of(self.told(effect, true).await?)
     }
 }
 

@@ -89,6 +89,7 @@ fn table() -> Vec<(Failure, Code, &'static str, &'static [&'static str])> {
         (gateway(Gateway::Ofd), Unavailable, "OFD_UNAVAILABLE", &[]),
         (gateway(Gateway::Device), Unavailable, "DEVICE_UNAVAILABLE", &[]),
         (Failure::StorageUnavailable, Unavailable, "STORAGE_UNAVAILABLE", &[]),
+        (Failure::Recovering, Unavailable, "RECOVERING", &[]),
         (Failure::RateLimited { retry_after: TEN }, ResourceExhausted, "RATE_LIMITED", &[]),
         (Failure::NotOffered { what: "method" }, Unimplemented, "NOT_OFFERED", &["feature"]),
         (Failure::Internal { detail: "secret detail".into() }, Internal, "INTERNAL", &[]),

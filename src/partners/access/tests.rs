@@ -44,7 +44,7 @@ impl Setup {
         match self.access.admit(&token.reveal()).await {
             Ok(_) => true,
             Err(Denied::Credentials) => false,
-            Err(Denied::Unavailable(error)) => panic!("{error}"),
+            Err(denied) => panic!("{denied:?}"),
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::sandbox::pb::fns::{
     ApplicationAccepted, ApplicationState, FnsMessage, GetApplicationRequest, GetApplicationResponse, HandshakeRequest,
     HandshakeResponse, InProgress, Refusal, RefusalReason, RegistrationCard, ReportAccepted, ReportOrVoidRequest,
     ReportOrVoidResponse, SubmitApplicationRequest, SubmitApplicationResponse, SubmitReportRequest,
-    SubmitReportResponse, Voided, report_or_void_response, submit_application_response, submit_report_response,
+    SubmitReportResponse, Unknown, Voided, report_or_void_response, submit_application_response,
+    submit_report_response,
 };
 use crate::sandbox::{checks, world};
 
@@ -71,8 +72,11 @@ impl FnsService for Service {
         request: Request<ReportOrVoidRequest>,
     ) -> Result<Response<ReportOrVoidResponse>, Status> {
         let (caller, ask) = (Caller::of(&request), request.into_inner());
-        let call = Call::command("fns.ReportOrVoid", &ask.effect_id);
-        answer(&self.0, caller, call, move |desk| report_or_void(desk, &ask.effect_id)).await
+        let mut call = Call::command("fns.ReportOrVoid", &ask.effect_id);
+        if ask.only_report {
+            call.kind = Kind::Question;
+        }
+        answer(&self.0, caller, call, move |desk| report_or_void(desk, &ask)).await
     }
 }
 
@@ -376,7 +380,8 @@ fn received(report: &Report) -> ReportAccepted {
     ReportAccepted { received_time: Some(timestamp(report.filed_ms)) }
 }
 
-fn report_or_void(desk: &mut Desk<'_>, id: &str) -> Result<ReportOrVoidResponse, Broken> {
+fn report_or_void(desk: &mut Desk<'_>, ask: &ReportOrVoidRequest) -> Result<ReportOrVoidResponse, Broken> {
+    let id = ask.effect_id.as_str();
     demand(&[("effect_id", effect_id(id))])?;
     use report_or_void_response::Outcome;
     let fns = &desk.world.fns;
@@ -385,6 +390,7 @@ fn report_or_void(desk: &mut Desk<'_>, id: &str) -> Result<ReportOrVoidResponse,
         (_, Some(report), _) => Outcome::Report(received(report)),
         (.., Some(refused)) => Outcome::Refused(refusal(&refused.reason, &refused.message)),
         _ if desk.in_progress(id) => Outcome::InProgress(InProgress {}),
+        _ if ask.only_report && !fns.voided.contains(id) => Outcome::Unknown(Unknown {}),
         _ => {
             if !fns.voided.contains(id) {
                 desk.commit(Kind::Effect, world::Event::Fns(Event::Voided { effect_id: id.to_owned() }))?;

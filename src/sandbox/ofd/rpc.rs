@@ -12,8 +12,8 @@ use crate::sandbox::pb::ofd::ofd_service_server::OfdService;
 use crate::sandbox::pb::ofd::{
     CodeReleased, CodeReserved, CodeState, ConnectRequest, ConnectResponse, Connected, GetCodeRequest, GetCodeResponse,
     HandshakeRequest, HandshakeResponse, InProgress, Refusal, RefusalReason, ReleaseCodeRequest, ReleaseCodeResponse,
-    ReportOrVoidRequest, ReportOrVoidResponse, ReserveCodeRequest, ReserveCodeResponse, Voided, connect_response,
-    release_code_response, report_or_void_response, reserve_code_response,
+    ReportOrVoidRequest, ReportOrVoidResponse, ReserveCodeRequest, ReserveCodeResponse, Unknown, Voided,
+    connect_response, release_code_response, report_or_void_response, reserve_code_response,
 };
 use crate::sandbox::{checks, world};
 
@@ -73,8 +73,11 @@ impl OfdService for Service {
         request: Request<ReportOrVoidRequest>,
     ) -> Result<Response<ReportOrVoidResponse>, Status> {
         let (caller, ask) = (Caller::of(&request), request.into_inner());
-        let call = Call::command("ofd.ReportOrVoid", &ask.effect_id);
-        answer(&self.0, caller, call, move |desk| report_or_void(desk, &ask.effect_id)).await
+        let mut call = Call::command("ofd.ReportOrVoid", &ask.effect_id);
+        if ask.only_report {
+            call.kind = Kind::Question;
+        }
+        answer(&self.0, caller, call, move |desk| report_or_void(desk, &ask)).await
     }
 }
 
@@ -273,7 +276,8 @@ fn code(desk: &Desk<'_>, ask: GetCodeRequest) -> Result<GetCodeResponse, Broken>
     })
 }
 
-fn report_or_void(desk: &mut Desk<'_>, id: &str) -> Result<ReportOrVoidResponse, Broken> {
+fn report_or_void(desk: &mut Desk<'_>, ask: &ReportOrVoidRequest) -> Result<ReportOrVoidResponse, Broken> {
+    let id = ask.effect_id.as_str();
     demand(&[("effect_id", effect_id(id))])?;
     use report_or_void_response::Outcome;
     let ofd = &desk.world.ofd;
@@ -282,6 +286,7 @@ fn report_or_void(desk: &mut Desk<'_>, id: &str) -> Result<ReportOrVoidResponse,
         (_, Some(made), _) => Outcome::Connected(wire(made)),
         (.., Some(refused)) => Outcome::Refused(refusal(&refused.reason)),
         _ if desk.in_progress(id) => Outcome::InProgress(InProgress {}),
+        _ if ask.only_report && !ofd.voided.contains(id) => Outcome::Unknown(Unknown {}),
         _ => {
             if !ofd.voided.contains(id) {
                 desk.commit(Kind::Effect, world::Event::Ofd(Event::Voided { effect_id: id.to_owned() }))?;

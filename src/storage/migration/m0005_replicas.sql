@@ -5,12 +5,12 @@ CREATE INDEX kkt_turn ON kkt (partner_id, due_ms) WHERE due_ms IS NOT NULL;
 -- Since when an outer system has not answered this registration, Unix milliseconds by our clock; absent while it does.
 ALTER TABLE kkt ADD COLUMN failing_since_ms bigint;
 
--- The one open recovery after a backup was restored; no row in ordinary times. What is confirmed is no longer held back.
+-- What followed when a backup was restored: one row a restore, the open one without an end. What is confirmed is no
+-- longer held back.
 CREATE TABLE recovery (
-    id integer NOT NULL PRIMARY KEY CHECK (id = 1),
-    actor text NOT NULL,
-    reason text NOT NULL,
+    name text NOT NULL PRIMARY KEY,
     since_ms bigint NOT NULL,
     tokens_confirmed_ms bigint,
-    fleet_confirmed_ms bigint
+    fleet_confirmed_ms bigint,
+    finished_ms bigint
 );

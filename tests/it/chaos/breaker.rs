@@ -14,6 +14,7 @@ use crate::support::app::{TestApp, until};
 
 /// Tries again soon, so that the test need not wait.
 fn eager(config: &mut Config) {
+    config.gateways.breaker.failures = 5;
     config.gateways.breaker.rest_ms = 200;
     config.gateways.breaker.rest_limit_ms = 400;
 }
@@ -58,7 +59,11 @@ fn struck(app: &TestApp) -> usize {
 
 #[tokio::test]
 async fn a_caller_learns_at_once_that_a_system_is_down_and_when_to_come_back() {
-    let app = TestApp::start_with(Backend::Sqlite, |config| config.gateways.breaker.rest_ms = 30_000).await;
+    let slow = |config: &mut Config| {
+        config.gateways.breaker.failures = 5;
+        config.gateways.breaker.rest_ms = 30_000;
+    };
+    let app = TestApp::start_with(Backend::Sqlite, slow).await;
     app.sandbox.add_fault("accounts.FindByInn:error=UNAVAILABLE").unwrap();
     for n in 0..8 {
         let status = app.clients().register(register(COMPANY)).await.unwrap_err();
@@ -74,7 +79,7 @@ async fn a_caller_learns_at_once_that_a_system_is_down_and_when_to_come_back() {
 /// What denies us is not left alone, it answers; but a person is called, for no time mends that.
 #[tokio::test]
 async fn a_gateway_that_denies_us_waits_for_an_operator() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.gateways.breaker.failures = 5).await;
     let shop = Shop::open(&app, ENTREPRENEUR).await;
     let denied = app.sandbox.add_fault("fns.SubmitApplication:error=PERMISSION_DENIED,at=before_receipt").unwrap();
     let id = shop.quick_register(shop.order(1).await).await.id;

@@ -4,3 +4,4 @@
 pub mod amounts;
 mod breaker;
 mod fairness;
+mod restored;

@@ -1,5 +1,6 @@
 //! A migrated, empty database for each test, of either kind.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -63,6 +64,14 @@ impl TestDb {
             }
             Backend::Postgres => Self::open(created("template0").await, None).await,
         }
+    }
+
+    /// An SQLite database that begins as a copy of this file.
+    pub async fn copied(file: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        std::fs::copy(file, &path).unwrap();
+        Self::open(format!("sqlite:{}", path.display()), Some(folder)).await
     }
 
     async fn open(url: String, folder: Option<tempfile::TempDir>) -> Self {

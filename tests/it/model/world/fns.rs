@@ -12,6 +12,7 @@ use litebox_partner::gateways::fns::{
 };
 use litebox_partner::gateways::{Gateway, Outcome, Setback, Told};
 use litebox_partner::values::{EffectId, Inn, KktSerial, Rnm};
+use time::OffsetDateTime;
 
 use super::{State, World};
 
@@ -213,17 +214,42 @@ impl Gate for ToFns {
         self.0.command(Gateway::Fns, |state| state.submit_report(effect, report)).await
     }
 
+    async fn application_told(&self, effect: EffectId) -> Result<Option<Told<Filed, FnsRefusal>>, Setback> {
+        self.0
+            .question(Gateway::Fns, |state| {
+                let ends = !state.wild || state.dice.percent(50);
+                let entry = state.fns.filings.get_mut(&effect.to_string())?;
+                Some(entry.told(ends).map(|application_id| Filed { application_id }))
+            })
+            .await
+    }
+
+    async fn number(&self, application_id: &str) -> Result<Option<(Rnm, OffsetDateTime)>, Setback> {
+        self.0
+            .question(Gateway::Fns, |state| {
+                let filing = state.fns.applications.get(application_id)?;
+                let numbered = !matches!(filing.stage, Stage::Review | Stage::Refused(_));
+                numbered.then(|| (filing.rnm.clone(), from_ms(1_795_428_720_000)))
+            })
+            .await
+    }
+
+    async fn report_told(&self, effect: EffectId) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback> {
+        self.0
+            .question(Gateway::Fns, |state| {
+                let ends = !state.wild || state.dice.percent(50);
+                let entry = state.fns.reports.get_mut(&effect.to_string())?;
+                Some(entry.told(ends).map(|()| ReportFiled))
+            })
+            .await
+    }
+
     async fn application_or_void(&self, effect: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
         self.0
             .question(Gateway::Fns, |state| {
                 let ends = !state.wild || state.dice.percent(50);
                 let entry = state.fns.filings.entry(effect.to_string()).or_insert(Entry::Void);
-                match entry.told(ends) {
-                    Told::Done(application_id) => Told::Done(Filed { application_id }),
-                    Told::Refused(refusal) => Told::Refused(refusal),
-                    Told::InProgress => Told::InProgress,
-                    Told::Void => Told::Void,
-                }
+                entry.told(ends).map(|application_id| Filed { application_id })
             })
             .await
     }
@@ -233,12 +259,7 @@ impl Gate for ToFns {
             .question(Gateway::Fns, |state| {
                 let ends = !state.wild || state.dice.percent(50);
                 let entry = state.fns.reports.entry(effect.to_string()).or_insert(Entry::Void);
-                match entry.told(ends) {
-                    Told::Done(()) => Told::Done(ReportFiled),
-                    Told::Refused(refusal) => Told::Refused(refusal),
-                    Told::InProgress => Told::InProgress,
-                    Told::Void => Told::Void,
-                }
+                entry.told(ends).map(|()| ReportFiled)
             })
             .await
     }

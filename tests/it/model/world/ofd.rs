@@ -57,6 +57,11 @@ fn known<T>(state: &State, effect: EffectId, done: T) -> Option<Outcome<T, OfdRe
     })
 }
 
+/// Without voiding anything.
+fn seen<T>(state: &mut State, effect: EffectId, done: T) -> Option<Told<T, OfdRefusal>> {
+    state.ofd.effects.contains_key(&effect.to_string()).then(|| told(state, effect, done))
+}
+
 fn settle<T>(state: &mut State, effect: EffectId, refused: Option<Reason>, done: T) -> Outcome<T, OfdRefusal> {
     let entry = refused.map_or(Entry::Done, Entry::Refused);
     state.ofd.effects.insert(effect.to_string(), entry);
@@ -136,6 +141,14 @@ impl Gate for ToOfd {
                 })
             })
             .await
+    }
+
+    async fn reservation_told(&self, effect: EffectId) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback> {
+        self.0.question(Gateway::Ofd, |state| seen(state, effect, Reserved)).await
+    }
+
+    async fn connection_told(&self, effect: EffectId) -> Result<Option<Told<Contract, OfdRefusal>>, Setback> {
+        self.0.question(Gateway::Ofd, |state| seen(state, effect, Contract { number: "1".into() })).await
     }
 
     async fn reservation_or_void(&self, effect: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {

@@ -1,0 +1,76 @@
+//! What calls do differently after a backup was restored: before they void or give up what a registration may have done,
+//! they take over what its receivers know and this database has forgotten.
+
+use super::calls::unanswered;
+use super::effects::{Claim, Command, Effect, Intent, Standing};
+use super::orders::Order;
+use super::service::Service;
+use crate::failure::Failure;
+use crate::gateways::Told;
+use crate::gateways::device::{DeviceAddress, TaskResult};
+use crate::storage::StoreError;
+use crate::values::EffectId;
+
+/// How long a call may hold a registration between two writes, milliseconds.
+const LEASE_MS: i64 = 60_000;
+/// More generations of one step than any registration has.
+const MOST: u32 = 1_000;
+
+impl Service {
+    /// Writes down the generations of a step that its receiver knows, up to the first one whose outcome is to be looked
+    /// into; without an open recovery nothing.
+    pub(super) async fn recollect<O: Order>(&self, claim: &Claim) -> Result<(), Failure> {
+        let Some(first) = self.forgotten(claim, O::COMMAND).await? else { return Ok(()) };
+        for generation in first..MOST {
+            let id = claim.effect_id(O::COMMAND, generation);
+            let told = O::tell(&self.gateways, id).await.map_err(unanswered)?;
+            self.remember(claim, O::COMMAND, generation).await?;
+            match told {
+                Some(Told::Refused(_)) => self.settled(claim, id, Standing::Refused).await?,
+                Some(Told::Void) => self.settled(claim, id, Standing::Void).await?,
+                Some(Told::Done(_) | Told::InProgress) | None => return Ok(()),
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    /// The same for the burn, whose receiver is the hub.
+    pub(super) async fn recollect_burn(&self, claim: &Claim, at: &DeviceAddress) -> Result<(), Failure> {
+        let Some(first) = self.forgotten(claim, Command::Burn).await? else { return Ok(()) };
+        for generation in first..MOST {
+            let id = claim.effect_id(Command::Burn, generation);
+            let told = self.gateways.device.result(at, id).await.map_err(unanswered)?;
+            self.remember(claim, Command::Burn, generation).await?;
+            match told {
+                TaskResult::Voided => self.settled(claim, id, Standing::Void).await?,
+                TaskResult::Failed(_) | TaskResult::Cancelled => self.settled(claim, id, Standing::Refused).await?,
+                TaskResult::Ready(_) | TaskResult::Pending | TaskResult::Blocked(_) | TaskResult::Forgotten => {
+                    return Ok(());
+                }
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    /// The first generation that may have been forgotten; `None` when none can have been.
+    async fn forgotten(&self, claim: &Claim, command: Command) -> Result<Option<u32>, Failure> {
+        if !self.store.recovery().await?.is_some_and(|recovery| recovery.is_open()) {
+            return Ok(None);
+        }
+        Ok(match self.store.effect(claim, command).await? {
+            None => Some(0),
+            Some(Effect { standing: Standing::Refused | Standing::Void, generation, .. }) => Some(generation + 1),
+            Some(Effect { standing: Standing::Unsent, generation, .. }) => Some(generation),
+            Some(Effect { standing: Standing::Intended | Standing::Done, .. }) => None,
+        })
+    }
+
+    async fn remember(&self, claim: &Claim, command: Command, generation: u32) -> Result<EffectId, StoreError> {
+        let intent = Intent { command, generation, sent: None };
+        self.store.intend(claim, intent, self.clock.now_ms(), LEASE_MS).await
+    }
+
+    async fn settled(&self, claim: &Claim, id: EffectId, to: Standing) -> Result<(), StoreError> {
+        self.store.settle(claim, id, to, self.clock.now_ms()).await
+    }
+}

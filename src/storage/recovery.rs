@@ -1,0 +1,141 @@
+//! What is held back after a backup was restored, until somebody has compared it with the outside.
+//!
+//! The outside may be ahead of what was restored: commands carried out, registers hired out, tokens revoked that nobody
+//! here remembers. So while a recovery is open no command is sent before its receiver was asked whether it knows it, and
+//! until they are confirmed no token is believed and no register of a fleet is given. A drive is burnt only for those
+//! who asked for it after the restore; that holds for ever.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+
+use super::audit::Record;
+use super::entity::recovery::{Column, Entity, Model};
+use super::{Db, StoreError};
+
+/// A recovery after a restore, open or finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// What the operator calls this restore: `2026-11-24`.
+    pub name: String,
+    /// When it began, Unix milliseconds by our clock. What happened in the database before is what the backup knew.
+    pub since_ms: i64,
+    /// Since when tokens are believed again, Unix milliseconds.
+    pub tokens_confirmed_ms: Option<i64>,
+    /// Since when registers of the fleet are given again, Unix milliseconds.
+    pub fleet_confirmed_ms: Option<i64>,
+    /// Its end, Unix milliseconds.
+    pub finished_ms: Option<i64>,
+}
+
+/// What an operator confirms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The list of tokens: those revoked since the backup are revoked again.
+    Tokens,
+    /// The fleet: what was given since the backup is taken out of it.
+    Fleet,
+    /// Everything: nothing is asked before it is done any more.
+    All,
+}
+
+/// What a server found that was told to recover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// The recovery begins now.
+    Now,
+    /// It is open already.
+    Before,
+    /// It was finished: nothing is held back.
+    Finished,
+}
+
+impl Recovery {
+    /// Commands are asked about before they are sent.
+    pub const fn is_open(&self) -> bool {
+        self.finished_ms.is_none()
+    }
+
+    /// No token is believed.
+    pub const fn freezes_tokens(&self) -> bool {
+        self.is_open() && self.tokens_confirmed_ms.is_none()
+    }
+
+    /// No register of a fleet is given.
+    pub const fn freezes_fleet(&self) -> bool {
+        self.is_open() && self.fleet_confirmed_ms.is_none()
+    }
+}
+
+impl Db {
+    /// Opens the recovery of this name, or goes on with it. Several replicas may call this at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] when another one is open; [`StoreError`] when the database does not answer.
+    pub async fn begin_recovery(&self, name: &str, now_ms: i64, record: Record) -> Result<Begun, StoreError> {
+        let known = |row: &Model| if row.finished_ms.is_some() { Begun::Finished } else { Begun::Before };
+        if let Some(row) = Entity::find_by_id(name).one(self.direct()).await? {
+            return Ok(known(&row));
+        }
+        if let Some(other) = self.recovery().await?.filter(Recovery::is_open) {
+            return Err(StoreError::Other(format!("the recovery {} is open: finish it first", other.name)));
+        }
+        let name = name.to_owned();
+        let (since_ms, tokens_confirmed_ms, fleet_confirmed_ms, finished_ms) = (now_ms, None, None, None);
+        let row = Model { name, since_ms, tokens_confirmed_ms, fleet_confirmed_ms, finished_ms };
+        let begun = self.unit(move |tx| {
+            Box::pin(async move {
+                row.into_active_model().insert(tx).await?;
+                record.write(tx).await
+            })
+        });
+        match begun.await {
+            Ok(()) => Ok(Begun::Now),
+            Err(StoreError::Unique(_)) => Ok(Begun::Before),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The latest recovery, open or finished.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn recovery(&self) -> Result<Option<Recovery>, StoreError> {
+        latest(self.direct()).await
+    }
+
+    /// Confirms a part of the open recovery. Whether there was anything to confirm; else nothing is recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn confirm_recovery(&self, what: Confirmed, now_ms: i64, record: Record) -> Result<bool, StoreError> {
+        let column = match what {
+            Confirmed::Tokens => Column::TokensConfirmedMs,
+            Confirmed::Fleet => Column::FleetConfirmedMs,
+            Confirmed::All => Column::FinishedMs,
+        };
+        self.unit(move |tx| {
+            Box::pin(async move {
+                let open = Entity::update_many()
+                    .col_expr(column, Expr::val(now_ms))
+                    .filter(Column::FinishedMs.is_null())
+                    .filter(column.is_null());
+                if open.exec(tx).await?.rows_affected == 0 {
+                    return Ok(false);
+                }
+                record.write(tx).await.map(|()| true)
+            })
+        })
+        .await
+    }
+}
+
+async fn latest<C: ConnectionTrait>(on: &C) -> Result<Option<Recovery>, StoreError> {
+    let row = Entity::find().order_by_desc(Column::SinceMs).one(on).await?;
+    Ok(row.map(|Model { name, since_ms, tokens_confirmed_ms, fleet_confirmed_ms, finished_ms }| Recovery {
+        name,
+        since_ms,
+        tokens_confirmed_ms,
+        fleet_confirmed_ms,
+        finished_ms,
+    }))
+}

@@ -1,0 +1,199 @@
+//! What the backup has forgotten and no repeated call brings back: a Cancel, a void, a burn in a hub's queue.
+
+use super::*;
+
+/// A registration of register 1 whose burn was asked for and waits for paper when the backup is taken; it is cancelled
+/// after that, and there is paper again.
+struct Forgotten {
+    site: Site,
+    restored: TestDb,
+    id: String,
+    cancel: pb::CancelRequest,
+}
+
+impl Forgotten {
+    async fn cancel(backend: Backend) -> Self {
+        let database = TestDb::new(backend).await;
+        let site = Site::new(&database).await;
+        let server = Server::start(&site.sandbox, &database, &site.partner).await;
+        let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+        site.sandbox.patch_device("kkt-1", json!({"paper": false})).unwrap();
+        let order = site.order(&client, 1, true).await;
+        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+        server.blocked(&id, "DEVICE_NO_PAPER").await;
+        let backup = Backup::take(&database).await;
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+        server.kkts().cancel(cancel.clone()).await.unwrap();
+        server.end().await;
+        site.sandbox.patch_device("kkt-1", json!({"paper": true})).unwrap();
+        Self { site, restored: backup.restore().await, id, cancel }
+    }
+
+    async fn server(&self) -> Server {
+        Server::start(&self.site.sandbox, &self.restored, &self.site.partner).await
+    }
+
+    fn burns(&self) -> usize {
+        self.site.effects(1)["device.registration"]
+    }
+}
+
+#[tokio::test]
+async fn what_was_cancelled_since_the_backup_is_not_burnt_before_somebody_asks_for_it_again() {
+    for backend in backends() {
+        let case = Forgotten::cancel(backend).await;
+        begin(&case.restored).await;
+        confirm(&case.restored, Confirmed::Tokens).await;
+        let server = case.server().await;
+        server.blocked(&case.id, "RESTORED_UNCONFIRMED").await;
+        assert_eq!(case.burns(), 0);
+        server.kkts().cancel(case.cancel.clone()).await.unwrap();
+        server.state(&case.id, pb::KktState::Cancelled).await;
+        assert_eq!(case.burns(), 0);
+        server.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_burn_asked_for_before_the_backup_goes_on_when_it_is_asked_for_again_also_after_the_end_of_the_recovery() {
+    let case = Forgotten::cancel(Backend::Sqlite).await;
+    begin(&case.restored).await;
+    confirm(&case.restored, Confirmed::All).await;
+    assert_eq!(begin(&case.restored).await, Begun::Finished);
+    let server = case.server().await;
+    server.blocked(&case.id, "RESTORED_UNCONFIRMED").await;
+    server.fiscalize(&case.id).await;
+    server.state(&case.id, pb::KktState::Registered).await;
+    assert_eq!(case.burns(), 1);
+}
+
+/// What the two tests above are for: without a recovery the forgotten Cancel is a burnt drive.
+#[tokio::test]
+async fn without_a_recovery_what_was_cancelled_is_burnt() {
+    let case = Forgotten::cancel(Backend::Sqlite).await;
+    let server = case.server().await;
+    server.state(&case.id, pb::KktState::Registered).await;
+    assert_eq!(case.burns(), 1);
+}
+
+#[tokio::test]
+async fn a_command_voided_since_the_backup_waits_for_support() {
+    for backend in backends() {
+        let database = TestDb::new(backend).await;
+        let site = Site::new(&database).await;
+        let server = Server::start(&site.sandbox, &database, &site.partner).await;
+        let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+        site.sandbox.add_fault("fns.SubmitApplication:drop=before_receipt").unwrap();
+        let unasked = site.sandbox.add_fault("fns.ReportOrVoid:error=UNAVAILABLE").unwrap();
+        let order = site.order(&client, 1, true).await;
+        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+        server.blocked(&id, "FNS_UNAVAILABLE").await;
+        let backup = Backup::take(&database).await;
+        site.sandbox.engine().faults.clear(Some(unasked));
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+        until("cancelled", async || server.kkts().cancel(cancel.clone()).await.is_ok()).await;
+        server.end().await;
+        site.sandbox.clear_faults();
+
+        let restored = backup.restore().await;
+        begin(&restored).await;
+        confirm(&restored, Confirmed::Tokens).await;
+        let server = Server::start(&site.sandbox, &restored, &site.partner).await;
+        server.blocked(&id, "RESTORED_VOIDED").await;
+        assert_eq!(site.effects(1)["fns.SubmitApplication"], 0);
+        let retried = run(&restored, &["kkt", "retry", &id, "--reason", "the partner says it was not cancelled"]);
+        assert!(retried.status.success(), "{retried:?}");
+        // The Cancel had given the code back, so the operator does not connect with it.
+        server.blocked(&id, "OFD_NEEDS_SUPPORT").await;
+        let change = Some(pb::amend_request::Change::ActivationCode("FD13MM900001".into()));
+        let amend = pb::AmendRequest { request_id: fresh_id(), kkt_id: id.clone(), change };
+        server.kkts().amend(amend).await.unwrap();
+        server.blocked(&id, "RESTORED_UNCONFIRMED").await;
+        server.fiscalize(&id).await;
+        server.state(&id, pb::KktState::Registered).await;
+        let effects = site.effects(1);
+        assert!(
+            effects.iter().all(|(step, times)| *times == 1 + usize::from(*step == "ofd.ReserveCode")),
+            "{effects:?}"
+        );
+        server.end().await;
+    }
+}
+
+/// A burn stands in the hub's queue that the backup knows nothing of: Cancel takes it out before it frees anything.
+#[tokio::test]
+async fn cancel_ends_a_burn_that_the_backup_has_forgotten() {
+    for backend in backends() {
+        let database = TestDb::new(backend).await;
+        let site = Site::new(&database).await;
+        let server = Server::start(&site.sandbox, &database, &site.partner).await;
+        let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+        let order = site.order(&client, 1, false).await;
+        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+        server.state(&id, pb::KktState::ReadyToFiscalize).await;
+        let backup = Backup::take(&database).await;
+        site.sandbox.add_fault("device.registration:hold=before_effect").unwrap();
+        server.fiscalize(&id).await;
+        site.holds(1).await;
+        server.end().await;
+
+        let restored = backup.restore().await;
+        begin(&restored).await;
+        confirm(&restored, Confirmed::Tokens).await;
+        let server = Server::start(&site.sandbox, &restored, &site.partner).await;
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+        let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
+        assert!(matches!(refused.code(), Code::Aborted | Code::Unavailable), "the register is at it: {refused:?}");
+        site.sandbox.clear_faults();
+        site.sandbox.release_holds();
+        let entries = |entries: &[Entry]| entries.iter().any(|e| e.is(Kind::Effect, "device.registration"));
+        site.sandbox.wait_until(entries).await;
+        until("the drive tells", async || {
+            let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
+            refused.code() == Code::FailedPrecondition && reason(&refused) == "KKT_REQUIREMENTS_NOT_MET"
+        })
+        .await;
+        assert_eq!(site.effects(1)["device.registration"], 1);
+        server.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_fleet_is_held_back_until_it_is_confirmed() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    begin(&app.database).await;
+    confirm(&app.database, Confirmed::Tokens).await;
+    let shop = Shop::open(&app, COMPANY).await;
+    let mut order = order(&shop.client_id, "", 1);
+    let rental = pb::RentalEquipment { model: "АТОЛ 30Ф".into(), months: 12 };
+    order.equipment = Some(pb::Equipment { kind: Some(pb::equipment::Kind::Rental(rental)) });
+    let refused = app.kkts().quick_register(order.clone()).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "RECOVERING"));
+    confirm(&app.database, Confirmed::Fleet).await;
+    let refused = app.kkts().quick_register(order).await.unwrap_err();
+    assert_eq!(reason(&refused), "NO_RENTAL_DEVICE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_and_confirm_what_is_held_back() {
+    let database = TestDb::new(Backend::Sqlite).await;
+    assert!(!printed(&database, &["recovery", "status"]).contains("open"));
+    begin(&database).await;
+    let seen = || -> serde_json::Value {
+        serde_json::from_str(&printed(&database, &["recovery", "status", "--json"])).unwrap()
+    };
+    assert_eq!(
+        (&seen()[0]["state"], &seen()[0]["tokens"], &seen()[0]["fleet"]),
+        (&json!("open"), &json!("held back"), &json!("held back"))
+    );
+    assert_eq!(printed(&database, &["recovery", "confirm", "tokens", "--reason", "T-1"]), "confirmed");
+    assert_eq!(
+        printed(&database, &["recovery", "confirm", "tokens", "--reason", "T-1"]),
+        "there was nothing to confirm"
+    );
+    assert_eq!((&seen()[0]["tokens"], &seen()[0]["fleet"]), (&json!("free"), &json!("held back")));
+    assert_eq!(printed(&database, &["recovery", "finish", "--reason", "T-1"]), "confirmed");
+    assert_eq!((&seen()[0]["state"], &seen()[0]["fleet"]), (&json!("finished"), &json!("free")));
+    let audit = printed(&database, &["audit", "list"]);
+    assert!(audit.contains("RECOVERY_TOKENS_CONFIRMED") && audit.contains("RECOVERY_FINISHED"), "{audit}");
+}
