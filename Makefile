@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test model demo build fmt tools deny
+.PHONY: help check test model chaos demo build fmt tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ test: ## Everything: also both databases, buf lint, the demo, the README's comma
 
 model: ## 10,000 random sequences of calls, answers and faults; SEED=… CASES=… choose others
 	CASES=$(or $(CASES),10000) cargo test --locked --test it -- model:: --nocapture
+
+chaos: ## What it must survive, tried in full (hours): faults, kills, pauses, restarts, restores; FILTER=kills one of them
+	@bash scripts/chaos.sh $(FILTER)
 
 demo: ## The whole job on this machine, shown step by step; ONCE=1 ends by itself
 	cargo build --locked

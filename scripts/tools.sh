@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside a Rust toolchain and a C compiler, each only when it is missing:
-# PostgreSQL's server binaries, npm with buf, Go with grpcurl. Root installs from Debian; anybody else is told what to install.
+# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl. Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +23,7 @@ debian() { # debian PACKAGE...
 }
 
 find_postgres || debian postgresql
+if ! command -v pg_dump >/dev/null || ! command -v psql >/dev/null; then debian postgresql-client; fi
 command -v npm >/dev/null || debian npm
 if [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci --silent --no-audit --no-fund; fi
 if [ ! -x .tools/bin/grpcurl ]; then

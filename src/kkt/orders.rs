@@ -32,13 +32,13 @@ pub(super) trait Order: Sync {
         id: EffectId,
     ) -> impl Future<Output = Result<Told<Self::Done, Self::Refusal>, Setback>> + Send;
     /// Asks what became of it and voids nothing; `None` when its receiver has never seen the id.
-    fn tell(
-        to: &Gateways,
-        id: EffectId,
-    ) -> impl Future<Output = Result<Option<Told<Self::Done, Self::Refusal>>, Setback>> + Send;
+    fn tell(to: &Gateways, id: EffectId) -> impl Future<Output = Seen<Self::Done, Self::Refusal>> + Send;
     /// The refusal says that the id is void, so nothing has been refused but the id.
     fn is_void(refusal: &Self::Refusal) -> bool;
 }
+
+/// What a receiver tells of an id that it may never have seen.
+pub(super) type Seen<T, R> = Result<Option<Told<T, R>>, Setback>;
 
 /// What a command came to, as far as it is known now.
 pub(super) enum Came<T, R> {
@@ -145,7 +145,7 @@ impl Order for CodeOrder {
         to.ofd.reservation_or_void(id).await
     }
 
-    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback> {
+    async fn tell(to: &Gateways, id: EffectId) -> Seen<Reserved, OfdRefusal> {
         to.ofd.reservation_told(id).await
     }
 
@@ -176,7 +176,7 @@ impl Order for ConnectOrder {
         to.ofd.connection_or_void(id).await
     }
 
-    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<Contract, OfdRefusal>>, Setback> {
+    async fn tell(to: &Gateways, id: EffectId) -> Seen<Contract, OfdRefusal> {
         to.ofd.connection_told(id).await
     }
 
@@ -202,7 +202,7 @@ impl Order for SignedDocument {
         to.fns.application_or_void(id).await
     }
 
-    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<Filed, FnsRefusal>>, Setback> {
+    async fn tell(to: &Gateways, id: EffectId) -> Seen<Filed, FnsRefusal> {
         to.fns.application_told(id).await
     }
 
@@ -233,7 +233,7 @@ impl Order for ReportToFile {
         to.fns.report_or_void(id).await
     }
 
-    async fn tell(to: &Gateways, id: EffectId) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback> {
+    async fn tell(to: &Gateways, id: EffectId) -> Seen<ReportFiled, FnsRefusal> {
         to.fns.report_told(id).await
     }
 

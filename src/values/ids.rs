@@ -168,6 +168,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_same_call_makes_the_same_client_and_the_same_registration() {
+        let partner = |n: u128| PartnerId::new(Uuid::from_u128(n));
+        let request = |n: u128| RequestId::new(Uuid::from_u128(n));
+        let client = ClientId::derive(partner(1), request(2), 0);
+        assert_eq!(client, ClientId::derive(partner(1), request(2), 0));
+        assert!(client.is_of(partner(1), request(2)));
+        assert!(ClientId::derive(partner(1), request(2), 3).is_of(partner(1), request(2)));
+        assert!(!client.is_of(partner(2), request(2)) && !client.is_of(partner(1), request(3)));
+        let kkt = KktId::derive(partner(1), request(2));
+        assert_eq!(kkt, KktId::derive(partner(1), request(2)));
+        assert_ne!(kkt, KktId::derive(partner(2), request(2)));
+        assert_ne!(kkt.uuid(), client.uuid(), "the kind counts");
+    }
+
+    #[test]
     fn an_effect_id_depends_on_all_it_is_derived_from() {
         let id = |n: u128| Uuid::from_u128(n);
         let derive = |p, r, step, g| EffectId::derive(PartnerId::new(id(p)), RequestId::new(id(r)), step, g);
