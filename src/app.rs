@@ -78,6 +78,8 @@ pub struct App {
     config: Config,
     db: Db,
     alone: Alone,
+    clock: Clock,
+    ids: Ids,
     listener: TcpListener,
     parts: Parts,
     worker: Worker,
@@ -98,34 +100,16 @@ struct Ground {
     ids: Ids,
 }
 
-/// Opens the recovery of this name, or goes on with it: what a server does first on a backup that was restored.
-///
-/// # Errors
-/// [`AppError`]; also when another recovery is open.
-pub async fn recover(config: &Config, name: &str) -> Result<Begun, AppError> {
-    let (clock, ids) = (Clock::system(), Ids::system());
-    let db = database(config).await?;
-    let act = Act::new("serve --recover", &format!("restore {name}"))?;
-    let deed = Deed { action: "RECOVERY_BEGUN", subject: name.to_owned(), detail: json!({}), ..Deed::default() };
-    let record = Desk::new(clock.clone(), ids, act).record(deed);
-    let begun = db.begin_recovery(name, clock.now_ms(), record).await?;
-    match begun {
-        Begun::Now | Begun::Before => {
-            tracing::warn!(name, "recovering: no token is believed and no register of a fleet given until confirmed");
-        }
-        Begun::Finished => tracing::info!(name, "this recovery is finished"),
-    }
-    db.close().await?;
-    Ok(begun)
-}
-
-/// Runs the server until it is told to stop.
+/// Runs the server until it is told to stop; on a backup that was restored, the name of its recovery comes with it.
 ///
 /// # Errors
 /// [`AppError`].
-pub async fn serve(config: Config) -> Result<(), AppError> {
+pub async fn serve(config: Config, recover: Option<&str>) -> Result<(), AppError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let app = App::build(config, Clock::system(), Ids::system()).await?;
+    if let Some(name) = recover {
+        app.recover(name).await?;
+    }
     tracing::info!(address = %app.address()?, mode = %app.config.mode, "listening");
     let stop = CancellationToken::new();
     let told = stop.clone();
@@ -169,6 +153,8 @@ impl App {
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
             db: ground.db,
             alone,
+            clock: ground.clock,
+            ids: ground.ids,
             config,
             listener,
             closing,
@@ -181,6 +167,24 @@ impl App {
     /// When the listener has none.
     pub fn address(&self) -> Result<SocketAddr, AppError> {
         Ok(self.listener.local_addr()?)
+    }
+
+    /// Opens the recovery of this name, or goes on with it: what a server does first on a backup that was restored.
+    ///
+    /// # Errors
+    /// [`AppError::Store`], also when another recovery is open; [`AppError::Unsaid`] for a name that cannot be kept.
+    pub async fn recover(&self, name: &str) -> Result<Begun, AppError> {
+        let act = Act::new("serve --recover", &format!("restore {name}"))?;
+        let deed = Deed { action: "RECOVERY_BEGUN", subject: name.to_owned(), detail: json!({}), ..Deed::default() };
+        let record = Desk::new(self.clock.clone(), self.ids.clone(), act).record(deed);
+        let begun = self.db.begin_recovery(name, self.clock.now_ms(), record).await?;
+        match begun {
+            Begun::Now | Begun::Before => {
+                tracing::warn!(name, "recovering: no token is believed, no register of a fleet given, until confirmed");
+            }
+            Begun::Finished => tracing::info!(name, "this recovery is finished"),
+        }
+        Ok(begun)
     }
 
     /// Serves and works until `stop`. Then, in this order: not ready but answering, so that callers go elsewhere; calls

@@ -189,10 +189,7 @@ impl Cli {
         match self.command {
             Command::Serve { recover } => {
                 telemetry::start(&config.log);
-                if let Some(name) = recover {
-                    crate::app::recover(&config, &name).await?;
-                }
-                Ok(crate::app::serve(config).await?)
+                Ok(crate::app::serve(config, recover.as_deref()).await?)
             }
             Command::Migrate => migrate(&config, &output).await,
             Command::Healthcheck(args) => args.run(&config).await,

@@ -197,3 +197,20 @@ async fn operators_see_and_confirm_what_is_held_back() {
     let audit = printed(&database, &["audit", "list"]);
     assert!(audit.contains("RECOVERY_TOKENS_CONFIRMED") && audit.contains("RECOVERY_FINISHED"), "{audit}");
 }
+
+/// The server as it is started: the option opens the recovery before anything is driven or answered.
+#[tokio::test]
+async fn a_server_that_is_told_to_recover_opens_the_recovery_once_and_holds_back() {
+    let database = TestDb::new(Backend::Sqlite).await;
+    let site = Site::new(&database).await;
+    for _ in 0..2 {
+        let config = settings(&site.sandbox, &database);
+        let app = App::build(config, Clock::system(), Ids::system()).await.unwrap();
+        app.recover("2026-11-24").await.unwrap();
+        assert!(app.recover("another").await.unwrap_err().to_string().contains("2026-11-24 is open"));
+    }
+    let server = Server::start(&site.sandbox, &database, &site.partner).await;
+    assert_eq!(reason(&server.get(&fresh_id()).await.unwrap_err()), "RECOVERING", "also without the option");
+    let audit = printed(&database, &["audit", "list"]);
+    assert_eq!(audit.matches("RECOVERY_BEGUN").count(), 1, "{audit}");
+}

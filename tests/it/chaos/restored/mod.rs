@@ -148,6 +148,7 @@ impl Site {
     }
 }
 
+/// What `serve --recover 2026-11-24` does.
 async fn begin(database: &TestDb) -> Begun {
     let record = Desk::new(Clock::system(), Ids::system(), act()).record(Deed::default());
     database.db.begin_recovery("2026-11-24", Clock::system().now_ms(), record).await.unwrap()
