@@ -38,14 +38,17 @@ impl Runners {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next request; without one the runner leaves, under the same lock under which others are started.
+    /// The next request; without one the runner leaves, under the same lock under which others are started. The world is
+    /// locked first: whoever takes a request has it already when a runner is woken.
     fn next(&self, engine: &Engine, device: &str) -> Option<Job> {
-        let mut running = self.running();
-        let job = engine.look(|world| world.devices.next(device));
-        if job.is_none() {
-            running.remove(device);
-        }
-        job
+        engine.look(|world| {
+            let mut running = self.running();
+            let job = world.devices.next(device);
+            if job.is_none() {
+                running.remove(device);
+            }
+            job
+        })
     }
 }
 
