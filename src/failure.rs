@@ -84,6 +84,8 @@ pub enum Failure {
     },
     /// The database does not answer.
     StorageUnavailable,
+    /// The database answers, and has too much to do for this call.
+    StorageBusy,
     /// A backup was restored, and what the call needs is not confirmed yet.
     Recovering,
     /// Over a limit.

@@ -19,8 +19,10 @@ pub const DOMAIN: &str = "litebox.ru";
 pub const LOCALE: &str = "ru-RU";
 /// Most violations that one answer lists: details travel in a header, and common clients refuse more than 8 KiB.
 const MOST_VIOLATIONS: usize = 16;
-/// When to try again after the database was away.
+/// When to try again after the database was away, or had too much to do.
 const STORAGE_RETRY: Duration = Duration::from_secs(1);
+/// When to try again after another call was faster.
+const CONFLICT_RETRY: Duration = Duration::from_millis(100);
 /// When to try again what a person has to confirm first.
 const RECOVERING_RETRY: Duration = Duration::from_secs(60);
 
@@ -138,6 +140,9 @@ fn row(failure: &Failure) -> (Code, ErrorReason, &'static str) {
             (Code::Unavailable, unavailable(*gateway), "an outer system does not answer")
         }
         Failure::StorageUnavailable => (Code::Unavailable, R::StorageUnavailable, "the database does not answer"),
+        Failure::StorageBusy => {
+            (Code::ResourceExhausted, R::StorageOverloaded, "the database has too much to do; repeat a little later")
+        }
         Failure::Recovering => {
             (Code::Unavailable, R::Recovering, "a backup was restored, and this is held back until it has been checked")
         }
@@ -227,8 +232,11 @@ impl Answer {
             Failure::GatewayUnavailable { retry_after, .. } | Failure::RateLimited { retry_after } => {
                 self.details.set_retry_info(Some(*retry_after));
             }
-            Failure::StorageUnavailable => {
+            Failure::StorageUnavailable | Failure::StorageBusy => {
                 self.details.set_retry_info(Some(STORAGE_RETRY));
+            }
+            Failure::Conflict => {
+                self.details.set_retry_info(Some(CONFLICT_RETRY));
             }
             Failure::Recovering => {
                 self.details.set_retry_info(Some(RECOVERING_RETRY));

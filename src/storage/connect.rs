@@ -1,13 +1,17 @@
 //! The pool and its settings.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::StoreError;
+use super::observed::Observed;
+use super::reach::{self, Reach, Way};
 
 /// Where the data are.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,8 +59,17 @@ pub enum Backend {
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    pub(super) connection: DatabaseConnection,
+    pub(super) connection: Observed<DatabaseConnection>,
     pub(super) file: Option<PathBuf>,
+}
+
+/// The connections of the pool at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Open, or being opened.
+    pub open: u32,
+    /// Of these, in use: a unit of work or a statement has it, or it is being cleaned after one.
+    pub in_use: u32,
 }
 
 impl Db {
@@ -70,8 +83,12 @@ impl Db {
         if file.is_none() && !url.starts_with("postgres") {
             return Err(StoreError::Other("the database URL must start with sqlite: or postgres:".into()));
         }
-        let options = if file.is_some() { sqlite_options(config) } else { postgres_options(config) };
-        Ok(Self { connection: Database::connect(options).await?, file })
+        let reach = Arc::new(if file.is_some() { Reach::default() } else { way(config)? });
+        let options = match file {
+            Some(_) => sqlite_options(config),
+            None => postgres_options(config, &reach),
+        };
+        Ok(Self { connection: Observed::new(Database::connect(options).await?, reach), file })
     }
 
     /// Which database this is.
@@ -83,8 +100,30 @@ impl Db {
     }
 
     /// For single reads and single writes that need no transaction.
-    pub const fn direct(&self) -> &DatabaseConnection {
+    pub const fn direct(&self) -> &Observed<DatabaseConnection> {
         &self.connection
+    }
+
+    /// The pool itself, for tests that do with it what nobody may do.
+    #[cfg(feature = "chaos")]
+    pub const fn bare(&self) -> &DatabaseConnection {
+        &self.connection.on
+    }
+
+    /// How many connections are open and in use now.
+    pub fn pool(&self) -> Pool {
+        let (open, idle) = match self.backend() {
+            Backend::Postgres => {
+                let pool = self.connection.on.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            Backend::Sqlite => {
+                let pool = self.connection.on.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        };
+        // The two are counted one after the other.
+        Pool { open, in_use: open.saturating_sub(u32::try_from(idle).unwrap_or(0)) }
     }
 
     /// SQL expression for the database's clock, Unix milliseconds.
@@ -97,7 +136,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.connection.ping().await?)
+        Ok(self.connection.see(self.connection.on.ping()).await?)
     }
 
     /// Closes the pool; running units end first.
@@ -105,7 +144,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when the pool cannot be closed.
     pub async fn close(self) -> Result<(), StoreError> {
-        Ok(self.connection.close().await?)
+        Ok(self.connection.on.close().await?)
     }
 }
 
@@ -166,7 +205,16 @@ fn sqlite_options(config: &DatabaseConfig) -> ConnectOptions {
     options
 }
 
-fn postgres_options(config: &DatabaseConfig) -> ConnectOptions {
+/// How the database is reached beside the pool.
+fn way(config: &DatabaseConfig) -> Result<Reach, StoreError> {
+    let url = config.url.expose_secret().parse();
+    // The driver's error may quote the URL, and with it the password.
+    let options: PgConnectOptions = url.map_err(|_| StoreError::Other("the database URL cannot be read".into()))?;
+    let ms = Duration::from_millis;
+    Ok(Reach::new(Way { options, connect: ms(config.acquire_timeout_ms), statement: ms(config.statement_timeout_ms) }))
+}
+
+fn postgres_options(config: &DatabaseConfig, reach: &Arc<Reach>) -> ConnectOptions {
     let settings = [
         ("statement_timeout", config.statement_timeout_ms.to_string()),
         ("lock_timeout", config.lock_timeout_ms.to_string()),
@@ -174,18 +222,36 @@ fn postgres_options(config: &DatabaseConfig) -> ConnectOptions {
         // ROLLBACK on release outside a transaction is only a warning; the server need not send it.
         ("client_min_messages", "error".to_owned()),
     ];
+    let (asking, releasing) = (Arc::clone(reach), Arc::clone(reach));
     let mut options = common(config);
     options
         .set_application_name("litebox-partner")
         .map_sqlx_postgres_opts(move |opts| opts.options(settings.clone()))
-        // A begin that was cancelled in flight would hand the next user a connection inside a transaction.
-        .map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_release(|connection, _| {
-                Box::pin(async move {
-                    sqlx::Executor::execute(&mut *connection, "ROLLBACK").await?;
-                    Ok(true)
-                })
-            })
-        });
+        .map_sqlx_postgres_before_acquire(move |connection, metadata| {
+            let reach = Arc::clone(&asking);
+            Box::pin(async move { reach.fit(connection, metadata).await })
+        })
+        .map_sqlx_postgres_pool_opts(move |pool| cleaned(pool, Arc::clone(&releasing)));
     options
+}
+
+/// A pool of connections that can be written to, each outside any transaction.
+fn cleaned(pool: PgPoolOptions, reach: Arc<Reach>) -> PgPoolOptions {
+    pool.after_connect(|connection, _| {
+        Box::pin(async move {
+            // After a promotion an address may still lead to the former primary for a while: looked for again.
+            match reach::writable(connection).await? {
+                true => Ok(()),
+                false => Err(sqlx::Error::Configuration("the server takes no writes".into())),
+            }
+        })
+    })
+    // A begin that was cancelled in flight would hand the next user a connection inside a transaction.
+    .after_release(move |connection, _| {
+        let reach = Arc::clone(&reach);
+        Box::pin(async move {
+            reach.clean(connection).await?;
+            Ok(true)
+        })
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
 use crate::failure::Failure;
 use crate::gateways::Gateway;
@@ -10,9 +10,12 @@ use crate::gateways::Gateway;
 /// What went wrong with the database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The database does not answer, or has no connection free: try later.
+    /// The database does not answer, or answers only for a while yet: try later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database is there and has too much to do: no connection is free in time, or it is out of resources.
+    #[error("the database is overloaded: {0}")]
+    Exhausted(String),
     /// Another transaction was in the way: try again.
     #[error("contention in the database")]
     Contention,
@@ -65,17 +68,61 @@ const CONSTRAINTS: [(&str, &str, Constraint); 4] = [
 /// SQLite: busy, locked and their extended forms.
 const CONTENTION: [&str; 8] = ["40001", "40P01", "55P03", "5", "6", "261", "517", "773"];
 
+/// Class of PostgreSQL: out of resources (connections, memory, disk).
+const EXHAUSTED: &str = "53";
+/// Classes of PostgreSQL: connection, operator intervention (shutdown, statement cancelled).
+const GONE: [&str; 2] = ["08", "57"];
+/// The connection leads to a server that takes no writes, or is inside a transaction that has failed: of no use to anybody.
+const USELESS: [&str; 2] = ["25006", "25P02"];
+/// SQLite: cannot open, full, I/O error. PostgreSQL: a transaction was idle for too long.
+const FAILED: [&str; 4] = ["14", "13", "10", "25P03"];
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match &error {
-            DbErr::ConnectionAcquire(_) => Self::Unavailable("no connection in time".into()),
-            DbErr::Conn(RuntimeErr::SqlxError(e))
-            | DbErr::Exec(RuntimeErr::SqlxError(e))
-            | DbErr::Query(RuntimeErr::SqlxError(e)) => from_sqlx(e),
+            // Whether the database is there has been asked by then: `Observed`.
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Exhausted("no connection in time".into()),
+            DbErr::ConnectionAcquire(_) => Self::Unavailable("pool closed".into()),
+            DbErr::Conn(RuntimeErr::SqlxError(e)) => not_connected(e),
+            DbErr::Conn(RuntimeErr::Internal(what)) => Self::Unavailable(what.clone()),
+            DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) => from_sqlx(e),
             DbErr::Type(what) | DbErr::Json(what) => Self::Corrupt { table: "?", what: what.clone() },
             other => Self::Other(other.to_string()),
         }
     }
+}
+
+/// Why there is no connection. Whatever the server says against one (a database that is closed or gone, a password that
+/// was changed), a later call may get it.
+fn not_connected(error: &sqlx::Error) -> StoreError {
+    match from_sqlx(error) {
+        StoreError::Other(what) => StoreError::Unavailable(what),
+        known => known,
+    }
+}
+
+/// Whether the connection that told this error is of no use any more, and others of the pool may not be either.
+pub(super) fn spoils(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(e))
+    | DbErr::Exec(RuntimeErr::SqlxError(e))
+    | DbErr::Query(RuntimeErr::SqlxError(e))) = error
+    else {
+        return false;
+    };
+    match e.as_ref() {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(e) => {
+            let code = e.code().unwrap_or_default();
+            // A statement that took too long says nothing about its connection.
+            let cancelled = code == "57014";
+            !cancelled && (of_class(&code, &GONE) || USELESS.contains(&code.as_ref()))
+        }
+        _ => false,
+    }
+}
+
+fn of_class(code: &str, classes: &[&str]) -> bool {
+    code.len() == 5 && classes.iter().any(|class| code.starts_with(class))
 }
 
 fn from_sqlx(error: &sqlx::Error) -> StoreError {
@@ -105,9 +152,10 @@ fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     if CONTENTION.contains(&code.as_ref()) {
         return StoreError::Contention;
     }
-    // Class 08 connection, 53 out of resources, 57 operator intervention (shutdown, statement cancelled).
-    let gone = ["08", "53", "57"].iter().any(|class| code.len() == 5 && code.starts_with(class));
-    if gone || matches!(code.as_ref(), "14" | "13" | "10" | "25P03") {
+    if of_class(&code, &[EXHAUSTED]) {
+        return StoreError::Exhausted(format!("database code {code}"));
+    }
+    if of_class(&code, &GONE) || USELESS.contains(&code.as_ref()) || FAILED.contains(&code.as_ref()) {
         return StoreError::Unavailable(format!("database code {code}"));
     }
     // The driver's text may quote values: only its code leaves this function.
@@ -130,6 +178,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::StorageUnavailable,
+            StoreError::Exhausted(_) => Self::StorageBusy,
             StoreError::Contention | StoreError::Unique(_) => Self::Conflict,
             StoreError::Stopped(gateway) => Self::GatewayUnavailable { gateway, retry_after: STOPPED_RETRY },
             StoreError::Corrupt { .. } | StoreError::Other(_) => Self::Internal { detail: error.to_string() },
@@ -141,7 +190,7 @@ impl StoreError {
     /// When a caller should try again, when trying again helps.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Unavailable(_) | Self::Exhausted(_) => Some(Duration::from_secs(1)),
             Self::Contention => Some(Duration::from_millis(100)),
             Self::Stopped(_) => Some(STOPPED_RETRY),
             _ => None,

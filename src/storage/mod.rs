@@ -11,6 +11,8 @@ pub mod documents;
 pub mod entity;
 mod error;
 mod migration;
+mod observed;
+mod reach;
 pub mod recovery;
 pub mod requests;
 pub mod switches;
@@ -18,9 +20,10 @@ mod unit;
 pub mod vault;
 
 pub use alone::Alone;
-pub use connect::{Backend, DatabaseConfig, Db, db_now};
+pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::Schema;
+pub use observed::Observed;
 pub use unit::{Tx, Work};
 
 #[cfg(test)]

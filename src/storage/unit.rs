@@ -5,10 +5,11 @@ use std::pin::Pin;
 
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
+use super::observed::Observed;
 use super::{Db, StoreError};
 
 /// An open transaction.
-pub type Tx = DatabaseTransaction;
+pub type Tx = Observed<DatabaseTransaction>;
 
 /// What a unit of work does inside its transaction.
 pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
@@ -46,15 +47,17 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let tx = self.connection.begin_with_options(options).await.map_err(StoreError::from)?;
+        let pool = &self.connection;
+        let begun = pool.see(pool.on.begin_with_options(options)).await;
+        let tx = pool.with(begun.map_err(StoreError::from)?);
         match work(&tx).await {
             Ok(value) => {
-                tx.commit().await.map_err(StoreError::from)?;
+                pool.see(tx.on.commit()).await.map_err(StoreError::from)?;
                 Ok(value)
             }
             Err(error) => {
                 // The connection rolls back on release as well; the first error is the one that matters.
-                let _ = tx.rollback().await;
+                let _ = pool.see(tx.on.rollback()).await;
                 Err(error)
             }
         }

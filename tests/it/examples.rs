@@ -16,12 +16,13 @@ use litebox_partner::storage::audit::{Deed, Desk};
 use prost_reflect::DescriptorPool;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::contract::comments;
 use crate::kkt::shop::{COMPANY, ENTREPRENEUR, Shop, address, register};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, until};
 use crate::support::database::backends;
 use crate::support::{act, fresh_id, postgres};
 
@@ -93,6 +94,7 @@ async fn every_reason_is_seen_as_it_is_documented() {
     limits(&mut gallery).await;
     recovering(&mut gallery).await;
     if backends().contains(&Backend::Postgres) {
+        busy(&mut gallery).await;
         storage(&mut gallery).await;
         compare(&gallery);
     }
@@ -270,6 +272,29 @@ async fn limits(gallery: &mut Gallery) {
     gallery.hang("RATE_LIMITED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
 }
 
+/// The one connection of the pool waits for a lock that somebody else has.
+async fn busy(gallery: &mut Gallery) {
+    let app = TestApp::start_with(Backend::Postgres, |config| {
+        config.database.pool_size = 1;
+        config.database.acquire_timeout_ms = 300;
+        config.database.lock_timeout_ms = 60_000;
+        config.database.statement_timeout_ms = 60_000;
+    })
+    .await;
+    let list = pb::ListRequest::default();
+    app.kkts().list(list.clone()).await.unwrap();
+    let mut other = PgConnection::connect(app.database.config.url.expose_secret()).await.unwrap();
+    other.execute("BEGIN; LOCK TABLE kkt").await.unwrap();
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'kkt'::regclass";
+    until("the server waits for the lock", async || {
+        sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut other).await.unwrap() == 1
+    })
+    .await;
+    gallery.hang("STORAGE_OVERLOADED", &app.kkts().list(list.clone()).await.unwrap_err());
+    other.close().await.unwrap();
+    until("the pool recovers by itself", async || app.kkts().list(list.clone()).await.is_ok()).await;
+}
+
 /// A backup was restored.
 async fn recovering(gallery: &mut Gallery) {
     let app = TestApp::start(Backend::Sqlite).await;
@@ -289,7 +314,10 @@ async fn storage(gallery: &mut Gallery) {
     server.admin(format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")).await.unwrap();
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
     server.admin(format!("{end} = '{name}'")).await.unwrap();
-    gallery.hang("STORAGE_UNAVAILABLE", &app.kkts().list(list).await.unwrap_err());
+    // Whether a connection breaks under the call or none can be opened for it.
+    for _ in 0..3 {
+        gallery.hang("STORAGE_UNAVAILABLE", &app.kkts().list(list.clone()).await.unwrap_err());
+    }
 }
 
 /// All of the contract's reasons are there, with the metadata of their documented example.

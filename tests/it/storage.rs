@@ -135,7 +135,7 @@ async fn a_begin_that_is_dropped_in_flight_does_not_poison_the_pool() {
     let Some((slow, direct)) = behind_a_slow_line().await else { return };
     for ms in 0..30 {
         #[expect(clippy::disallowed_methods, reason = "does what nobody may do")]
-        let begin = slow.direct().begin();
+        let begin = slow.bare().begin();
         let _ = tokio::time::timeout(Duration::from_millis(ms), begin).await;
         written_is_seen(&slow, &direct, u128::from(ms) + 1).await;
     }

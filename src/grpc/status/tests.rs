@@ -89,6 +89,7 @@ fn table() -> Vec<(Failure, Code, &'static str, &'static [&'static str])> {
         (gateway(Gateway::Ofd), Unavailable, "OFD_UNAVAILABLE", &[]),
         (gateway(Gateway::Device), Unavailable, "DEVICE_UNAVAILABLE", &[]),
         (Failure::StorageUnavailable, Unavailable, "STORAGE_UNAVAILABLE", &[]),
+        (Failure::StorageBusy, ResourceExhausted, "STORAGE_OVERLOADED", &[]),
         (Failure::Recovering, Unavailable, "RECOVERING", &[]),
         (Failure::RateLimited { retry_after: TEN }, ResourceExhausted, "RATE_LIMITED", &[]),
         (Failure::NotOffered { what: "method" }, Unimplemented, "NOT_OFFERED", &["feature"]),
@@ -126,7 +127,8 @@ fn every_failure_has_its_code_reason_metadata_and_a_russian_sentence() {
 fn waiting_helps_exactly_where_retry_info_says_so() {
     for (failure, code, reason, _) in table() {
         let retry = Status::from(failure).get_details_retry_info().is_some();
-        assert_eq!(retry, code == Code::Unavailable || reason == "RATE_LIMITED", "{reason}");
+        let busy = ["RATE_LIMITED", "STORAGE_OVERLOADED", "CONFLICT"].contains(&reason);
+        assert_eq!(retry, code == Code::Unavailable || busy, "{reason}");
     }
 }
 

@@ -39,7 +39,7 @@ impl Lock {
     }
 
     async fn advisory(db: &Db) -> Result<Self, StoreError> {
-        let options = db.connection.get_postgres_connection_pool().connect_options();
+        let options = db.connection.on.get_postgres_connection_pool().connect_options();
         // Waiting for another replica's migration may take longer than any statement of ours.
         let options = options.as_ref().clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
         let mut connection = PgConnection::connect_with(&options).await.map_err(unavailable)?;

@@ -80,7 +80,7 @@ impl Db {
     }
 
     async fn up(&self) -> Result<(), StoreError> {
-        Ok(Migrator::up(&self.connection, None).await?)
+        Ok(Migrator::up(&self.connection.on, None).await?)
     }
 
     /// Which schema the database has.
