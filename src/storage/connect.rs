@@ -219,8 +219,6 @@ fn postgres_options(config: &DatabaseConfig, reach: &Arc<Reach>) -> ConnectOptio
         ("statement_timeout", config.statement_timeout_ms.to_string()),
         ("lock_timeout", config.lock_timeout_ms.to_string()),
         ("idle_in_transaction_session_timeout", config.idle_in_transaction_timeout_ms.to_string()),
-        // ROLLBACK on release outside a transaction is only a warning; the server need not send it.
-        ("client_min_messages", "error".to_owned()),
     ];
     let (asking, releasing) = (Arc::clone(reach), Arc::clone(reach));
     let mut options = common(config);

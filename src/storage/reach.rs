@@ -21,8 +21,10 @@ const SLACK: Duration = Duration::from_secs(1);
 /// On for a standby, and for a primary that has been told to take no writes.
 const READ_ONLY: &str = "SHOW transaction_read_only";
 
-/// What every connection does on its way back to the pool, so that it is outside any transaction.
-const CLEAN: &str = "ROLLBACK";
+/// What every connection does on its way back to the pool, so that it is outside any transaction. A ROLLBACK alone would
+/// write a warning into the server's log each time; in a transaction that has failed this is an error, and the connection
+/// is closed.
+const CLEAN: &str = "BEGIN; ROLLBACK";
 
 /// The way to a server.
 pub(super) struct Way {
