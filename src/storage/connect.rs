@@ -172,7 +172,6 @@ fn common(config: &DatabaseConfig) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.url.expose_secret());
     options
         .max_connections(config.pool_size)
-        .min_connections(1)
         .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
         .connect_timeout(Duration::from_millis(config.acquire_timeout_ms))
         .test_before_acquire_if_idle_for(Duration::from_secs(30))
@@ -186,6 +185,7 @@ fn sqlite_options(config: &DatabaseConfig) -> ConnectOptions {
     let busy = Duration::from_millis(config.statement_timeout_ms);
     let mut options = common(config);
     options
+        .min_connections(1)
         .map_sqlx_sqlite_opts(move |opts| {
             opts.create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
@@ -223,6 +223,9 @@ fn postgres_options(config: &DatabaseConfig, reach: &Arc<Reach>) -> ConnectOptio
     let (asking, releasing) = (Arc::clone(reach), Arc::clone(reach));
     let mut options = common(config);
     options
+        // Whoever keeps up a minimum takes a place in the pool and waits up to a minute between its attempts to connect:
+        // for so long after a restart that place would be lost, and of a pool of one the database.
+        .min_connections(0)
         .set_application_name("litebox-partner")
         .map_sqlx_postgres_opts(move |opts| opts.options(settings.clone()))
         .map_sqlx_postgres_before_acquire(move |connection, metadata| {
