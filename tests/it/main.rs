@@ -20,5 +20,6 @@ mod operators;
 mod page;
 mod reasons;
 mod sandbox;
+mod schema;
 mod storage;
 mod support;
