@@ -24,7 +24,7 @@ use crate::support::process::Server;
 
 /// A one-way step: the command that asks for it, and the effect.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+pub struct Step {
     command: &'static str,
     effect: &'static str,
 }
@@ -38,8 +38,10 @@ const SUBMIT: Step = step("fns.SubmitApplication");
 const CONNECT: Step = step("ofd.Connect");
 const BURN: Step = Step { command: "device.post", effect: "device.registration" };
 const REPORT: Step = step("fns.SubmitReport");
-const REGISTRATION: [Step; 5] = [RESERVE, SUBMIT, CONNECT, BURN, REPORT];
-const ACCOUNT: Step = step("accounts.EnsureAccount");
+/// The steps of a registration.
+pub const REGISTRATION: [Step; 5] = [RESERVE, SUBMIT, CONNECT, BURN, REPORT];
+/// The account of a client.
+pub const ACCOUNT: Step = step("accounts.EnsureAccount");
 const PASSWORD: Step = step("accounts.SetInitialPassword");
 
 /// When the server dies, seen from the outer system.
@@ -75,11 +77,11 @@ impl Moment {
 }
 
 /// What of a ledger is about one registration or account.
-struct Record(Vec<Entry>);
+pub struct Record(pub Vec<Entry>);
 
 impl Record {
     /// The entries with one of these facts.
-    fn about(entries: Vec<Entry>, keys: &[String]) -> Self {
+    pub fn about(entries: Vec<Entry>, keys: &[String]) -> Self {
         let about = |entry: &Entry| entry.facts.values().any(|value| keys.contains(value));
         Self(entries.into_iter().filter(about).collect())
     }
@@ -99,7 +101,7 @@ impl Record {
     }
 
     /// What is not as promised: an effect that did not happen once, a command under more than one effect id.
-    fn breaches(&self, steps: &[Step]) -> Vec<String> {
+    pub fn breaches(&self, steps: &[Step]) -> Vec<String> {
         let mut found = Vec::new();
         for step in steps {
             let effects = self.effects(*step).count();

@@ -2,6 +2,10 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
+mod callers;
+mod database_restart;
+mod promotion;
+mod replicas;
 mod breaker;
 mod fairness;
 mod restored;

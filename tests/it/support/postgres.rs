@@ -55,7 +55,7 @@ impl Postgres {
 }
 
 /// The newest installed server: in PATH, or where Debian puts it.
-fn binaries() -> Result<PathBuf, String> {
+pub(super) fn binaries() -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     folders.push("/usr/local/bin".into());
@@ -64,7 +64,10 @@ fn binaries() -> Result<PathBuf, String> {
     debian.sort_by_key(|folder| std::cmp::Reverse(version(folder)));
     folders.extend(debian);
     let complete = |folder: &PathBuf| folder.join("initdb").exists() && folder.join("postgres").exists();
-    folders.into_iter().find(complete).ok_or_else(|| "PostgreSQL is not installed: no initdb anywhere".to_owned())
+    let found = folders.into_iter().find(complete);
+    // A link to one program: the others stand beside what it leads to.
+    let beside = |folder: PathBuf| folder.join("initdb").canonicalize().ok()?.parent().map(Path::to_owned);
+    found.and_then(beside).ok_or_else(|| "PostgreSQL is not installed: no initdb anywhere".to_owned())
 }
 
 fn version(folder: &Path) -> u32 {
@@ -82,7 +85,7 @@ fn start(bin: &Path) -> Result<Postgres, String> {
 }
 
 /// PostgreSQL refuses to run as root: root becomes the postgres user, or nobody where there is none.
-fn unprivileged(folder: &Path) -> Result<Command, String> {
+pub(super) fn unprivileged(folder: &Path) -> Result<Command, String> {
     if number("id", &["-u"]) != Some(0) {
         return Ok(Command::new("env"));
     }

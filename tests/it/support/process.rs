@@ -26,12 +26,18 @@ pub struct Server {
 impl Server {
     /// Starts the server on a free port and waits until it says which.
     pub async fn start(sandbox: &Sandbox, database: &TestDb) -> Self {
+        Self::start_on(sandbox, database.config.url.expose_secret(), &[]).await
+    }
+
+    /// The same on the database of this URL, with other settings.
+    pub async fn start_on(sandbox: &Sandbox, url: &str, others: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let child = Command::new(env!("CARGO_BIN_EXE_litebox-partner"))
             .arg("serve")
             .env_clear()
-            .envs(settings(sandbox, database).map(|(key, value)| (variable(key), value)))
+            .envs(settings(sandbox, url).map(|(key, value)| (variable(key), value)))
+            .envs(others.iter().map(|(key, value)| (variable(key), value)))
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -61,6 +67,16 @@ impl Server {
         KktServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {token}"))))
     }
 
+    /// Whether it has gone on running since it was started.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     fn listens(&mut self) -> bool {
         let log = std::fs::read_to_string(&self.log).unwrap();
         assert!(self.child.try_wait().unwrap().is_none(), "the server did not start");
@@ -83,11 +99,11 @@ impl Drop for Server {
 }
 
 /// Quick to look, and quick to take over what a killed server held.
-fn settings(sandbox: &Sandbox, database: &TestDb) -> [(&'static str, String); 15] {
+fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 15] {
     [
         ("server.listen", "127.0.0.1:0".to_owned()),
         ("server.watch_poll_ms", "50".to_owned()),
-        ("database.url", database.config.url.expose_secret().to_owned()),
+        ("database.url", url.to_owned()),
         ("gateways.taxpayers.base_url", sandbox.http_url()),
         ("gateways.taxpayers.api_key", "key-1".to_owned()),
         ("gateways.accounts.url", sandbox.grpc_url()),
