@@ -1,5 +1,7 @@
 //! The contract of the storage, on both databases.
 
+mod trouble;
+
 use std::time::Duration;
 
 use litebox_partner::clock::{Clock, Ids};
