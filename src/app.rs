@@ -169,6 +169,11 @@ impl App {
         Ok(self.listener.local_addr()?)
     }
 
+    /// The database, for whoever watches its pool.
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Opens the recovery of this name, or goes on with it: what a server does first on a backup that was restored.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 pub mod amounts;
 mod callers;
+mod cancelled;
 mod database_restart;
 mod promotion;
 mod replicas;

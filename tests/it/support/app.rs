@@ -100,9 +100,9 @@ impl TestApp {
         let mut config = settings(&self.sandbox, &self.database);
         change(&mut config);
         let app = App::build(config, Clock::system(), Ids::system()).await.unwrap();
-        let (address, stop) = (app.address().unwrap(), CancellationToken::new());
+        let (address, db, stop) = (app.address().unwrap(), app.db().clone(), CancellationToken::new());
         tokio::spawn(app.run(stop.clone()));
-        Replica { address, stop, token: self.partner.token.clone() }
+        Replica { db, address, stop, token: self.partner.token.clone() }
     }
 
     /// The database.
@@ -143,6 +143,8 @@ impl TestApp {
 
 /// A second server of a [`TestApp`]. Ends when it is dropped.
 pub struct Replica {
+    /// Its own way to the database.
+    pub db: Db,
     address: SocketAddr,
     stop: CancellationToken,
     token: String,
@@ -151,8 +153,16 @@ pub struct Replica {
 impl Replica {
     /// Registrations, asked by the app's partner over a connection of its own.
     pub fn kkts(&self) -> KktServiceClient<Wire> {
-        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy();
-        KktServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {}", self.token))))
+        KktServiceClient::with_interceptor(self.channel(), shown(Some(&format!("Bearer {}", self.token))))
+    }
+
+    /// Clients, asked by the app's partner over a connection of its own.
+    pub fn clients(&self) -> ClientServiceClient<Wire> {
+        ClientServiceClient::with_interceptor(self.channel(), shown(Some(&format!("Bearer {}", self.token))))
+    }
+
+    fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy()
     }
 }
 
