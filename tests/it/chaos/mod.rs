@@ -7,6 +7,7 @@ mod cancelled;
 mod database_restart;
 mod promotion;
 mod replicas;
+mod twins;
 mod breaker;
 mod fairness;
 mod restored;
