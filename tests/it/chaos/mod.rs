@@ -2,12 +2,12 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
+mod breaker;
 mod callers;
 mod cancelled;
 mod database_restart;
+mod fairness;
 mod promotion;
 mod replicas;
-mod twins;
-mod breaker;
-mod fairness;
 mod restored;
+mod twins;

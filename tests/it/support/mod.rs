@@ -1,8 +1,8 @@
 //! What the tests stand on: databases of their own, and the whole service in one process.
 
 pub mod app;
-pub mod cluster;
 pub mod backup;
+pub mod cluster;
 pub mod database;
 pub mod postgres;
 pub mod process;
