@@ -3,10 +3,10 @@
 //! The text form is `operation:action[=value][,key=value…]`, for example
 //! `ofd.Connect:refuse=CODE_USED,times=1,serial=00106100000001`. `docs/sandbox.md` has the whole grammar.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// When a rule strikes.
@@ -67,8 +67,44 @@ pub struct Rule {
     pub point: Point,
     /// How many more times; `None` without end.
     pub times: Option<u32>,
+    /// Strikes by chance; `None` strikes every fitting call.
+    pub chance: Option<Chance>,
     /// Facts that a call must have: `inn`, `serial`, `fn`, `device`, `effect_id`, `login`, `code`, …
     pub only: BTreeMap<String, String>,
+}
+
+/// So many calls of a hundred, drawn from a seed: the same calls in the same order are struck again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chance {
+    /// Of a hundred.
+    pub percent: u8,
+    /// Where the draws start.
+    pub seed: u64,
+    drawn: u64,
+}
+
+impl Chance {
+    /// Draws for one call. Splitmix64: small, and the same everywhere.
+    fn draw(&mut self) -> bool {
+        self.drawn = self.drawn.wrapping_add(1);
+        let mut z = self.seed.wrapping_add(self.drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % 100 < u64::from(self.percent)
+    }
+}
+
+/// A call that a rule has struck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strike {
+    /// `protocol.Operation` of the call.
+    pub operation: String,
+    /// When.
+    pub point: Point,
+    /// What the rule did.
+    pub action: Action,
+    /// Effect id that the call was about, when it was about one.
+    pub effect_id: Option<String>,
 }
 
 impl FromStr for Rule {
@@ -81,7 +117,8 @@ impl FromStr for Rule {
         }
         let mut parts = rest.split(',');
         let (action, point) = action(parts.next().unwrap_or_default())?;
-        let mut rule = Self { operation: operation.into(), action, point, times: None, only: BTreeMap::new() };
+        let (operation, only) = (operation.into(), BTreeMap::new());
+        let mut rule = Self { operation, action, point, times: None, chance: None, only };
         parts.try_for_each(|part| rule.option(part))?;
         Ok(rule)
     }
@@ -118,8 +155,10 @@ impl Rule {
     fn option(&mut self, part: &str) -> Result<(), String> {
         let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is not key=value"))?;
         match key {
-            "times" => self.times = Some(value.parse().map_err(|_| format!("times={value:?} is not a number"))?),
+            "times" => self.times = Some(value.parse().map_err(|_| bad("times", value))?),
             "at" => self.point = value.parse()?,
+            "percent" => self.chance.get_or_insert_default().percent = percent(value)?,
+            "seed" => self.chance.get_or_insert_default().seed = value.parse().map_err(|_| bad("seed", value))?,
             _ => drop(self.only.insert(key.to_owned(), value.to_owned())),
         }
         Ok(())
@@ -131,6 +170,20 @@ impl Rule {
             && same_operation(&self.operation, operation)
             && self.only.iter().all(|(key, value)| facts.get(key) == Some(value))
     }
+
+    /// Whether it strikes a call that fits; by chance, when it says so.
+    fn hits(&mut self) -> bool {
+        self.chance.as_mut().is_none_or(Chance::draw)
+    }
+}
+
+fn bad(key: &str, value: &str) -> String {
+    format!("{key}={value:?} is not a number")
+}
+
+fn percent(text: &str) -> Result<u8, String> {
+    let number = text.parse().map_err(|_| bad("percent", text))?;
+    if number <= 100 { Ok(number) } else { Err(bad("percent", text)) }
 }
 
 fn same_operation(pattern: &str, operation: &str) -> bool {
@@ -161,45 +214,75 @@ impl fmt::Display for Rule {
         if let Some(times) = self.times {
             write!(f, ",times={times}")?;
         }
+        if let Some(Chance { percent, seed, .. }) = &self.chance {
+            write!(f, ",percent={percent},seed={seed}")?;
+        }
         self.only.iter().try_for_each(|(key, value)| write!(f, ",{key}={value}"))
     }
 }
 
-/// The rules in force.
+/// The latest strikes that are remembered: a sandbox that runs for months must not grow.
+const REMEMBERED: usize = 100_000;
+
+/// The rules in force, and what they did.
 #[derive(Default)]
-pub struct Faults(Mutex<(u64, BTreeMap<u64, Rule>)>);
+pub struct Faults(Mutex<Book>);
+
+#[derive(Default)]
+struct Book {
+    last: u64,
+    rules: BTreeMap<u64, Rule>,
+    strikes: VecDeque<Strike>,
+}
 
 impl Faults {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds a rule and tells its id.
     pub fn add(&self, rule: Rule) -> u64 {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        book.0 += 1;
-        let id = book.0;
-        book.1.insert(id, rule);
+        let mut book = self.book();
+        book.last += 1;
+        let id = book.last;
+        book.rules.insert(id, rule);
         id
     }
 
     /// All rules with their ids, used-up ones included.
     pub fn list(&self) -> BTreeMap<u64, Rule> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.book().rules.clone()
     }
 
     /// Removes one rule, or all.
     pub fn clear(&self, id: Option<u64>) {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        book.1.retain(|at, _| id.is_some_and(|id| id != *at));
+        self.book().rules.retain(|at, _| id.is_some_and(|id| id != *at));
+    }
+
+    /// The latest strikes, oldest first; also those of rules that are gone.
+    pub fn strikes(&self) -> Vec<Strike> {
+        self.book().strikes.iter().cloned().collect()
     }
 
     /// The actions that strike this call at this point, oldest rule first; each counts one down.
     pub fn strike(&self, operation: &str, point: Point, facts: &BTreeMap<String, String>) -> Vec<Action> {
-        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitting = book.1.values_mut().filter(|rule| rule.fits(operation, point, facts));
-        fitting
-            .map(|rule| {
+        let mut book = self.book();
+        let mut actions = Vec::new();
+        for rule in book.rules.values_mut() {
+            if rule.fits(operation, point, facts) && rule.hits() {
                 rule.times = rule.times.map(|left| left - 1);
-                rule.action.clone()
-            })
-            .collect()
+                actions.push(rule.action.clone());
+            }
+        }
+        let effect_id = facts.get("effect_id");
+        let strike = |action: &Action| {
+            let (operation, action, effect_id) = (operation.to_owned(), action.clone(), effect_id.cloned());
+            Strike { operation, point, action, effect_id }
+        };
+        book.strikes.extend(actions.iter().map(strike));
+        let surplus = book.strikes.len().saturating_sub(REMEMBERED);
+        book.strikes.drain(..surplus);
+        actions
     }
 }
 
@@ -219,6 +302,7 @@ mod tests {
             "taxpayers.party:error=503,at=before_effect",
             "ofd.Connect:refuse=CODE_USED,at=before_effect,serial=0012",
             "accounts.EnsureAccount:hold,at=after_effect",
+            "ofd.*:lost_reply,at=after_effect,times=9,percent=30,seed=7,inn=7707083893",
         ];
         for text in texts {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
@@ -237,6 +321,8 @@ mod tests {
         assert!("a.b:drop,times=x".parse::<Rule>().is_err());
         assert!("a.b:drop,at=noon".parse::<Rule>().is_err());
         assert!("a.b:drop,orphan".parse::<Rule>().is_err());
+        assert!("a.b:drop,percent=101".parse::<Rule>().is_err());
+        assert!("a.b:drop,seed=x".parse::<Rule>().is_err());
     }
 
     #[test]
@@ -261,5 +347,32 @@ mod tests {
         assert_eq!(faults.list().len(), 1);
         faults.clear(None);
         assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn a_rule_by_chance_strikes_its_share_and_the_same_calls_again() {
+        let struck = |seed: u64| {
+            let faults = Faults::default();
+            faults.add(format!("a.b:drop,percent=30,seed={seed}").parse().unwrap());
+            let hit = |_| !faults.strike("a.b", Point::BeforeEffect, &facts(&[])).is_empty();
+            (0..10_000).map(hit).collect::<Vec<_>>()
+        };
+        let first = struck(7);
+        let share = first.iter().filter(|hit| **hit).count();
+        assert!((2_800..3_200).contains(&share), "{share}");
+        assert_eq!(first, struck(7));
+        assert_ne!(first, struck(8));
+    }
+
+    #[test]
+    fn every_strike_is_remembered_with_the_effect_it_was_about() {
+        let faults = Faults::default();
+        let id = faults.add("a.b:drop,percent=100".parse().unwrap());
+        faults.strike("a.b", Point::BeforeEffect, &facts(&[("effect_id", "e")]));
+        faults.strike("a.c", Point::BeforeEffect, &facts(&[]));
+        faults.clear(Some(id));
+        let (operation, effect_id) = ("a.b".to_owned(), Some("e".to_owned()));
+        let strike = Strike { operation, point: Point::BeforeEffect, action: Action::Drop, effect_id };
+        assert_eq!(faults.strikes(), [strike]);
     }
 }
