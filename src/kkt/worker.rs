@@ -173,7 +173,7 @@ impl Worker {
             verdict => verdict?,
         };
         match verdict {
-            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers).await.map(Some),
+            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers).await,
             Verdict::Blocked { block, outcome, retry_ms } => {
                 let wait = Wait { retry_ms, failing: Failing::NOT };
                 self.block(claim, block, outcome, wait, answers).await.map(|()| None)
@@ -191,6 +191,8 @@ impl Worker {
         Verdict::Blocked { block: advice::stopped(gateway), outcome: None, retry_ms }
     }
 
+    /// Moves on. An end with nothing left to free is written at rest: nobody claims it, so nobody would clear its due time
+    /// when this process dies right after.
     async fn go(
         &self,
         claim: &Claim,
@@ -198,14 +200,15 @@ impl Worker {
         outcome: Option<(EffectId, Standing)>,
         detail: &str,
         answers: Vec<Paper>,
-    ) -> Result<Claim, StoreError> {
+    ) -> Result<Option<Claim>, StoreError> {
         let Ok(state) = claim.kkt.state.after(event) else {
             return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
         };
+        let over = state.is_final() && state.held().is_none();
         let change = Change {
             state: state.clone(),
             block: None,
-            due_in_ms: Some(0),
+            due_in_ms: (!over).then_some(0),
             failing: Failing::NOT,
             actor: "worker",
             effect: outcome.map(|(id, _)| id),
@@ -219,7 +222,7 @@ impl Worker {
         next.kkt.revision += 1;
         next.attempt = 1;
         next.failing = Failing::NOT;
-        Ok(next)
+        Ok((!over).then_some(next))
     }
 
     /// Answered, and nothing new: what it was said to wait for is over.
