@@ -23,9 +23,11 @@ impl Service {
     pub async fn amend(&self, scope: PartnerScope, call: Amend) -> Result<Kkt, Failure> {
         let key = Key { scope, method: "Amend", id: call.request_id };
         let fingerprint = fingerprint(&(call.kkt_id, &call.amendment))?;
-        if let Some(kkt) = self.repeated(key, &fingerprint).await? {
-            return Ok(kkt);
-        }
+        self.once(key, &fingerprint, self.correct(key, fingerprint.clone(), call)).await
+    }
+
+    async fn correct(&self, key: Key, fingerprint: Vec<u8>, call: Amend) -> Result<Kkt, Failure> {
+        let scope = key.scope;
         allowed(&self.get(scope, call.kkt_id).await?, &call.amendment)?;
         if let Amendment::Device(id) = &call.amendment {
             self.check_device(scope, Some(*id)).await?;

@@ -1,6 +1,8 @@
 //! What the calls that change a registration share: they take it away from the worker, find out what became of commands
 //! whose outcome is unclear, and commit what they came to.
 
+use std::future::Future;
+
 use super::effects::{Claim, Effect, Standing};
 use super::model::{Kkt, SoldRegister};
 use super::orders::Order;
@@ -58,6 +60,23 @@ pub(super) struct Conclusion {
 }
 
 impl Service {
+    /// Answers a call that was accepted before as it was; otherwise does its work. A call sent twice at once may find the
+    /// registration changed by its own twin: what looks like a refusal then is an answer that has been given.
+    pub(super) async fn once(
+        &self,
+        key: Key,
+        fingerprint: &[u8],
+        work: impl Future<Output = Result<Kkt, Failure>> + Send,
+    ) -> Result<Kkt, Failure> {
+        if let Some(kkt) = self.repeated(key, fingerprint).await? {
+            return Ok(kkt);
+        }
+        match work.await {
+            Ok(kkt) => Ok(kkt),
+            Err(refused) => self.repeated(key, fingerprint).await?.ok_or(refused),
+        }
+    }
+
     /// Takes the registration away from whoever drives it.
     pub(super) async fn seize(&self, scope: PartnerScope, id: KktId) -> Result<Claim, Failure> {
         self.store.seize(scope, id).await?.ok_or(Failure::NotFound { what: "kkt" })

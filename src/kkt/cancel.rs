@@ -15,7 +15,7 @@ use crate::gateways::fns::{Application, SignedDocument};
 use crate::gateways::ofd::{CodeOrder, ConnectOrder};
 use crate::gateways::{Gateway, Outcome};
 use crate::storage::requests::Key;
-use crate::values::{EffectId, PartnerScope, Rnm};
+use crate::values::{EffectId, KktId, PartnerScope, Rnm};
 
 type Outcomes = Vec<(EffectId, Standing)>;
 
@@ -29,11 +29,12 @@ impl Service {
     pub async fn cancel(&self, scope: PartnerScope, call: Cancel) -> Result<Kkt, Failure> {
         let key = Key { scope, method: "Cancel", id: call.request_id };
         let fingerprint = fingerprint(&call.kkt_id)?;
-        if let Some(kkt) = self.repeated(key, &fingerprint).await? {
-            return Ok(kkt);
-        }
-        may_end(&self.get(scope, call.kkt_id).await?)?;
-        let claim = self.seize(scope, call.kkt_id).await?;
+        self.once(key, &fingerprint, self.give_up(key, fingerprint.clone(), call.kkt_id)).await
+    }
+
+    async fn give_up(&self, key: Key, fingerprint: Vec<u8>, id: KktId) -> Result<Kkt, Failure> {
+        may_end(&self.get(key.scope, id).await?)?;
+        let claim = self.seize(key.scope, id).await?;
         let came = self.papers.keeping(claim.owner(), self.ending(&claim)).await;
         self.conclude(key, fingerprint, &claim, came).await
     }

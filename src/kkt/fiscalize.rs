@@ -24,9 +24,11 @@ impl Service {
     pub async fn fiscalize(&self, scope: PartnerScope, call: Fiscalize) -> Result<Kkt, Failure> {
         let key = Key { scope, method: "Fiscalize", id: call.request_id };
         let fingerprint = fingerprint(&(call.kkt_id, &call.method))?;
-        if let Some(kkt) = self.repeated(key, &fingerprint).await? {
-            return Ok(kkt);
-        }
+        self.once(key, &fingerprint, self.burnt_as_asked(key, fingerprint.clone(), call)).await
+    }
+
+    async fn burnt_as_asked(&self, key: Key, fingerprint: Vec<u8>, call: Fiscalize) -> Result<Kkt, Failure> {
+        let scope = key.scope;
         let kkt = self.get(scope, call.kkt_id).await?;
         match call.method {
             Method::Automatic => self.start_burn(key, fingerprint, &kkt).await,
