@@ -84,6 +84,18 @@ impl ClientService {
             return Err(Failure::RegistrationUnavailableInTheme);
         }
         let key = Key { scope: caller.scope, method: REGISTER, id: order.request_id };
+        match self.registered(caller, key, order).await {
+            // What is known may be this very call, sent twice at once.
+            Err(Failure::ClientAlreadyRegistered { .. } | Failure::ClientKnownElsewhere { .. })
+                if !order.validate_only && self.known(key, &order.fingerprint()).await?.is_some() =>
+            {
+                self.registered(caller, key, order).await
+            }
+            came => came,
+        }
+    }
+
+    async fn registered(&self, caller: &Caller, key: Key, order: &Register) -> Result<Option<Card>, Failure> {
         let known = self.known(key, &order.fingerprint()).await?;
         if let Some(finished) = known.as_ref().filter(|c| is_active(c) && !order.validate_only) {
             return self.confirm(finished, &order.password).await.map(|client| Some(self.card(client)));
