@@ -3,7 +3,7 @@
 //!
 //! `SEED=7 CASES=1 cargo test --test it model` plays one sequence again; a plain test run plays a share, `make model` 10,000.
 
-mod dice;
+pub mod dice;
 mod people;
 mod promises;
 mod run;

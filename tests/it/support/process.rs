@@ -10,7 +10,7 @@ use litebox_partner::pb::client::client_service_client::ClientServiceClient;
 use litebox_partner::pb::kkt::kkt_service_client::KktServiceClient;
 use litebox_partner::sandbox::Sandbox;
 use secrecy::ExposeSecret;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
 use super::app::{Wire, shown, until};
 use super::database::TestDb;
@@ -26,18 +26,35 @@ pub struct Server {
 impl Server {
     /// Starts the server on a free port and waits until it says which.
     pub async fn start(sandbox: &Sandbox, database: &TestDb) -> Self {
-        Self::start_on(sandbox, database.config.url.expose_secret(), &[]).await
+        Self::start_with(sandbox, database, &[], &[]).await
     }
 
     /// The same on the database of this URL, with other settings.
     pub async fn start_on(sandbox: &Sandbox, url: &str, others: &[(&str, &str)]) -> Self {
+        let others = others.iter().map(|(key, value)| (variable(key), (*value).to_owned()));
+        Self::launch(sandbox, url, others.collect()).await
+    }
+
+    /// The same with other settings, and with environment variables that are no settings.
+    pub async fn start_with(
+        sandbox: &Sandbox,
+        database: &TestDb,
+        other: &[(&'static str, String)],
+        variables: &[(&'static str, String)],
+    ) -> Self {
+        let other = other.iter().map(|(key, value)| (variable(key), value.clone()));
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        Self::launch(sandbox, database.config.url.expose_secret(), other.chain(variables).collect()).await
+    }
+
+    async fn launch(sandbox: &Sandbox, url: &str, others: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let child = Command::new(env!("CARGO_BIN_EXE_litebox-partner"))
             .arg("serve")
             .env_clear()
             .envs(settings(sandbox, url).map(|(key, value)| (variable(key), value)))
-            .envs(others.iter().map(|(key, value)| (variable(key), value)))
+            .envs(others)
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -48,33 +65,65 @@ impl Server {
         server
     }
 
-    /// Ends it as `kill -9` does.
-    pub fn kill(mut self) {
+    /// Ends it as `kill -9` does; its log.
+    pub fn kill(mut self) -> String {
         assert!(self.child.try_wait().unwrap().is_none(), "the server ended before it was killed");
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.log()
+    }
+
+    /// Stops all its threads where they are, as a machine does that hangs.
+    pub async fn pause(&self) {
+        self.signal("STOP");
+        until("the server has stopped", async || self.status("State:").starts_with('T')).await;
+    }
+
+    /// Lets a paused server go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// The shell has a `kill` everywhere; this process has none without unsafe code.
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+    }
+
+    /// Memory that it has now, KiB.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:").trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    /// A line of what the system tells about the process.
+    fn status(&self, key: &str) -> String {
+        let all = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        all.lines().find_map(|line| line.strip_prefix(key)).unwrap().trim().to_owned()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// A connection to it.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy()
     }
 
     /// Clients, asked with this token.
     pub fn clients(&self, token: &str) -> ClientServiceClient<Wire> {
-        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy();
-        ClientServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {token}"))))
+        ClientServiceClient::with_interceptor(self.channel(), shown(Some(&format!("Bearer {token}"))))
     }
 
     /// Registrations, asked with this token.
     pub fn kkts(&self, token: &str) -> KktServiceClient<Wire> {
-        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy();
-        KktServiceClient::with_interceptor(channel, shown(Some(&format!("Bearer {token}"))))
+        KktServiceClient::with_interceptor(self.channel(), shown(Some(&format!("Bearer {token}"))))
     }
 
     /// Whether it has gone on running since it was started.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
-    }
-
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
     }
 
     fn listens(&mut self) -> bool {
@@ -99,7 +148,7 @@ impl Drop for Server {
 }
 
 /// Quick to look, and quick to take over what a killed server held.
-fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 15] {
+fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 16] {
     [
         ("server.listen", "127.0.0.1:0".to_owned()),
         ("server.watch_poll_ms", "50".to_owned()),
@@ -110,6 +159,7 @@ fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 15] {
         ("gateways.fns.url", sandbox.grpc_url()),
         ("gateways.ofd.url", sandbox.grpc_url()),
         ("gateways.device.poll_interval_ms", "20".to_owned()),
+        ("gateways.breaker.rest_ms", "100".to_owned()),
         ("worker.lease_ms", "1000".to_owned()),
         ("worker.idle_poll_ms", "50".to_owned()),
         ("worker.backoff_ms", "20".to_owned()),
