@@ -2,6 +2,7 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
+mod broken;
 mod breaker;
 mod callers;
 mod cancelled;
