@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::holds::Hold;
 use litebox_partner::storage::entity::{effect, kkt};
 use sea_orm::EntityTrait;
@@ -129,12 +130,54 @@ async fn replicas_killed_at_any_moment_under_load_lose_no_registration_and_do_no
     all_told(&load, &watchers).await;
     let evidence = Evidence { late: true, ..Evidence::gather(&load).await };
     assert_clean(&evidence);
-    let Tally { kills, aimed, both, mut taken_over } = killer.tally;
-    taken_over.sort();
-    let (median, most) = (taken_over.get(taken_over.len() / 2), taken_over.last());
+    let Tally { kills, aimed, both, taken_over } = killer.tally;
     report(&format!("kill -9 under load ({aimed} aimed, {both} of both replicas)"), kills, &ends.summary());
-    let outcome = format!("lease 2000 ms; median {median:?}, longest {most:?}");
-    report("takeover of a dead replica's registration", taken_over.len() as u64, &outcome);
+    report("takeover among these kills", taken_over.len() as u64, &spread(taken_over));
+}
+
+/// How long nobody goes on with what a dead replica held. The other one sleeps until then, so that the dead one has it.
+async fn takeover(load: &Load, client: &str) -> Duration {
+    let fleet = Arc::clone(&load.fleet);
+    let other = fleet.pause(1).await;
+    fleet.sandbox.add_fault("fns.SubmitApplication:hold,times=1").unwrap();
+    let order = load.order(0, client).await;
+    let id = load.caller(0).quick_register(order).await.unwrap();
+    timeout(Duration::from_secs(30), fleet.sandbox.wait_for_holds(|holds| !holds.is_empty())).await.unwrap();
+    let fence = async || kkt::Entity::find_by_id(id).one(fleet.database.db.direct()).await.unwrap().unwrap().fence;
+    let held = fence().await;
+    fleet.kill(0);
+    let died = Instant::now();
+    other.resume();
+    fleet.sandbox.release_holds();
+    until("the other replica takes over", async || fence().await > held).await;
+    let took = died.elapsed();
+    load.reach(&load.caller(0), id, |kkt| kkt.state() == pb::KktState::Registered).await;
+    fleet.restart(0).await;
+    took
+}
+
+/// The middle and the longest.
+fn spread(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let ms = |time: Option<&Duration>| time.map_or(0, Duration::as_millis);
+    format!("median {} ms, longest {} ms", ms(times.get(times.len() / 2)), ms(times.last()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_replicas_registration_is_taken_over_when_its_lease_ends() {
+    if !possible() {
+        return;
+    }
+    let rounds = amount("TAKEOVERS", 2, 20);
+    let load = Load::new(Fleet::start(Profile::pair(1, &[])).await);
+    let client = load.client(0).await;
+    let mut took = Vec::new();
+    for _ in 0..rounds {
+        took.push(takeover(&load, &client).await);
+    }
+    assert_clean(&Evidence { late: true, ..Evidence::gather(&load).await });
+    let outcome = format!("lease 2000 ms; {}", spread(took));
+    report("takeover of a dead replica's registration", rounds, &outcome);
 }
 
 /// Every stream has told how every registration ended, and none went backwards.
