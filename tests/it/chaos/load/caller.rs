@@ -21,10 +21,10 @@ use crate::support::app::{Wire, shown};
 
 /// Longest attempt.
 const ATTEMPT: Duration = Duration::from_secs(4);
-/// Attempts before a call counts as never answered; with their pauses half a minute and more.
+/// Attempts before a call counts as never answered; with their pauses three minutes and more.
 const ATTEMPTS: u32 = 200;
 /// Longest pause between two attempts.
-const PAUSE_MS: u64 = 400;
+const PAUSE_MS: u64 = 2_000;
 
 /// One partner's program.
 #[derive(Clone)]
@@ -155,7 +155,7 @@ impl Caller {
 /// Longer and longer, and never the same for two callers: those that were in each other's way would be so again.
 fn pause(attempt: u32) -> Duration {
     static CALLERS: AtomicU64 = AtomicU64::new(0);
-    let most = PAUSE_MS.min(20 << attempt.min(5));
+    let most = PAUSE_MS.min(20 << attempt.min(7));
     Duration::from_millis(1 + Dice::new(CALLERS.fetch_add(1, Ordering::Relaxed)).roll(most))
 }
 
