@@ -13,9 +13,12 @@
 //! - `support` is what LiteBox's own people do with registrations that hang, audited.
 //! - `storage` connects, migrates and runs units of work.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
+//! - `chaos`, with the feature of that name only, makes things fail and breaks guarantees on purpose, for the tests.
 
 pub mod app;
 pub mod catalogue;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod cli;
 pub mod clients;
 pub mod clock;

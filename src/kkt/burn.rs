@@ -33,6 +33,10 @@ impl Worker {
             );
         };
         match self.store.effect(claim, Command::Burn).await? {
+            #[cfg(feature = "chaos")]
+            Some(effect) if effect.standing == Standing::Intended && self.is_blind() => {
+                self.burn_again(claim, numbers, &at, effect).await
+            }
             Some(effect) if effect.standing == Standing::Intended => self.follow(claim, numbers, &at, effect).await,
             Some(Effect { standing: Standing::Unsent, generation, .. }) => {
                 self.begin(claim, numbers, &at, generation).await
@@ -43,7 +47,7 @@ impl Worker {
     }
 
     /// Nothing of ours is at the hub: looks at the device, and posts when everything fits.
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         claim: &Claim,
         numbers: &Numbers,
@@ -122,12 +126,12 @@ impl Worker {
         }
     }
 
-    fn task(&self, claim: &Claim, numbers: &Numbers) -> Result<Value, Incomplete> {
+    pub(super) fn task(&self, claim: &Claim, numbers: &Numbers) -> Result<Value, Incomplete> {
         device_task::registration(&claim.kkt.spec, &claim.kkt.facts, &numbers.rnm, &self.catalogue)
     }
 
     /// A task of ours may be at the hub: what became of it?
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         claim: &Claim,
         numbers: &Numbers,

@@ -7,6 +7,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::effects::{Claim, Standing, settle};
 use super::rows;
 use super::store::{At, Change, Store, write};
+#[cfg(feature = "chaos")]
+use crate::chaos::Side;
 use crate::storage::StoreError;
 use crate::storage::entity::kkt;
 use crate::storage::requests::{self, Accepted, Key};
@@ -48,6 +50,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer; the claim ends by itself then.
     pub async fn let_go(&self, claim: &Claim) -> Result<(), StoreError> {
+        #[cfg(feature = "chaos")]
+        self.db.reach("let_go", Side::Before).await?;
         kkt::Entity::update_many()
             .col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64))
             .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
@@ -55,6 +59,8 @@ impl Store {
             .filter(kkt::Column::Fence.eq(claim.fence))
             .exec(self.db.direct())
             .await?;
+        #[cfg(feature = "chaos")]
+        self.db.reach("let_go", Side::After).await?;
         Ok(())
     }
 

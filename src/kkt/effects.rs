@@ -7,6 +7,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, Quer
 use super::model::Kkt;
 use super::policy::Failing;
 use super::store::{At, Change, Store, write};
+#[cfg(feature = "chaos")]
+use crate::chaos::{Broken, Side};
 use crate::gateways::Gateway;
 use crate::storage::documents::{self, Owner, Sealed};
 use crate::storage::entity::{effect, kkt};
@@ -223,6 +225,10 @@ impl Store {
         answers: Vec<Sealed>,
         now_ms: i64,
     ) -> Result<(), StoreError> {
+        #[cfg(feature = "chaos")]
+        if self.db.broken() == Some(Broken::NoCompareAndSet) {
+            return self.advance_unchecked(claim, change, outcome, answers, now_ms).await;
+        }
         let (claim, db_now) = (claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {
@@ -258,6 +264,8 @@ impl Store {
 
     /// Under the revision too: a call that came meanwhile has set a due time of its own.
     async fn give_back(&self, claim: &Claim, due: Expr, failing: Failing) -> Result<(), StoreError> {
+        #[cfg(feature = "chaos")]
+        self.db.reach("give_back", Side::Before).await?;
         kkt::Entity::update_many()
             .col_expr(kkt::Column::DueMs, due)
             .col_expr(kkt::Column::Failures, Expr::val(failing.times))
@@ -269,6 +277,8 @@ impl Store {
             .filter(kkt::Column::Revision.eq(claim.kkt.revision))
             .exec(self.db.direct())
             .await?;
+        #[cfg(feature = "chaos")]
+        self.db.reach("give_back", Side::After).await?;
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 pub mod advice;
 mod amend;
 pub mod application;
+#[cfg(feature = "chaos")]
+mod broken;
 mod burn;
 mod calls;
 mod cancel;

@@ -70,6 +70,8 @@ impl Worker {
             Some(Effect { standing: Standing::Unsent, generation, .. }) => generation,
             Some(Effect { standing: Standing::Refused | Standing::Void, generation, .. }) => generation + 1,
             Some(Effect { standing: Standing::Done, id, .. }) => return Err(not_moved(id)),
+            #[cfg(feature = "chaos")]
+            Some(effect) if self.is_blind() => return self.carry_out_again(claim, order, effect).await,
             Some(effect) => match O::ask(&self.gateways, effect.id).await {
                 Ok(Told::Done(done)) => return Ok(Came::Done(effect.id, done)),
                 Ok(Told::Refused(refusal)) => return Ok(Came::Refused(effect.id, refusal)),

@@ -61,6 +61,8 @@ pub enum Backend {
 pub struct Db {
     pub(super) connection: Observed<DatabaseConnection>,
     pub(super) file: Option<PathBuf>,
+    #[cfg(feature = "chaos")]
+    pub(crate) chaos: crate::chaos::Chaos,
 }
 
 /// The connections of the pool at this moment.
@@ -88,7 +90,12 @@ impl Db {
             Some(_) => sqlite_options(config),
             None => postgres_options(config, &reach),
         };
-        Ok(Self { connection: Observed::new(Database::connect(options).await?, reach), file })
+        Ok(Self {
+            connection: Observed::new(Database::connect(options).await?, reach),
+            file,
+            #[cfg(feature = "chaos")]
+            chaos: crate::chaos::Chaos::from_environment()?,
+        })
     }
 
     /// Which database this is.

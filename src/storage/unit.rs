@@ -7,6 +7,8 @@ use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, Tr
 
 use super::observed::Observed;
 use super::{Db, StoreError};
+#[cfg(feature = "chaos")]
+use crate::chaos::{Side, function_of};
 
 /// An open transaction.
 pub type Tx = Observed<DatabaseTransaction>;
@@ -28,12 +30,19 @@ impl Db {
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t Tx) -> Work<'t, T, E> + Send + 'static,
     {
+        #[cfg(feature = "chaos")]
+        self.reach(function_of::<F>(), Side::Before).await?;
         let db = self.clone();
         let task = tokio::spawn(async move { db.transact(work).await });
-        match task.await {
+        let result = match task.await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Other("a unit of work ended abnormally".into()).into()),
+        };
+        #[cfg(feature = "chaos")]
+        if result.is_ok() {
+            self.reach(function_of::<F>(), Side::After).await?;
         }
+        result
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]

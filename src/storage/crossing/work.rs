@@ -3,6 +3,8 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
+#[cfg(feature = "chaos")]
+use crate::chaos::Side;
 use crate::storage::entity::{client, kkt};
 use crate::storage::{Backend, Db, StoreError};
 use crate::values::{PartnerId, PartnerScope};
@@ -45,7 +47,11 @@ impl Db {
             self.now_sql(),
             shares.collect::<Vec<_>>().join(" UNION ALL ")
         );
+        #[cfg(feature = "chaos")]
+        self.reach("claim_due_kkt", Side::Before).await?;
         let rows = self.direct().query_all_raw(self.statement(sql, partners)).await?;
+        #[cfg(feature = "chaos")]
+        self.reach("claim_due_kkt", Side::After).await?;
         rows.iter().map(|row| Ok(kkt::Model::from_query_result(row, "")?)).collect()
     }
 

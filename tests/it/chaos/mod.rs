@@ -2,8 +2,8 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
-mod broken;
 mod breaker;
+mod broken;
 mod callers;
 mod cancelled;
 pub mod checker;
