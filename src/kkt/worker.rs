@@ -32,8 +32,9 @@ use crate::storage::vault::Vault;
 use crate::storage::{StoreError, entity::kkt};
 use crate::values::{EffectId, KktId, PartnerId, PartnerScope};
 
-/// The states in which there may be something to do, by their names in the database.
-const DRIVEN: [Name; 10] = [
+/// The states that this program knows. In the last of the path there is nothing to do, but one that was not given back
+/// after the move to it still is.
+const DRIVEN: [Name; 11] = [
     Name::Reserving,
     Name::Submitting,
     Name::AwaitingRnm,
@@ -42,6 +43,7 @@ const DRIVEN: [Name; 10] = [
     Name::Fiscalizing,
     Name::Reporting,
     Name::AwaitingCard,
+    Name::Registered,
     Name::Rejected,
     Name::Cancelled,
 ];
