@@ -144,7 +144,7 @@ impl Worker {
         };
         match result {
             TaskResult::Pending => Ok(self.under_way()),
-            TaskResult::Ready(report) => Ok(self.adopt(claim, report, Some(effect.id))),
+            TaskResult::Ready(report) => Ok(self.adopt(claim, report, Some((effect.id, Standing::Done)))),
             TaskResult::Blocked(error) => Ok(self.wait(advice::driver(&error))),
             TaskResult::Failed(error) => self.refused(claim, numbers, at, effect, &error).await,
             TaskResult::Cancelled => self.refused(claim, numbers, at, effect, &cancelled()).await,
@@ -161,7 +161,7 @@ impl Worker {
                     self.store.allowed(Gateway::Device).await?;
                     self.post(claim, numbers, at, effect.id, Again::Yes).await
                 }
-                Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
+                Look::Burnt(report) => Ok(self.adopt(claim, report, Some((effect.id, Standing::Done)))),
                 Look::Wait(block) => Ok(self.wait(block)),
             },
         }
@@ -184,7 +184,7 @@ impl Worker {
                 Ok(Verdict::Blocked { block, outcome: Some((effect.id, Standing::Refused)), retry_ms })
             }
             Ok(_) => match self.look(claim, numbers, at).await {
-                Look::Burnt(report) => Ok(self.adopt(claim, report, Some(effect.id))),
+                Look::Burnt(report) => Ok(self.adopt(claim, report, Some((effect.id, of_the_task(error))))),
                 Look::Unburnt => Ok(self.under_way()),
                 Look::Wait(block) => Ok(self.wait(block)),
             },
@@ -225,13 +225,12 @@ impl Worker {
     }
 
     /// Takes a report over, when it is about this register and these numbers.
-    fn adopt(&self, claim: &Claim, report: FiscalReport, effect: Option<EffectId>) -> Verdict {
+    fn adopt(&self, claim: &Claim, report: FiscalReport, outcome: Option<(EffectId, Standing)>) -> Verdict {
         let numbers = claim.kkt.state.numbers();
         let ours = report.fn_serial == claim.kkt.facts.register.fn_serial;
         if !ours || numbers.is_none_or(|n| n.rnm != report.rnm) {
             return self.stuck(advice::support("REPORT_MISMATCH", "Отчёт кассы не совпал с заявлением"));
         }
-        let outcome = effect.map(|id| (id, Standing::Done));
         Verdict::Go { event: Event::Burnt(report), outcome, detail: "BURNT" }
     }
 
@@ -281,6 +280,12 @@ fn unreadable(error: &Inquiry) -> Block {
 
 fn offline() -> DriverError {
     DriverError { code: 2, text: String::new() }
+}
+
+/// What became of a task that failed, when the drive turns out to be burnt with our numbers. One that was taken out of the
+/// queue never ran: somebody made the report by hand.
+fn of_the_task(error: &DriverError) -> Standing {
+    if *error == cancelled() { Standing::Refused } else { Standing::Done }
 }
 
 /// The hub took the task out of its queue before it ran: somebody may have wanted that, so nothing is burnt by itself.
