@@ -18,5 +18,6 @@ mod pauses;
 mod promotion;
 mod replicas;
 mod restored;
+pub mod schedules;
 mod twins;
 mod watch;

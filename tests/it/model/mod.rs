@@ -5,10 +5,11 @@
 
 pub mod dice;
 mod people;
+pub mod process;
 mod promises;
-mod run;
-mod stage;
-mod world;
+pub mod run;
+pub mod stage;
+pub mod world;
 
 use std::collections::BTreeMap;
 use std::time::Instant;

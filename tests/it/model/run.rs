@@ -4,33 +4,26 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use litebox_partner::clock::{Clock, Ids};
-use litebox_partner::gateways::World as Mode;
+use litebox_partner::clock::Clock;
 use litebox_partner::grpc::convert::kkt_request;
-use litebox_partner::kkt::application::Format;
 use litebox_partner::kkt::model::{Kkt, QuickRegister};
 use litebox_partner::kkt::ordering::Registered;
-use litebox_partner::kkt::papers::Papers;
 use litebox_partner::kkt::policy::WorkerConfig;
 use litebox_partner::kkt::service::Service;
-use litebox_partner::kkt::signal::Signal;
 use litebox_partner::kkt::state::{DriveFate, Ending, Event};
-use litebox_partner::kkt::store::Store;
 use litebox_partner::kkt::worker::Worker;
-use litebox_partner::page::PageKeys;
 use litebox_partner::pb::kkt as pb;
-use litebox_partner::storage::vault::Vault;
 use litebox_partner::values::{DeviceId, FnSerial, KktId, KktSerial, RequestId};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::dice::Dice;
+use super::process::Process;
 use super::stage::Stage;
 use super::world::{Hub, Trouble, World};
 use crate::documents::orders;
 
 /// 23 November 2026, 13:12 in Moscow.
-const START_MS: i64 = 1_795_428_720_000;
+pub const START_MS: i64 = 1_795_428_720_000;
 /// The names of the two devices at their hub.
 const HUBS: [&str; 2] = ["left", "right"];
 
@@ -67,7 +60,7 @@ pub struct Slot {
 }
 
 /// A worker, or a call, in the middle of its work.
-type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum End {
     Done,
@@ -114,32 +107,8 @@ impl<'a> Run<'a> {
             world.lock().hubs.insert(hub.to_owned(), Hub::new(serial.clone(), fn_serial.clone()));
             Slot { hub, device: stage.devices[at], serial, fn_serial, calls: Vec::new(), kkts: Vec::new() }
         });
-        let (gateways, signal) = (world.gateways(), Signal::new());
-        let store = Store::new(stage.db.clone());
-        let service = Service {
-            store: store.clone(),
-            clients: stage.clients(),
-            gateways: gateways.clone(),
-            catalogue: Arc::clone(&stage.catalogue),
-            clock: clock.clone(),
-            ids: Ids::system(),
-            world: Mode::Test,
-            signal: signal.clone(),
-            pages: PageKeys::new([[7; 32]]).unwrap(),
-            hires: Arc::new(Semaphore::new(1)),
-            papers: Papers::new(stage.db.clone(), vault(&clock)),
-        };
-        let worker = Worker {
-            store,
-            gateways,
-            catalogue: Arc::clone(&stage.catalogue),
-            clock: clock.clone(),
-            config: WorkerConfig::default(),
-            format: Format::default(),
-            signal,
-            world: Mode::Test,
-            vault: vault(&clock),
-        };
+        let Process { service, worker, .. } =
+            Process::start(stage, stage.db.clone(), &world, &clock, WorkerConfig::default());
         Self {
             stage,
             world,
@@ -369,12 +338,7 @@ fn support_ends(kkt: &Kkt) -> bool {
     refused && kkt.state.after(Event::Disproved(ending)).is_ok()
 }
 
-/// Without a key: nothing is kept of the exchange.
-fn vault(clock: &Clock) -> Vault {
-    Vault::new([].into_iter(), clock.clone(), Ids::system()).unwrap()
-}
-
-fn driven(mut equipment: pb::Equipment, device: DeviceId) -> pb::Equipment {
+pub fn driven(mut equipment: pb::Equipment, device: DeviceId) -> pb::Equipment {
     if let Some(pb::equipment::Kind::Sale(sale)) = &mut equipment.kind {
         sale.device_id = device.to_string();
     }

@@ -7,19 +7,23 @@ use std::sync::Arc;
 use litebox_partner::catalogue::Catalogue;
 use litebox_partner::clients;
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::fleet::service::Fleets;
 use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
 use litebox_partner::partners::service::{NewDevice, Partners};
 use litebox_partner::partners::token::Mode;
+use litebox_partner::storage::audit::Desk;
 use litebox_partner::storage::entity::{client, kkt};
 use litebox_partner::storage::{DatabaseConfig, Db};
-use litebox_partner::values::{ClientId, DeviceId, KktId, PartnerScope};
+use litebox_partner::values::{ClientId, DeviceId, FnSerial, KktId, KktSerial, PartnerScope, RequestId};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement};
 use uuid::Uuid;
 
 use crate::documents::known;
 use crate::support::act;
+
+const FLEET_HEAD: &str = "model,serial,fn,device_id,state";
 
 pub struct Stage {
     pub db: Db,
@@ -87,7 +91,38 @@ impl Stage {
         update.filter(kkt::Column::Id.eq(id.uuid())).exec(self.db.direct()).await.unwrap();
     }
 
-    async fn execute(&self, sql: &str) {
+    /// The registrations that this order made: one, unless a promise is broken.
+    pub async fn made_by(&self, order: RequestId) -> Vec<KktId> {
+        let made = kkt::Entity::find().filter(kkt::Column::RequestId.eq(order.uuid()));
+        made.all(self.db.direct()).await.unwrap().into_iter().map(|row| KktId::new(row.id)).collect()
+    }
+
+    /// Rows about this registration that belong to another partner than it does.
+    pub async fn strays(&self, kkt: KktId) -> Vec<String> {
+        let mut strays = Vec::new();
+        for (table, key) in
+            [("effect", "kkt_id"), ("kkt_history", "kkt_id"), ("document", "kkt_id"), ("request", "resource_id")]
+        {
+            let (mine, id) = (self.scope.partner().uuid(), kkt.uuid());
+            let sql = format!("SELECT 1 FROM {table} WHERE {key} = ? AND partner_id <> ?");
+            let query = Statement::from_sql_and_values(DbBackend::Sqlite, sql, [id.into(), mine.into()]);
+            let found = self.db.direct().query_all_raw(query).await.unwrap();
+            strays.extend(found.first().map(|_| format!("{} rows of {table}", found.len())));
+        }
+        strays
+    }
+
+    /// The partner's fleet is this register, and nothing else.
+    pub async fn hire_out(&self, serial: &KktSerial, fn_serial: &FnSerial) {
+        self.execute("DELETE FROM fleet").await;
+        let (catalogue, device) = (Arc::clone(&self.catalogue), self.devices[0]);
+        let fleets = Fleets { db: self.db.clone(), catalogue, clock: Clock::system(), ids: Ids::system() };
+        let line = format!("АТОЛ 30Ф,{},{},{device},", serial.as_str(), fn_serial.as_str());
+        let (desk, file) = (Desk::new(Clock::system(), Ids::system(), act()), format!("{FLEET_HEAD}\n{line}\n"));
+        fleets.import(&desk, self.scope.partner(), file.as_bytes(), false).await.unwrap();
+    }
+
+    pub async fn execute(&self, sql: &str) {
         self.db.direct().execute_unprepared(sql).await.unwrap();
     }
 

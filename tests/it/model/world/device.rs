@@ -15,7 +15,10 @@ use serde_json::Value;
 use time::UtcOffset;
 use time::macros::format_description;
 
+use super::ledger::Kind;
 use super::{State, World};
+
+const BURN: &str = "BURN";
 
 /// What may be wrong with a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +155,7 @@ impl State {
     }
 
     fn post(&mut self, at: &DeviceAddress, effect: EffectId, task: &Value) -> Posted {
+        self.book(Kind::Received, BURN, effect);
         let hub = self.hub(at);
         if hub.tasks.contains_key(&effect.to_string()) {
             return Posted::AlreadyThere;
@@ -168,8 +172,11 @@ impl State {
 
     /// The device takes the waiting task, unless it takes its time.
     fn run(&mut self, at: &DeviceAddress, effect: &str) {
-        let (runs, breaks, halves) =
-            (!self.wild || self.dice.percent(60), self.mishap(8, "a broken link"), self.dice.percent(50));
+        let (runs, breaks, halves) = (
+            (!self.wild || self.dice.percent(60)) && !self.arranged("a register that takes its time"),
+            self.mishap(8, "a broken link"),
+            self.dice.percent(50),
+        );
         let lost = self.mishap(2, "a drive lost");
         let hub = self.hub(at);
         let Some(Task::Waiting(task)) = hub.tasks.get(effect).filter(|_| runs).cloned() else { return };
@@ -182,13 +189,16 @@ impl State {
         };
         if let Some(code) = refusal {
             hub.tasks.insert(effect.to_owned(), Task::Failed(code));
+            self.book(Kind::Refused, BURN, effect);
             return;
         }
         if !breaks || halves {
             let rnm = Rnm::parse(text(&task, "device", "registrationNumber")).unwrap();
             let inn = Inn::parse(text(&task, "organization", "vatin")).unwrap();
             hub.burn(rnm, inn, Some(effect.to_owned()));
-            if hub.closed {
+            let closed = hub.closed;
+            self.book(Kind::Happened, BURN, effect);
+            if closed {
                 self.breach(format!("burnt after it was cancelled: {}", at.device));
             }
         }
@@ -213,6 +223,9 @@ impl State {
             Some(Task::Blocked) => {
                 let ends = if report.is_some() { Task::Ready } else { Task::Failed(2) };
                 hub.tasks.insert(effect.to_owned(), ends);
+                if report.is_none() {
+                    self.book(Kind::Refused, BURN, effect);
+                }
                 report.map_or(TaskResult::Failed(error(2)), TaskResult::Ready)
             }
             Some(Task::Ready) => TaskResult::Ready(report.unwrap()),
@@ -227,6 +240,7 @@ impl State {
             None => Withdrawn::Forgotten,
             Some(task @ Task::Waiting(_)) => {
                 *task = Task::Cancelled;
+                self.book(Kind::Refused, BURN, effect);
                 Withdrawn::Yes
             }
             Some(Task::Cancelled) => Withdrawn::Yes,
@@ -242,6 +256,7 @@ impl State {
             None if hub.trouble == Some(Trouble::Offline) => VoidedTask::NotConnected,
             None => {
                 hub.tasks.insert(effect.to_owned(), Task::Voided);
+                self.book(Kind::Voided, BURN, effect);
                 VoidedTask::Void
             }
         }
@@ -299,16 +314,16 @@ fn inquiry<T>(answer: Result<Result<T, DriverError>, Setback>) -> Result<T, Inqu
 impl Gate for ToDevice {
     async fn inspect(&self, at: &DeviceAddress) -> Result<Inspection, Inquiry> {
         let now_ms = self.0.clock.now_ms();
-        inquiry(self.0.question(Gateway::Device, |state| state.inspect(at, now_ms)).await)
+        inquiry(self.0.question(Gateway::Device, "device.inspect", |state| state.inspect(at, now_ms)).await)
     }
 
     async fn registration(&self, at: &DeviceAddress) -> Result<RegistrationInFn, Inquiry> {
-        inquiry(self.0.question(Gateway::Device, |state| state.registration(at)).await)
+        inquiry(self.0.question(Gateway::Device, "device.registration", |state| state.registration(at)).await)
     }
 
     async fn post(&self, at: &DeviceAddress, effect: EffectId, task: &Value) -> Posted {
         let sent: Outcome<Posted, ()> =
-            self.0.command(Gateway::Device, |state| Outcome::Done(state.post(at, effect, task))).await;
+            self.0.command(Gateway::Device, "device.post", |state| Outcome::Done(state.post(at, effect, task))).await;
         match sent {
             Outcome::Done(posted) => posted,
             Outcome::NotNow(setback) => Posted::NotNow(setback),
@@ -318,14 +333,14 @@ impl Gate for ToDevice {
     }
 
     async fn result(&self, at: &DeviceAddress, effect: EffectId) -> Result<TaskResult, Setback> {
-        self.0.question(Gateway::Device, |state| state.result(at, &effect.to_string())).await
+        self.0.question(Gateway::Device, "device.result", |state| state.result(at, &effect.to_string())).await
     }
 
     async fn withdraw(&self, at: &DeviceAddress, effect: EffectId) -> Result<Withdrawn, Setback> {
-        self.0.question(Gateway::Device, |state| state.withdraw(at, &effect.to_string())).await
+        self.0.question(Gateway::Device, "device.withdraw", |state| state.withdraw(at, &effect.to_string())).await
     }
 
     async fn void(&self, at: &DeviceAddress, effect: EffectId) -> Result<VoidedTask, Setback> {
-        self.0.question(Gateway::Device, |state| state.void(at, &effect.to_string())).await
+        self.0.question(Gateway::Device, "device.void", |state| state.void(at, &effect.to_string())).await
     }
 }

@@ -14,7 +14,11 @@ use litebox_partner::gateways::{Gateway, Outcome, Setback, Told};
 use litebox_partner::values::{EffectId, Inn, KktSerial, Rnm};
 use time::OffsetDateTime;
 
+use super::ledger::Kind;
 use super::{State, World};
+
+const SUBMIT: &str = "SUBMIT_APPLICATION";
+const REPORT: &str = "SUBMIT_REPORT";
 
 #[derive(Clone)]
 enum Entry<T> {
@@ -42,6 +46,9 @@ struct Filing {
     fn_serial: String,
     rnm: Rnm,
     stage: Stage,
+    /// The effect that filed it, and the one that filed the report which is looked at.
+    filed_by: EffectId,
+    reported_by: Option<EffectId>,
 }
 
 #[derive(Default)]
@@ -72,6 +79,10 @@ impl<T: Clone> Entry<T> {
         }
     }
 
+    fn became(&self) -> Kind {
+        if matches!(self, Self::Refused(_)) { Kind::Refused } else { Kind::Happened }
+    }
+
     fn told(&mut self, ends: bool) -> Told<T, FnsRefusal> {
         if let (Self::Working(done), true) = (&*self, ends) {
             *self = Self::Done(done.clone());
@@ -96,15 +107,17 @@ fn answer<T>(outcome: Option<Result<T, Reason>>) -> Outcome<T, FnsRefusal> {
 impl State {
     fn submit(&mut self, effect: EffectId, document: &SignedDocument) -> Outcome<Filed, FnsRefusal> {
         let key = effect.to_string();
+        self.book(Kind::Received, SUBMIT, effect);
         if !self.fns.filings.contains_key(&key) {
-            let entry = self.file(document);
+            let entry = self.file(effect, document);
+            self.book(entry.became(), SUBMIT, effect);
             self.fns.filings.insert(key.clone(), entry);
         }
         let outcome = self.fns.filings[&key].outcome();
         answer(outcome.map(|told| told.map(|application_id| Filed { application_id })))
     }
 
-    fn file(&mut self, document: &SignedDocument) -> Entry<String> {
+    fn file(&mut self, effect: EffectId, document: &SignedDocument) -> Entry<String> {
         if self.mishap(6, "an application refused at once") {
             return Entry::Refused(self.dice.pick(&[
                 Reason::KktSerialUnknown,
@@ -125,6 +138,8 @@ impl State {
             fn_serial: attribute(&xml, "ЗаводНомерФН"),
             rnm: Rnm::compose(number, &inn, &serial).unwrap(),
             stage: Stage::Review,
+            filed_by: effect,
+            reported_by: None,
         };
         let id = format!("application-{number}");
         self.fns.applications.insert(id.clone(), filing);
@@ -137,7 +152,7 @@ impl State {
         }
         let stale = self.mishap(10, "a stale read");
         let signature = self.mishap(5, "a signature asked for");
-        let moves = !self.wild || self.dice.percent(50);
+        let moves = (!self.wild || self.dice.percent(50)) && !self.arranged("FNS takes its time");
         let refused = self.mishap(8, "an application refused later");
         let wrong = self.mishap(4, "an RNM that does not fit");
         let refused_report = self.mishap(15, "a report refused");
@@ -154,8 +169,13 @@ impl State {
             Stage::ReportReview if moves => filing.stage = Stage::Card,
             _ => {}
         }
+        let undone = match (&before, &filing.stage) {
+            (Stage::Review, Stage::Refused(_)) => Some((SUBMIT, filing.filed_by)),
+            (Stage::ReportReview, Stage::ReportRefused) => filing.reported_by.map(|effect| (REPORT, effect)),
+            _ => None,
+        };
         let numbered = |rnm: Rnm| Application::RnmAssigned { rnm, assigned: from_ms(now_ms) };
-        Some(match if stale { &before } else { &filing.stage } {
+        let told = match if stale { &before } else { &filing.stage } {
             Stage::Review => Application::InReview,
             Stage::Refused(reason) => Application::Refused(refusal(*reason)),
             Stage::Numbered if wrong => numbered(Rnm::parse("0000000001000000").unwrap()),
@@ -164,19 +184,25 @@ impl State {
             Stage::ReportReview => Application::ReportInReview,
             Stage::ReportRefused => Application::ReportRefused(refusal(Reason::ReportMismatch)),
             Stage::Card => Application::Registered { card: Card { number: "1".into(), issued_ms: now_ms } },
-        })
+        };
+        if let Some((step, effect)) = undone {
+            self.book(Kind::Undone, step, effect);
+        }
+        Some(told)
     }
 
     fn submit_report(&mut self, effect: EffectId, report: &ReportToFile) -> Outcome<ReportFiled, FnsRefusal> {
         let key = effect.to_string();
+        self.book(Kind::Received, REPORT, effect);
         if !self.fns.reports.contains_key(&key) {
-            let entry = self.file_report(report);
+            let entry = self.file_report(effect, report);
+            self.book(entry.became(), REPORT, effect);
             self.fns.reports.insert(key.clone(), entry);
         }
         answer(self.fns.reports[&key].outcome().map(|told| told.map(|()| ReportFiled)))
     }
 
-    fn file_report(&mut self, report: &ReportToFile) -> Entry<()> {
+    fn file_report(&mut self, effect: EffectId, report: &ReportToFile) -> Entry<()> {
         let burnt = self.hubs.values().find_map(|hub| hub.burnt_report(report.fn_serial.as_str())).cloned();
         let true_one = burnt.is_some_and(|burnt| {
             burnt.rnm == report.rnm && burnt.fd_number == report.fd_number && burnt.fiscal_sign == report.fiscal_sign
@@ -189,7 +215,10 @@ impl State {
             return Entry::Refused(Reason::ReportMismatch);
         }
         match filing.stage {
-            Stage::Numbered | Stage::ReportRefused => filing.stage = Stage::ReportReview,
+            Stage::Numbered | Stage::ReportRefused => {
+                filing.stage = Stage::ReportReview;
+                filing.reported_by = Some(effect);
+            }
             Stage::ReportReview | Stage::Card => {
                 let what = format!("a report filed twice: {}", report.application_id);
                 self.breach(what);
@@ -203,20 +232,20 @@ impl State {
 #[async_trait]
 impl Gate for ToFns {
     async fn submit(&self, effect: EffectId, document: &SignedDocument) -> Outcome<Filed, FnsRefusal> {
-        self.0.command(Gateway::Fns, |state| state.submit(effect, document)).await
+        self.0.command(Gateway::Fns, "fns.submit", |state| state.submit(effect, document)).await
     }
 
     async fn application(&self, application_id: &str) -> Result<Option<Application>, Setback> {
-        self.0.question(Gateway::Fns, |state| state.application(application_id)).await
+        self.0.question(Gateway::Fns, "fns.application", |state| state.application(application_id)).await
     }
 
     async fn submit_report(&self, effect: EffectId, report: &ReportToFile) -> Outcome<ReportFiled, FnsRefusal> {
-        self.0.command(Gateway::Fns, |state| state.submit_report(effect, report)).await
+        self.0.command(Gateway::Fns, "fns.submit_report", |state| state.submit_report(effect, report)).await
     }
 
     async fn application_told(&self, effect: EffectId) -> Result<Option<Told<Filed, FnsRefusal>>, Setback> {
         self.0
-            .question(Gateway::Fns, |state| {
+            .question(Gateway::Fns, "fns.application_told", |state| {
                 let ends = !state.wild || state.dice.percent(50);
                 let entry = state.fns.filings.get_mut(&effect.to_string())?;
                 Some(entry.told(ends).map(|application_id| Filed { application_id }))
@@ -226,7 +255,7 @@ impl Gate for ToFns {
 
     async fn number(&self, application_id: &str) -> Result<Option<(Rnm, OffsetDateTime)>, Setback> {
         self.0
-            .question(Gateway::Fns, |state| {
+            .question(Gateway::Fns, "fns.number", |state| {
                 let filing = state.fns.applications.get(application_id)?;
                 let numbered = !matches!(filing.stage, Stage::Review | Stage::Refused(_));
                 numbered.then(|| (filing.rnm.clone(), from_ms(1_795_428_720_000)))
@@ -236,7 +265,7 @@ impl Gate for ToFns {
 
     async fn report_told(&self, effect: EffectId) -> Result<Option<Told<ReportFiled, FnsRefusal>>, Setback> {
         self.0
-            .question(Gateway::Fns, |state| {
+            .question(Gateway::Fns, "fns.report_told", |state| {
                 let ends = !state.wild || state.dice.percent(50);
                 let entry = state.fns.reports.get_mut(&effect.to_string())?;
                 Some(entry.told(ends).map(|()| ReportFiled))
@@ -246,8 +275,11 @@ impl Gate for ToFns {
 
     async fn application_or_void(&self, effect: EffectId) -> Result<Told<Filed, FnsRefusal>, Setback> {
         self.0
-            .question(Gateway::Fns, |state| {
+            .question(Gateway::Fns, "fns.application_or_void", |state| {
                 let ends = !state.wild || state.dice.percent(50);
+                if !state.fns.filings.contains_key(&effect.to_string()) {
+                    state.book(Kind::Voided, SUBMIT, effect);
+                }
                 let entry = state.fns.filings.entry(effect.to_string()).or_insert(Entry::Void);
                 entry.told(ends).map(|application_id| Filed { application_id })
             })
@@ -256,8 +288,11 @@ impl Gate for ToFns {
 
     async fn report_or_void(&self, effect: EffectId) -> Result<Told<ReportFiled, FnsRefusal>, Setback> {
         self.0
-            .question(Gateway::Fns, |state| {
+            .question(Gateway::Fns, "fns.report_or_void", |state| {
                 let ends = !state.wild || state.dice.percent(50);
+                if !state.fns.reports.contains_key(&effect.to_string()) {
+                    state.book(Kind::Voided, REPORT, effect);
+                }
                 let entry = state.fns.reports.entry(effect.to_string()).or_insert(Entry::Void);
                 entry.told(ends).map(|()| ReportFiled)
             })

@@ -3,6 +3,7 @@
 
 mod device;
 mod fns;
+mod ledger;
 mod ofd;
 mod register;
 
@@ -15,8 +16,10 @@ use litebox_partner::gateways::{Gateway, Gateways, Outcome, Setback, SetbackKind
 use tokio::sync::Notify;
 
 use super::dice::Dice;
+use crate::chaos::schedules::script::{Met, Point, Script};
 
 pub use device::{Hub, Trouble};
+pub use ledger::{Entry, Kind};
 
 /// The outside. One a sequence; the gateways hold it.
 pub struct World {
@@ -28,6 +31,8 @@ pub struct World {
     /// Wakes it.
     pub wakes: Notify,
     clock: Clock,
+    /// What goes wrong at which call, when that is written down; else chance decides.
+    script: Option<Arc<Script>>,
 }
 
 /// All that is so outside.
@@ -43,6 +48,10 @@ pub struct State {
     pub breaches: Vec<String>,
     /// How often each kind of fault happened, to prove that they do.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Mishaps that happen for certain, by name, and how often; whether faults happen or not.
+    pub arranged: BTreeMap<&'static str, u32>,
+    /// Every command before it is deduplicated, and what became of it, in order.
+    pub ledger: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,25 +67,25 @@ enum Fault {
 }
 
 impl World {
-    /// A world in which everything is new.
+    /// A world in which everything is new, and in which chance decides what goes wrong.
     pub fn new(seed: u64, clock: Clock) -> Arc<Self> {
-        let state = State {
-            dice: Dice::new(seed),
-            wild: true,
-            fns: fns::Fns::default(),
-            ofd: ofd::Ofd::default(),
-            hubs: BTreeMap::new(),
-            breaches: Vec::new(),
-            faults: BTreeMap::new(),
-        };
+        Self::made(State::new(seed, true), clock, None)
+    }
+
+    /// A world in which everything is new, and in which nothing goes wrong but what stands in the script.
+    pub fn scripted(script: Arc<Script>, clock: Clock) -> Arc<Self> {
+        Self::made(State::new(0, false), clock, Some(script))
+    }
+
+    fn made(state: State, clock: Clock, script: Option<Arc<Script>>) -> Arc<Self> {
         let (dies, sleeps, wakes) = (Notify::new(), Notify::new(), Notify::new());
-        Arc::new(Self { state: Mutex::new(state), dies, sleeps, wakes, clock })
+        Arc::new(Self { state: Mutex::new(state), dies, sleeps, wakes, clock, script })
     }
 
     /// The five gateways to it.
     pub fn gateways(self: &Arc<Self>) -> Gateways {
         Gateways {
-            taxpayers: Arc::new(register::Register),
+            taxpayers: Arc::new(register::Register(Arc::clone(self))),
             accounts: Arc::new(register::NoAccounts),
             fns: Arc::new(fns::ToFns(Arc::clone(self))),
             ofd: Arc::new(ofd::ToOfd(Arc::clone(self))),
@@ -111,11 +120,15 @@ impl World {
     }
 
     /// A command that may get lost on its way there or back, and before or after which the worker may die or sleep.
-    async fn command<T, R>(
+    async fn command<T: Send, R: Send>(
         &self,
         to: Gateway,
+        name: &'static str,
         effect: impl FnOnce(&mut State) -> Outcome<T, R> + Send,
     ) -> Outcome<T, R> {
+        if let Some(script) = &self.script {
+            return self.by_script(script, to, name, effect).await;
+        }
         match self.fault() {
             Fault::None => effect(&mut self.lock()),
             Fault::NotSent => Outcome::NotNow(setback(to)),
@@ -141,9 +154,38 @@ impl World {
         }
     }
 
+    /// A command for which it is written down what goes wrong on its way there and back.
+    async fn by_script<T: Send, R: Send>(
+        &self,
+        script: &Script,
+        to: Gateway,
+        name: &'static str,
+        effect: impl FnOnce(&mut State) -> Outcome<T, R> + Send,
+    ) -> Outcome<T, R> {
+        match script.reach(Point::before_call(name)).await {
+            Met::Nothing => {}
+            Met::Fails => return Outcome::NotNow(setback(to)),
+            Met::Lost => return Outcome::Unknown(setback(to)),
+            Met::OutlivesItsSender => {
+                effect(&mut self.lock());
+                return script.die().await;
+            }
+        }
+        let outcome = effect(&mut self.lock());
+        match script.reach(Point::after_call(name)).await {
+            Met::Nothing => outcome,
+            _ => Outcome::Unknown(setback(to)),
+        }
+    }
+
     /// A question; it may have an effect too, such as voiding an id.
-    async fn question<T: Send>(&self, to: Gateway, answer: impl FnOnce(&mut State) -> T + Send) -> Result<T, Setback> {
-        let outcome: Outcome<T, ()> = self.command(to, |state| Outcome::Done(answer(state))).await;
+    async fn question<T: Send>(
+        &self,
+        to: Gateway,
+        name: &'static str,
+        answer: impl FnOnce(&mut State) -> T + Send,
+    ) -> Result<T, Setback> {
+        let outcome: Outcome<T, ()> = self.command(to, name, |state| Outcome::Done(answer(state))).await;
         match outcome {
             Outcome::Done(answer) => Ok(answer),
             Outcome::NotNow(setback) | Outcome::Unknown(setback) => Err(setback),
@@ -163,13 +205,33 @@ impl World {
 }
 
 impl State {
+    fn new(seed: u64, wild: bool) -> Self {
+        Self {
+            dice: Dice::new(seed),
+            wild,
+            fns: fns::Fns::default(),
+            ofd: ofd::Ofd::default(),
+            hubs: BTreeMap::new(),
+            breaches: Vec::new(),
+            faults: BTreeMap::new(),
+            arranged: BTreeMap::new(),
+            ledger: Vec::new(),
+        }
+    }
+
     fn breach(&mut self, what: String) {
         self.breaches.push(what);
     }
 
-    /// True in so many cases of a hundred while faults happen; never afterwards.
+    /// True as often as it was arranged.
+    fn arranged(&mut self, name: &'static str) -> bool {
+        let left = self.arranged.get_mut(name).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    }
+
+    /// True in so many cases of a hundred while faults happen, and when it was arranged; never else.
     fn mishap(&mut self, of_hundred: u64, name: &'static str) -> bool {
-        let happens = self.wild && self.dice.percent(of_hundred);
+        let happens = self.arranged(name) || self.wild && self.dice.percent(of_hundred);
         if happens {
             *self.faults.entry(name).or_default() += 1;
         }

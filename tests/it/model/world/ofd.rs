@@ -10,7 +10,11 @@ use litebox_partner::gateways::ofd::{
 use litebox_partner::gateways::{Gateway, Outcome, Setback, Told};
 use litebox_partner::values::{ActivationCode, EffectId, Inn};
 
+use super::ledger::Kind;
 use super::{State, World};
+
+const RESERVE: &str = "RESERVE_CODE";
+const CONNECT: &str = "CONNECT";
 
 /// What became of an effect id.
 #[derive(Clone, PartialEq)]
@@ -41,7 +45,10 @@ fn refusal(reason: Reason) -> OfdRefusal {
     OfdRefusal { reason, text: "Отказ".into() }
 }
 
-fn told<T>(state: &mut State, effect: EffectId, done: T) -> Told<T, OfdRefusal> {
+fn told<T>(state: &mut State, step: &'static str, effect: EffectId, done: T) -> Told<T, OfdRefusal> {
+    if !state.ofd.effects.contains_key(&effect.to_string()) {
+        state.book(Kind::Voided, step, effect);
+    }
     match state.ofd.effects.entry(effect.to_string()).or_insert(Entry::Void) {
         Entry::Done => Told::Done(done),
         Entry::Refused(reason) => Told::Refused(refusal(*reason)),
@@ -58,11 +65,18 @@ fn known<T>(state: &State, effect: EffectId, done: T) -> Option<Outcome<T, OfdRe
 }
 
 /// Without voiding anything.
-fn seen<T>(state: &mut State, effect: EffectId, done: T) -> Option<Told<T, OfdRefusal>> {
-    state.ofd.effects.contains_key(&effect.to_string()).then(|| told(state, effect, done))
+fn seen<T>(state: &mut State, step: &'static str, effect: EffectId, done: T) -> Option<Told<T, OfdRefusal>> {
+    state.ofd.effects.contains_key(&effect.to_string()).then(|| told(state, step, effect, done))
 }
 
-fn settle<T>(state: &mut State, effect: EffectId, refused: Option<Reason>, done: T) -> Outcome<T, OfdRefusal> {
+fn settle<T>(
+    state: &mut State,
+    step: &'static str,
+    effect: EffectId,
+    refused: Option<Reason>,
+    done: T,
+) -> Outcome<T, OfdRefusal> {
+    state.book(if refused.is_some() { Kind::Refused } else { Kind::Happened }, step, effect);
     let entry = refused.map_or(Entry::Done, Entry::Refused);
     state.ofd.effects.insert(effect.to_string(), entry);
     refused.map_or(Outcome::Done(done), |reason| Outcome::Refused(refusal(reason)))
@@ -70,6 +84,7 @@ fn settle<T>(state: &mut State, effect: EffectId, refused: Option<Reason>, done:
 
 impl State {
     fn reserve(&mut self, effect: EffectId, code: &str) -> Outcome<Reserved, OfdRefusal> {
+        self.book(Kind::Received, RESERVE, effect);
         if let Some(answer) = known(self, effect, Reserved) {
             return answer;
         }
@@ -81,11 +96,12 @@ impl State {
         if refused.is_none() {
             self.ofd.codes.insert(code.to_owned(), Code::Held(effect));
         }
-        settle(self, effect, refused, Reserved)
+        settle(self, RESERVE, effect, refused, Reserved)
     }
 
     fn connect(&mut self, effect: EffectId, order: &ConnectOrder) -> Outcome<Contract, OfdRefusal> {
         let contract = || Contract { number: "1".into() };
+        self.book(Kind::Received, CONNECT, effect);
         if let Some(answer) = known(self, effect, contract()) {
             return answer;
         }
@@ -99,10 +115,13 @@ impl State {
         if refused.is_none() {
             self.ofd.codes.insert(code, Code::Used(effect));
         }
-        settle(self, effect, refused, contract())
+        settle(self, CONNECT, effect, refused, contract())
     }
 
     fn release(&mut self, reservation: EffectId) {
+        if self.held_by(reservation) {
+            self.book(Kind::Undone, RESERVE, reservation);
+        }
         self.ofd.codes.retain(|_, code| *code != Code::Held(reservation));
     }
 
@@ -115,16 +134,16 @@ impl State {
 #[async_trait]
 impl Gate for ToOfd {
     async fn reserve(&self, effect: EffectId, order: &CodeOrder) -> Outcome<Reserved, OfdRefusal> {
-        self.0.command(Gateway::Ofd, |state| state.reserve(effect, order.code.as_str())).await
+        self.0.command(Gateway::Ofd, "ofd.reserve", |state| state.reserve(effect, order.code.as_str())).await
     }
 
     async fn connect(&self, effect: EffectId, order: &ConnectOrder) -> Outcome<Contract, OfdRefusal> {
-        self.0.command(Gateway::Ofd, |state| state.connect(effect, order)).await
+        self.0.command(Gateway::Ofd, "ofd.connect", |state| state.connect(effect, order)).await
     }
 
     async fn release(&self, reservation: EffectId) -> Outcome<(), OfdRefusal> {
         self.0
-            .command(Gateway::Ofd, |state| {
+            .command(Gateway::Ofd, "ofd.release", |state| {
                 state.release(reservation);
                 Outcome::Done(())
             })
@@ -133,7 +152,7 @@ impl Gate for ToOfd {
 
     async fn code(&self, _: &Inn, code: &ActivationCode) -> Result<Option<CodeStanding>, Setback> {
         self.0
-            .question(Gateway::Ofd, |state| {
+            .question(Gateway::Ofd, "ofd.code", |state| {
                 Some(match state.ofd.codes.get(code.as_str()) {
                     None => CodeStanding::Free,
                     Some(Code::Held(effect)) => CodeStanding::Reserved(*effect),
@@ -144,18 +163,23 @@ impl Gate for ToOfd {
     }
 
     async fn reservation_told(&self, effect: EffectId) -> Result<Option<Told<Reserved, OfdRefusal>>, Setback> {
-        self.0.question(Gateway::Ofd, |state| seen(state, effect, Reserved)).await
+        self.0.question(Gateway::Ofd, "ofd.reservation_told", |state| seen(state, RESERVE, effect, Reserved)).await
     }
 
     async fn connection_told(&self, effect: EffectId) -> Result<Option<Told<Contract, OfdRefusal>>, Setback> {
-        self.0.question(Gateway::Ofd, |state| seen(state, effect, Contract { number: "1".into() })).await
+        let contract = Contract { number: "1".into() };
+        self.0.question(Gateway::Ofd, "ofd.connection_told", |state| seen(state, CONNECT, effect, contract)).await
     }
 
     async fn reservation_or_void(&self, effect: EffectId) -> Result<Told<Reserved, OfdRefusal>, Setback> {
-        self.0.question(Gateway::Ofd, |state| told(state, effect, Reserved)).await
+        self.0.question(Gateway::Ofd, "ofd.reservation_or_void", |state| told(state, RESERVE, effect, Reserved)).await
     }
 
     async fn connection_or_void(&self, effect: EffectId) -> Result<Told<Contract, OfdRefusal>, Setback> {
-        self.0.question(Gateway::Ofd, |state| told(state, effect, Contract { number: "1".into() })).await
+        self.0
+            .question(Gateway::Ofd, "ofd.connection_or_void", |state| {
+                told(state, CONNECT, effect, Contract { number: "1".into() })
+            })
+            .await
     }
 }
