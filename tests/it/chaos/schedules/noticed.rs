@@ -1,13 +1,19 @@
 //! Each check can fail: a good schedule is spoiled in one way, and the check that is meant for it notices.
 
+use std::process::Command as Process;
+
+use litebox_partner::chaos::{BREAK_VARIABLE, Broken};
 use litebox_partner::kkt::effects::Command;
+use litebox_partner::storage::Backend;
 use litebox_partner::values::EffectId;
+use secrecy::ExposeSecret;
 
 use super::checks::violations;
 use super::play::{Played, play};
 use super::scenario::ALL;
 use crate::model::stage::Stage;
 use crate::model::world::{Entry, Kind};
+use crate::support::database::TestDb;
 
 /// How a good schedule is spoiled.
 enum Spoilt {
@@ -77,4 +83,20 @@ async fn each_check_notices_what_it_is_meant_for() {
     }
     let good = play(&stage, &ALL[0], Vec::new(), None).await;
     assert_eq!(violations(&good).await, []);
+}
+
+/// Whether a process that is told to break this runs at all.
+fn runs(database: &TestDb, broken: &str) -> bool {
+    let mut process = Process::new(env!("CARGO_BIN_EXE_litebox-partner"));
+    process.arg("migrate").env(BREAK_VARIABLE, broken).env("LITEBOX_DATABASE_URL", database.config.url.expose_secret());
+    process.output().unwrap().status.success()
+}
+
+#[tokio::test]
+async fn a_process_breaks_what_its_environment_names_and_does_not_start_when_that_is_nothing() {
+    let database = TestDb::new(Backend::Sqlite).await;
+    for broken in Broken::ALL {
+        assert!(runs(&database, broken.name()), "{broken:?}");
+    }
+    assert!(!runs(&database, "blind"));
 }
