@@ -7,6 +7,7 @@ pub mod dice;
 mod people;
 pub mod process;
 mod promises;
+mod repeats;
 pub mod run;
 pub mod stage;
 pub mod world;
@@ -63,6 +64,7 @@ fn whatever_comes_every_promise_is_kept_and_every_registration_ends() {
         covered(&all.ends, &["REGISTERED", "REJECTED", "CANCELLED"]);
         covered(&all.faults, FAULTS);
         covered(&all.blocks, BLOCKS);
+        assert!(all.repeats > 0, "no call that was answered was sent again");
     }
 }
 

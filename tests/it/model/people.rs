@@ -5,6 +5,7 @@ use litebox_partner::kkt::model::{Amend, Amendment, Cancel, Fiscalize, Kkt, Meth
 use litebox_partner::kkt::state::State;
 use litebox_partner::values::{ActivationCode, FiscalSign, Rnm};
 
+use super::repeats::Call;
 use super::run::Run;
 
 impl Run<'_> {
@@ -76,20 +77,12 @@ impl Run<'_> {
 
     async fn burn(&mut self, kkt: &Kkt) {
         let call = Fiscalize { request_id: self.new_request(), kkt_id: kkt.id, method: Method::Automatic };
-        self.call("fiscalize", kkt, call).await;
-    }
-
-    async fn call(&mut self, what: &str, kkt: &Kkt, call: Fiscalize) {
-        let (service, scope) = (self.service.clone(), self.stage.scope);
-        let end = self.work(Box::pin(async move { drop(service.fiscalize(scope, call).await) })).await;
-        self.note(format!("{what} in {:?}: {end}", kkt.state.name()));
+        self.send_first(&format!("fiscalize in {:?}", kkt.state.name()), Call::Fiscalize(call)).await;
     }
 
     async fn cancel(&mut self, kkt: &Kkt) {
         let call = Cancel { request_id: self.new_request(), kkt_id: kkt.id };
-        let (service, scope) = (self.service.clone(), self.stage.scope);
-        let end = self.work(Box::pin(async move { drop(service.cancel(scope, call).await) })).await;
-        self.note(format!("cancel in {:?}: {end}", kkt.state.name()));
+        self.send_first(&format!("cancel in {:?}", kkt.state.name()), Call::Cancel(call)).await;
     }
 
     async fn amend_code(&mut self, kkt: &Kkt) {
@@ -104,9 +97,7 @@ impl Run<'_> {
             Amendment::Report(_) => "report",
         };
         let call = Amend { request_id: self.new_request(), kkt_id: kkt.id, amendment };
-        let (service, scope) = (self.service.clone(), self.stage.scope);
-        let end = self.work(Box::pin(async move { drop(service.amend(scope, call).await) })).await;
-        self.note(format!("amend {said} in {:?}: {end}", kkt.state.name()));
+        self.send_first(&format!("amend {said} in {:?}", kkt.state.name()), Call::Amend(call)).await;
     }
 
     /// What the paper says; now and then somebody misreads it, and now and then there is no paper at all.
@@ -138,7 +129,7 @@ impl Run<'_> {
     async fn report_by_hand(&mut self, at: usize, kkt: &Kkt) {
         let Some(report) = self.paper(at, kkt) else { return };
         let call = Fiscalize { request_id: self.new_request(), kkt_id: kkt.id, method: Method::Manual(report) };
-        self.call("report by hand", kkt, call).await;
+        self.send_first(&format!("report by hand in {:?}", kkt.state.name()), Call::Fiscalize(call)).await;
     }
 
     async fn correct(&mut self, at: usize, kkt: &Kkt) {

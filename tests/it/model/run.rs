@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::dice::Dice;
 use super::process::Process;
+use super::repeats::Sent;
 use super::stage::Stage;
 use super::world::{Hub, Trouble, World};
 use crate::documents::orders;
@@ -35,6 +36,8 @@ pub struct Story {
     pub blocks: BTreeMap<String, u64>,
     pub steps: u64,
     pub burns: u64,
+    /// Calls that were sent again after they had been answered.
+    pub repeats: u64,
 }
 
 impl Story {
@@ -46,6 +49,7 @@ impl Story {
         other.faults.into_iter().for_each(|(name, count)| *self.faults.entry(name).or_default() += count);
         self.steps += other.steps;
         self.burns += other.burns;
+        self.repeats += other.repeats;
     }
 }
 
@@ -77,6 +81,8 @@ pub struct Run<'a> {
     pub dice: Dice,
     pub slots: [Slot; 2],
     asleep: Vec<Work>,
+    /// Calls that changed a registration, or would have.
+    pub sent: Vec<Sent>,
     pub revisions: BTreeMap<Uuid, i64>,
     /// Ended, with nothing left to free: read once and not again until the end.
     ended: BTreeMap<Uuid, Kkt>,
@@ -118,6 +124,7 @@ impl<'a> Run<'a> {
             dice: Dice::new(seed),
             slots,
             asleep: Vec::new(),
+            sent: Vec::new(),
             revisions: BTreeMap::new(),
             ended: BTreeMap::new(),
             trace: Vec::new(),
@@ -151,6 +158,7 @@ impl<'a> Run<'a> {
             6 => self.device_changes(at),
             7 => self.hub_changes(at),
             8 => self.wake().await,
+            10 => self.send_again().await,
             _ => self.tick().await,
         }
     }
@@ -219,11 +227,12 @@ impl<'a> Run<'a> {
     fn hub_changes(&mut self, at: usize) {
         let withdraws = self.dice.percent(50);
         let mut world = self.world.lock();
+        let somebody_sleeps = world.asleep > 0;
         let hub = world.hubs.get_mut(self.slots[at].hub).unwrap();
         if withdraws {
             hub.somebody_withdraws()
         } else {
-            hub.forget()
+            hub.forget(somebody_sleeps)
         }
         drop(world);
         self.note(format!("{}: {}", self.slots[at].hub, if withdraws { "task withdrawn" } else { "hub forgets" }));

@@ -133,9 +133,14 @@ impl Hub {
         }
     }
 
-    /// The hub loses all that has ended.
-    pub fn forget(&mut self) {
-        self.tasks.retain(|_, task| matches!(task, Task::Waiting(_) | Task::Blocked | Task::Voided));
+    /// The hub loses all that has ended. What ended unburnt it keeps while somebody sleeps who may still post it: that a
+    /// hub forgets more slowly than anybody sleeps is all that stands in the way of such a task.
+    pub fn forget(&mut self, somebody_sleeps: bool) {
+        self.tasks.retain(|_, task| match task {
+            Task::Waiting(_) | Task::Blocked | Task::Voided => true,
+            Task::Failed(_) | Task::Cancelled => somebody_sleeps,
+            Task::Ready => false,
+        });
     }
 
     fn alive(&self) -> usize {
@@ -208,7 +213,8 @@ impl State {
 
     fn result(&mut self, at: &DeviceAddress, effect: &str) -> TaskResult {
         if self.mishap(5, "a hub that forgets") {
-            self.hub(at).forget();
+            let somebody_sleeps = self.asleep > 0;
+            self.hub(at).forget(somebody_sleeps);
         }
         self.run(at, effect);
         let recovers = !self.wild || self.dice.percent(40);

@@ -48,6 +48,8 @@ pub struct State {
     pub breaches: Vec<String>,
     /// How often each kind of fault happened, to prove that they do.
     pub faults: BTreeMap<&'static str, u64>,
+    /// How many have fallen asleep in the middle of a call.
+    pub asleep: u32,
     /// Mishaps that happen for certain, by name, and how often; whether faults happen or not.
     pub arranged: BTreeMap<&'static str, u32>,
     /// Every command before it is deduplicated, and what became of it, in order.
@@ -199,8 +201,10 @@ impl World {
     }
 
     async fn sleep(&self) {
+        self.lock().asleep += 1;
         self.sleeps.notify_one();
         self.wakes.notified().await;
+        self.lock().asleep -= 1;
     }
 }
 
@@ -214,6 +218,7 @@ impl State {
             hubs: BTreeMap::new(),
             breaches: Vec::new(),
             faults: BTreeMap::new(),
+            asleep: 0,
             arranged: BTreeMap::new(),
             ledger: Vec::new(),
         }
