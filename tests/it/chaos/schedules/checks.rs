@@ -13,8 +13,10 @@ use litebox_partner::storage::entity::request;
 use litebox_partner::values::EffectId;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
 use super::legal::is_legal;
+use super::people::Call;
 use super::play::Played;
 use crate::model::world::{Entry, Kind};
 
@@ -205,25 +207,13 @@ fn history(kkt: &Kkt, lines: &[Step]) -> Vec<String> {
     found
 }
 
-/// Each acknowledged call stands in the history once, and under its request id.
+/// Each acknowledged call stands under its request id, and in the history once.
 async fn acknowledged(played: &Played<'_>, kkt: &Kkt) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut found, mut expected) = (Vec::new(), BTreeMap::<&str, usize>::new());
     for call in &played.people.calls {
-        for answer in call.acknowledged() {
-            if answer.id != kkt.id || answer.revision > kkt.revision {
-                found.push(format!("{} answered what is not there", call.what()));
-            }
-        }
-        let key = request::Column::RequestId.eq(call.request_id().uuid()).and(request::Column::Method.eq(call.what()));
-        let stored = request::Entity::find().filter(key).one(played.stage.db.direct()).await.unwrap();
-        if stored.as_ref().is_some_and(|row| row.resource_id != kkt.id.uuid()) {
-            found.push(format!("{} stands for something else", call.what()));
-        }
-        if stored.is_none() && !call.acknowledged().is_empty() {
-            found.push(format!("{} was acknowledged and is not stored", call.what()));
-        }
+        let stored = stored(played, call).await;
         *expected.entry(call.line()).or_default() += usize::from(stored.is_some());
+        found.extend(unkept(call, stored, kkt).map(|what| format!("{}: {what}", call.what())));
     }
     for (line, count) in expected {
         let lines = played.history.iter().filter(|step| step.detail == line && step.actor == "partner").count();
@@ -231,12 +221,29 @@ async fn acknowledged(played: &Played<'_>, kkt: &Kkt) -> Vec<String> {
             found.push(format!("{line} stands {lines} times in the history, for {count} calls"));
         }
     }
-    if kkt.state.name() != Name::Cancelled
-        && played.people.calls.iter().any(|c| c.line() == "CANCELLED" && !c.acknowledged().is_empty())
-    {
-        found.push("a cancellation was acknowledged, and the registration goes on".into());
-    }
     found
+}
+
+/// What the request id of a call stands for.
+async fn stored(played: &Played<'_>, call: &Call) -> Option<Uuid> {
+    let key = request::Column::RequestId.eq(call.request_id().uuid()).and(request::Column::Method.eq(call.what()));
+    let row = request::Entity::find().filter(key).one(played.stage.db.direct()).await.unwrap();
+    row.map(|row| row.resource_id)
+}
+
+/// What of an answer is not so.
+fn unkept(call: &Call, stored: Option<Uuid>, kkt: &Kkt) -> impl Iterator<Item = &'static str> {
+    let answers = call.acknowledged();
+    let unknown = answers.iter().any(|answer| answer.id != kkt.id || answer.revision > kkt.revision);
+    let undone = call.line() == "CANCELLED" && !answers.is_empty() && kkt.state.name() != Name::Cancelled;
+    [
+        (unknown, "answered what is not there"),
+        (stored.is_none() && !answers.is_empty(), "was acknowledged and is not stored"),
+        (stored.is_some_and(|id| id != kkt.id.uuid()), "stands for something else"),
+        (undone, "was acknowledged, and the registration goes on"),
+    ]
+    .into_iter()
+    .filter_map(|(so, what)| so.then_some(what))
 }
 
 /// A call that was acknowledged answers the same registration once more, and changes nothing.
