@@ -165,7 +165,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "code refused, another one given",
         arranged: &[(CODE_UNKNOWN, 1)],
-        cues: &[cue(Name::Reserving, Act::AmendCode)],
+        cues: &[blocked(Name::Reserving, "OFD_CODE_EXPIRED", Act::AmendCode)],
         ..PLAIN
     },
     Scenario {

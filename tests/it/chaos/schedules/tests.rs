@@ -129,6 +129,9 @@ fn planned(points: &[Vec<Point>]) -> Vec<Schedule> {
     println!("{alone} single faults, SEED={SEED} for the rest");
     let rest = usize::try_from(total).unwrap().saturating_sub(alone);
     schedules.extend((SEED..).map(|seed| drawn(seed, points)).take(rest));
+    if let Ok(name) = std::env::var("SCENARIO") {
+        schedules.retain(|schedule| schedule.scenario.name == name);
+    }
     schedules
 }
 
