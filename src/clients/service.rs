@@ -84,12 +84,12 @@ impl ClientService {
             return Err(Failure::RegistrationUnavailableInTheme);
         }
         let key = Key { scope: caller.scope, method: REGISTER, id: order.request_id };
-        match self.registered(caller, key, order).await {
+        match Box::pin(self.registered(caller, key, order)).await {
             // What is known may be this very call, sent twice at once.
             Err(Failure::ClientAlreadyRegistered { .. } | Failure::ClientKnownElsewhere { .. })
                 if !order.validate_only && self.known(key, &order.fingerprint()).await?.is_some() =>
             {
-                self.registered(caller, key, order).await
+                Box::pin(self.registered(caller, key, order)).await
             }
             came => came,
         }

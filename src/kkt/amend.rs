@@ -23,7 +23,8 @@ impl Service {
     pub async fn amend(&self, scope: PartnerScope, call: Amend) -> Result<Kkt, Failure> {
         let key = Key { scope, method: "Amend", id: call.request_id };
         let fingerprint = fingerprint(&(call.kkt_id, &call.amendment))?;
-        self.once(key, &fingerprint, self.correct(key, fingerprint.clone(), call)).await
+        let work = Box::pin(self.correct(key, fingerprint.clone(), call));
+        self.once(key, &fingerprint, work).await
     }
 
     async fn correct(&self, key: Key, fingerprint: Vec<u8>, call: Amend) -> Result<Kkt, Failure> {
@@ -33,7 +34,7 @@ impl Service {
             self.check_device(scope, Some(*id)).await?;
         }
         let claim = self.seize(scope, call.kkt_id).await?;
-        let came = self.papers.keeping(claim.owner(), self.amended(&claim, call.amendment)).await;
+        let came = self.papers.keeping(claim.owner(), Box::pin(self.amended(&claim, call.amendment))).await;
         self.conclude(key, fingerprint, &claim, came).await
     }
 
@@ -79,7 +80,7 @@ impl Service {
     async fn leave_device(&self, claim: &Claim) -> Result<(), Failure> {
         let old = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
         if let Some(old) = old.as_ref().filter(|_| matches!(claim.kkt.state, State::Fiscalizing { .. })) {
-            self.recollect_burn(claim, old).await?;
+            Box::pin(self.recollect_burn(claim, old)).await?;
         }
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let (Some(effect), Some(old)) = (burn, old) {

@@ -62,6 +62,7 @@ pub(super) struct Conclusion {
 impl Service {
     /// Answers a call that was accepted before as it was; otherwise does its work. A call sent twice at once may find the
     /// registration changed by its own twin: what looks like a refusal then is an answer that has been given.
+    /// The work comes boxed: it is deep, and moving it costs as much of the stack.
     pub(super) async fn once(
         &self,
         key: Key,
@@ -127,7 +128,7 @@ impl Service {
     /// # Errors
     /// `GatewayUnavailable` when the receiver does not answer, `Conflict` while it is still at it.
     pub(super) async fn fate<O: Order>(&self, claim: &Claim) -> Result<Fate<O::Done>, Failure> {
-        self.recollect::<O>(claim).await?;
+        Box::pin(self.recollect::<O>(claim)).await?;
         let Some(effect) = self.store.effect(claim, O::COMMAND).await? else { return Ok(Fate::None) };
         match effect.standing {
             Standing::Unsent | Standing::Refused | Standing::Void => return Ok(Fate::None),

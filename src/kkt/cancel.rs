@@ -29,13 +29,14 @@ impl Service {
     pub async fn cancel(&self, scope: PartnerScope, call: Cancel) -> Result<Kkt, Failure> {
         let key = Key { scope, method: "Cancel", id: call.request_id };
         let fingerprint = fingerprint(&call.kkt_id)?;
-        self.once(key, &fingerprint, self.give_up(key, fingerprint.clone(), call.kkt_id)).await
+        let work = Box::pin(self.give_up(key, fingerprint.clone(), call.kkt_id));
+        self.once(key, &fingerprint, work).await
     }
 
     async fn give_up(&self, key: Key, fingerprint: Vec<u8>, id: KktId) -> Result<Kkt, Failure> {
         may_end(&self.get(key.scope, id).await?)?;
         let claim = self.seize(key.scope, id).await?;
-        let came = self.papers.keeping(claim.owner(), self.ending(&claim)).await;
+        let came = self.papers.keeping(claim.owner(), Box::pin(self.ending(&claim))).await;
         self.conclude(key, fingerprint, &claim, came).await
     }
 
@@ -130,7 +131,7 @@ impl Service {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
             return Ok(DriveFate::InDoubt);
         };
-        self.recollect_burn(claim, &at).await?;
+        Box::pin(self.recollect_burn(claim, &at)).await?;
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let Some(effect) = burn
             && matches!(self.end_burn(claim, &at, &effect).await?, Burn::Made(..))

@@ -24,7 +24,8 @@ impl Service {
     pub async fn fiscalize(&self, scope: PartnerScope, call: Fiscalize) -> Result<Kkt, Failure> {
         let key = Key { scope, method: "Fiscalize", id: call.request_id };
         let fingerprint = fingerprint(&(call.kkt_id, &call.method))?;
-        self.once(key, &fingerprint, self.burnt_as_asked(key, fingerprint.clone(), call)).await
+        let work = Box::pin(self.burnt_as_asked(key, fingerprint.clone(), call));
+        self.once(key, &fingerprint, work).await
     }
 
     async fn burnt_as_asked(&self, key: Key, fingerprint: Vec<u8>, call: Fiscalize) -> Result<Kkt, Failure> {
@@ -35,7 +36,7 @@ impl Service {
             Method::Manual(report) => {
                 after(&kkt, Event::MadeByHand(report.clone()))?;
                 let claim = self.seize(scope, kkt.id).await?;
-                let came = self.papers.keeping(claim.owner(), self.made_by_hand(&claim, report)).await;
+                let came = self.papers.keeping(claim.owner(), Box::pin(self.made_by_hand(&claim, report))).await;
                 self.conclude(key, fingerprint, &claim, came).await
             }
         }
@@ -79,7 +80,7 @@ impl Service {
         report: &FiscalReport,
     ) -> Result<Vec<(EffectId, Standing)>, Failure> {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else { return Ok(Vec::new()) };
-        match self.recollect_burn(claim, &at).await {
+        match Box::pin(self.recollect_burn(claim, &at)).await {
             Ok(()) => {}
             Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
             Err(other) => return Err(other),

@@ -68,8 +68,12 @@ impl Service {
             return Ok(Registered::Accepted(Box::new(kkt)));
         }
         let outcome = match &call.spec.equipment {
-            Equipment::Sale(register) => self.sell(self.ordered(key, &fingerprint, &call).await?, register).await,
-            Equipment::Rental { model, .. } => self.hire(self.ordered(key, &fingerprint, &call).await?, model).await,
+            Equipment::Sale(register) => {
+                Box::pin(self.sell(self.ordered(key, &fingerprint, &call).await?, register)).await
+            }
+            Equipment::Rental { model, .. } => {
+                Box::pin(self.hire(self.ordered(key, &fingerprint, &call).await?, model)).await
+            }
         };
         match outcome {
             // This very call, sent twice at once, may have taken the register or the last one of the fleet.

@@ -63,7 +63,8 @@ impl Worker {
     ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
         let known = self.store.effect(claim, O::COMMAND).await?;
         if self.recovers().await? {
-            return self.carry_on(claim, order, known).await;
+            // Boxed: rarely taken, and it would double what every step needs of the stack.
+            return Box::pin(self.carry_on(claim, order, known)).await;
         }
         let generation = match known {
             None => 0,

@@ -167,7 +167,7 @@ impl Worker {
     async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
         let (verdict, answers) = match self.rests(claim) {
             Some(rest) => (Ok(Verdict::Setback(rest)), Vec::new()),
-            None => recorded(self.step(claim)).await,
+            None => recorded(Box::pin(self.step(claim))).await,
         };
         let verdict = match verdict {
             Err(StoreError::Stopped(gateway)) => self.stopped(gateway),

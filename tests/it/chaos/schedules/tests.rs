@@ -66,11 +66,16 @@ fn ended(check: &'static str) -> Result {
     Result { reached: Vec::new(), fired: Vec::new(), violations, trace: Vec::new() }
 }
 
+/// A whole scenario with everybody in it is one future, and without optimization a deep one.
+const STACK: usize = 16 << 20;
+
 /// Plays them all on every processor; what each came to, in order.
 fn play_all(schedules: &[Schedule], broken: Option<Broken>) -> Vec<Result> {
     let (next, threads) = (AtomicUsize::new(0), std::thread::available_parallelism().map_or(1, usize::from).min(8));
     let mut results: Vec<(usize, Result)> = std::thread::scope(|scope| {
-        let players: Vec<_> = (0..threads).map(|_| scope.spawn(|| player(schedules, &next, broken))).collect();
+        let one = || std::thread::Builder::new().stack_size(STACK);
+        let play = |_| one().spawn_scoped(scope, || player(schedules, &next, broken)).unwrap();
+        let players: Vec<_> = (0..threads).map(play).collect();
         players.into_iter().flat_map(|player| player.join().unwrap()).collect()
     });
     results.sort_by_key(|(at, _)| *at);
