@@ -23,7 +23,8 @@ pub struct DatabaseConfig {
     pub pool_size: u32,
     /// How long a unit of work waits for a connection, milliseconds.
     pub acquire_timeout_ms: u64,
-    /// Longest statement, milliseconds (PostgreSQL).
+    /// Longest statement, milliseconds (PostgreSQL); 0 for no limit. A server that has not answered a second later is
+    /// given up.
     pub statement_timeout_ms: u64,
     /// Longest wait for a lock, milliseconds.
     pub lock_timeout_ms: u64,

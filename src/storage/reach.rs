@@ -53,9 +53,11 @@ impl Reach {
     }
 
     /// After this time no answer will come any more, a connection from the pool included. A server whose machine is gone
-    /// says nothing at all, and the operating system would wait for it for a quarter of an hour.
+    /// says nothing at all, and the operating system would wait for it for a quarter of an hour. Absent where statements
+    /// have no limit.
     pub(super) fn patience(&self) -> Option<Duration> {
-        self.way.as_ref().map(|way| way.connect + way.statement + SLACK)
+        let limited = self.way.as_ref().filter(|way| !way.statement.is_zero());
+        limited.map(|way| way.connect + way.statement + SLACK)
     }
 
     /// Whether the database would take a connection of ours, now or when one of the many it has is closed.
