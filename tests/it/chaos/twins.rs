@@ -39,7 +39,7 @@ async fn at_once(replica: &Arc<Replica>, calls: Vec<Call>) -> usize {
 
 async fn every_method(app: &TestApp, many: usize) -> usize {
     let shop = Shop::open(app, COMPANY).await;
-    let replica = Arc::new(app.replica(|_| {}).await);
+    let replica = Arc::new(app.itself());
     let clients = (1..).map(|n| Call::Register(Box::new(register(inn(770_000_000 + n).as_str()))));
     let mut again = at_once(&replica, clients.take(many).collect()).await;
     let mut orders = Vec::new();

@@ -105,6 +105,12 @@ impl TestApp {
         Replica { db, address, stop, token: self.partner.token.clone() }
     }
 
+    /// The server itself, called as a replica is.
+    pub fn itself(&self) -> Replica {
+        let (stop, token) = (CancellationToken::new(), self.partner.token.clone());
+        Replica { address: self.address, stop, token, db: self.db().clone() }
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         &self.database.db
