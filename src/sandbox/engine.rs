@@ -37,6 +37,11 @@ impl Call {
         Self { operation, kind: Kind::Question, effect_id: None, facts: Facts::new() }
     }
 
+    /// The same call, as a question when it changes nothing.
+    pub fn asking(self, only: bool) -> Self {
+        Self { kind: if only { Kind::Question } else { self.kind }, ..self }
+    }
+
     /// The same call with one more fact; empty ones are left out.
     pub fn fact(mut self, key: &str, value: &str) -> Self {
         if !value.is_empty() {

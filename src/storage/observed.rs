@@ -27,8 +27,8 @@ impl<C> Observed<C> {
         Observed { on, reach: Arc::clone(&self.reach) }
     }
 
-    /// Waits for what comes, though not for ever, and looks at it. The driver says the same of a pool that is exhausted and of a database that is away; here they
-    /// are told apart.
+    /// Waits for what comes, though not for ever, and looks at it. The driver says the same of a pool that is exhausted and
+    /// of a database that is away; here they are told apart.
     pub(super) async fn see<T>(&self, coming: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
         let came = match self.reach.patience() {
             None => coming.await,

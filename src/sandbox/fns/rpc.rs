@@ -72,10 +72,7 @@ impl FnsService for Service {
         request: Request<ReportOrVoidRequest>,
     ) -> Result<Response<ReportOrVoidResponse>, Status> {
         let (caller, ask) = (Caller::of(&request), request.into_inner());
-        let mut call = Call::command("fns.ReportOrVoid", &ask.effect_id);
-        if ask.only_report {
-            call.kind = Kind::Question;
-        }
+        let call = Call::command("fns.ReportOrVoid", &ask.effect_id).asking(ask.only_report);
         answer(&self.0, caller, call, move |desk| report_or_void(desk, &ask)).await
     }
 }
