@@ -129,8 +129,7 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
-        let db = database(&config).await?;
-        let alone = db.alone()?;
+        let (db, alone) = database(&config).await?;
         let ground = Ground {
             gateways: gateways(&config, &db, &ids)?,
             vault: vault(&config, &clock, &ids)?,
@@ -187,7 +186,9 @@ impl App {
             Begun::Now | Begun::Before => {
                 tracing::warn!(name, "recovering: no token is believed, no register of a fleet given, until confirmed");
             }
-            Begun::Finished => tracing::info!(name, "this recovery is finished"),
+            Begun::Finished => {
+                tracing::warn!(name, "this recovery is finished: a newer restore needs a name of its own")
+            }
         }
         Ok(begun)
     }
@@ -301,14 +302,16 @@ fn gateways(config: &Config, db: &Db, ids: &Ids) -> Result<Gateways, SetupError>
     Ok(Gateways { taxpayers, ..gateways })
 }
 
-async fn database(config: &Config) -> Result<Db, AppError> {
+/// The database, alone where there may be one server only: that is so before anything is changed.
+async fn database(config: &Config) -> Result<(Db, Alone), AppError> {
     let db = Db::connect(&config.database).await?;
+    let alone = db.alone()?;
     if config.database.migrate {
         db.migrate().await?;
     }
     match db.schema().await? {
         Schema::Older { missing } => Err(AppError::OldSchema(missing)),
-        Schema::Current | Schema::Newer => Ok(db),
+        Schema::Current | Schema::Newer => Ok((db, alone)),
     }
 }
 

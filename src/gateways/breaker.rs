@@ -48,6 +48,8 @@ type Place = (Gateway, String);
 #[derive(Debug, Clone, Copy)]
 struct Trouble {
     failures: u32,
+    /// Tries after a rest that failed.
+    tries: u32,
     /// When the first of these failures was.
     since: Instant,
     /// Until when it rests; one call may try after that.
@@ -112,17 +114,22 @@ impl Breakers {
         rests.then(|| Rest { left, failing: now.saturating_duration_since(trouble.since) })
     }
 
-    fn failed(&self, place: Place, now: Instant) {
+    /// Counts a failure. Of calls that were under way when the rest began nothing new is learned.
+    fn failed(&self, place: Place, tried: bool, now: Instant) {
         let mut troubled = self.troubled();
         if troubled.len() >= MOST && !troubled.contains_key(&place) {
             return;
         }
-        let fresh = Trouble { failures: 0, since: now, until: now, trying: false };
+        let fresh = Trouble { failures: 0, tries: 0, since: now, until: now, trying: false };
         let trouble = troubled.entry(place).or_insert(fresh);
+        let tired = self.config.failures > 0 && trouble.failures >= self.config.failures;
+        if tired && !tried {
+            return;
+        }
         trouble.failures = trouble.failures.saturating_add(1);
+        trouble.tries = trouble.tries.saturating_add(u32::from(tried));
         trouble.trying = false;
-        let doublings = trouble.failures.saturating_sub(self.config.failures).min(16);
-        let rest = self.config.rest_ms.saturating_mul(1 << doublings).min(self.config.rest_limit_ms);
+        let rest = self.config.rest_ms.saturating_mul(1 << trouble.tries.min(16)).min(self.config.rest_limit_ms);
         trouble.until = now + ms(rest);
     }
 
@@ -134,10 +141,10 @@ impl Breakers {
 impl Leave<'_> {
     /// What the call told of the other side.
     pub fn told<T>(mut self, answer: &Result<T, Mishap>, now: Instant) {
-        self.tries = false;
+        let tried = std::mem::take(&mut self.tries);
         let place = std::mem::replace(&mut self.place, (Gateway::Fns, String::new()));
         match answer {
-            Err(mishap) if tells_failure(mishap.setback().kind) => self.breakers.failed(place, now),
+            Err(mishap) if tells_failure(mishap.setback().kind) => self.breakers.failed(place, tried, now),
             _ => drop(self.breakers.troubled().remove(&place)),
         }
     }
@@ -225,6 +232,24 @@ mod tests {
         assert_eq!(left(3_000), Some(3_000), "the limit");
         assert_eq!(bench.breakers.rests(FNS, "", bench.at(3_000)).unwrap().failing.as_millis(), 3_000);
         assert_eq!(left(6_000), None, "the rest is over: somebody may try");
+    }
+
+    /// Thirty calls time out together: that is one outage, not thirty.
+    #[test]
+    fn calls_that_were_under_way_neither_lengthen_the_rest_nor_let_others_try() {
+        let bench = Bench::new();
+        let pass = |at| bench.breakers.pass(FNS, "", bench.at(at)).ok().unwrap();
+        let down = || Err::<(), _>(Mishap::Unsure(Setback::new(FNS, SetbackKind::TimedOut, "")));
+        let under_way: Vec<_> = (0..30).map(|_| pass(0)).collect();
+        let mut late = under_way.into_iter();
+        late.by_ref().take(20).for_each(|leave| leave.told(&down(), bench.at(5)));
+        let left = |at| bench.breakers.rests(FNS, "", bench.at(at)).map(|rest| rest.left.as_millis());
+        assert_eq!(left(5), Some(1_000), "the first rest");
+        let trying = pass(1_005);
+        late.for_each(|leave| leave.told(&down(), bench.at(1_006)));
+        assert!(!bench.call(1_007, None), "one tries, whatever comes in late");
+        trying.told(&down(), bench.at(1_008));
+        assert_eq!(left(1_008), Some(2_000));
     }
 
     #[test]

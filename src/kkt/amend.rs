@@ -79,8 +79,12 @@ impl Service {
 
     async fn leave_device(&self, claim: &Claim) -> Result<(), Failure> {
         let old = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
-        if let Some(old) = old.as_ref().filter(|_| matches!(claim.kkt.state, State::Fiscalizing { .. })) {
-            Box::pin(self.recollect_burn(claim, old)).await?;
+        if let Some(old) = &old {
+            match Box::pin(self.recollect_burn(claim, old)).await {
+                // Nothing is known of a burn there, and the hub may be why another device is named.
+                Err(Failure::GatewayUnavailable { .. }) if !matches!(claim.kkt.state, State::Fiscalizing { .. }) => {}
+                came => came?,
+            }
         }
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let (Some(effect), Some(old)) = (burn, old) {

@@ -11,7 +11,7 @@ use super::service::{Service, fingerprint};
 use super::state::{DriveFate, Ending, Event, Numbers, State};
 use super::store::Change;
 use crate::failure::{Failure, Requirement};
-use crate::gateways::fns::{Application, SignedDocument};
+use crate::gateways::fns::SignedDocument;
 use crate::gateways::ofd::{CodeOrder, ConnectOrder};
 use crate::gateways::{Gateway, Outcome};
 use crate::storage::requests::Key;
@@ -42,6 +42,9 @@ impl Service {
 
     async fn ending(&self, claim: &Claim) -> Result<Conclusion, Failure> {
         may_end(&claim.kkt)?;
+        if matches!(claim.kkt.state, State::Reserving | State::Submitting { .. }) {
+            self.caught_up(claim).await?;
+        }
         let mut outcomes = Outcomes::new();
         let ending = match &claim.kkt.state {
             State::Reserving => self.reserving(claim, &mut outcomes).await?,
@@ -87,12 +90,12 @@ impl Service {
     /// FNS may have given the number since it was last asked, and then the drive may have been burnt by hand.
     async fn awaiting(&self, claim: &Claim, application_id: &str) -> Result<Ending, Failure> {
         let ending = left_behind(&claim.kkt.state);
-        match self.gateways.fns.application(application_id).await.map_err(unanswered)? {
-            Some(Application::RnmAssigned { rnm, .. }) => {
+        match self.gateways.fns.number(application_id).await.map_err(unanswered)? {
+            Some((rnm, _)) => {
                 let drive = self.drive_fate(claim, &rnm).await?;
                 Ok(Ending { rnm: Some(rnm), drive, ..ending })
             }
-            _ => Ok(ending),
+            None => Ok(ending),
         }
     }
 
@@ -131,7 +134,11 @@ impl Service {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
             return Ok(DriveFate::InDoubt);
         };
-        Box::pin(self.recollect_burn(claim, &at)).await?;
+        match Box::pin(self.recollect_burn(claim, &at)).await {
+            Ok(()) => {}
+            Err(Failure::GatewayUnavailable { .. }) => return Ok(DriveFate::InDoubt),
+            Err(other) => return Err(other),
+        }
         let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
         if let Some(effect) = burn
             && matches!(self.end_burn(claim, &at, &effect).await?, Burn::Made(..))

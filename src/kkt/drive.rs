@@ -104,7 +104,7 @@ impl Worker {
             Came::Refused(id, refusal) => ofd_refused(id, &refusal),
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
-            Came::Voided => voided(),
+            Came::Voided(id) => voided(id),
         })
     }
 
@@ -130,7 +130,7 @@ impl Worker {
             },
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
-            Came::Voided => voided(),
+            Came::Voided(id) => voided(id),
         })
     }
 
@@ -187,7 +187,7 @@ impl Worker {
             Came::Refused(id, refusal) => ofd_refused(id, &refusal),
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
-            Came::Voided => voided(),
+            Came::Voided(id) => voided(id),
         })
     }
 
@@ -223,7 +223,7 @@ impl Worker {
             }
             Came::UnderWay => self.soon(claim),
             Came::Setback(setback) => Verdict::Setback(setback),
-            Came::Voided => voided(),
+            Came::Voided(id) => voided(id),
         })
     }
 
@@ -306,8 +306,8 @@ fn go(event: Event, id: EffectId, detail: &'static str) -> Verdict {
 }
 
 /// Not gone on from by itself: it may have been voided by a Cancel that a restored backup has forgotten.
-fn voided() -> Verdict {
-    Verdict::Blocked { block: advice::restored_voided(), outcome: None, retry_ms: None }
+pub(super) fn voided(id: EffectId) -> Verdict {
+    Verdict::Blocked { block: advice::restored_voided(), outcome: Some((id, Standing::Void)), retry_ms: None }
 }
 
 fn ofd_refused(id: EffectId, refusal: &OfdRefusal) -> Verdict {

@@ -83,6 +83,9 @@ impl Command {
     }
 }
 
+/// The detail of an effect that was found outside after a restore.
+const FOUND: &str = "FOUND";
+
 /// A command that is about to be sent.
 pub struct Intent {
     /// Which step.
@@ -167,6 +170,33 @@ impl Store {
         now_ms: i64,
         lease_ms: i64,
     ) -> Result<EffectId, StoreError> {
+        self.write_intent(claim, intent, now_ms, lease_ms, true).await
+    }
+
+    /// Writes down a command that may have been sent before a backup was restored. Nothing is sent, so no switch holds it
+    /// back.
+    ///
+    /// # Errors
+    /// [`StoreError::Contention`] when the claim has been lost.
+    pub async fn remember(
+        &self,
+        claim: &Claim,
+        command: Command,
+        generation: u32,
+        now_ms: i64,
+        lease_ms: i64,
+    ) -> Result<EffectId, StoreError> {
+        self.write_intent(claim, Intent { command, generation, sent: None }, now_ms, lease_ms, false).await
+    }
+
+    async fn write_intent(
+        &self,
+        claim: &Claim,
+        intent: Intent,
+        now_ms: i64,
+        lease_ms: i64,
+        switched: bool,
+    ) -> Result<EffectId, StoreError> {
         let Intent { command, generation, sent } = intent;
         let id = claim.effect_id(command, generation);
         let (row, held, db_now) = (planned(claim, command, id, generation, now_ms)?, claim.clone(), self.db.now_sql());
@@ -174,7 +204,9 @@ impl Store {
             .unit(move |tx| {
                 Box::pin(async move {
                     hold(tx, &held, db_now, lease_ms).await?;
-                    switches::pass(tx, command.gateway()).await?;
+                    if switched {
+                        switches::pass(tx, command.gateway()).await?;
+                    }
                     documents::keep(tx, held.owner(), sent.into_iter().collect()).await?;
                     if reopen(tx, id).await? {
                         return Ok(());
@@ -185,6 +217,34 @@ impl Store {
             })
             .await
             .map(|()| id)
+    }
+
+    /// Notes that an effect was found outside after a restore: it had happened before anybody here knew of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn found(&self, claim: &Claim, id: EffectId) -> Result<(), StoreError> {
+        effect::Entity::update_many()
+            .col_expr(effect::Column::Detail, Expr::val(FOUND))
+            .filter(effect::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(effect::Column::Id.eq(id.uuid()))
+            .exec(self.db.direct())
+            .await?;
+        Ok(())
+    }
+
+    /// Whether any effect of this registration was found outside after a restore.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn was_found(&self, claim: &Claim) -> Result<bool, StoreError> {
+        let found = effect::Entity::find()
+            .filter(effect::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(effect::Column::KktId.eq(claim.kkt.id.uuid()))
+            .filter(effect::Column::Detail.eq(FOUND))
+            .one(self.db.direct())
+            .await?;
+        Ok(found.is_some())
     }
 
     /// Whether a command may be sent that is no new intent: one that is sent again under its id, or one that is harmless

@@ -51,7 +51,7 @@ pub(super) enum Came<T, R> {
     /// No answer; look again later.
     Setback(Setback),
     /// Somebody has voided it, and after a restore nobody here knows why.
-    Voided,
+    Voided(EffectId),
 }
 
 impl Worker {

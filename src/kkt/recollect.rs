@@ -2,7 +2,7 @@
 //! they take over what its receivers know and this database has forgotten.
 
 use super::calls::unanswered;
-use super::effects::{Claim, Command, Effect, Intent, Standing};
+use super::effects::{Claim, Command, Effect, Standing};
 use super::orders::Order;
 use super::service::Service;
 use crate::failure::Failure;
@@ -40,6 +40,10 @@ impl Service {
         for generation in first..MOST {
             let id = claim.effect_id(Command::Burn, generation);
             let told = self.gateways.device.result(at, id).await.map_err(unanswered)?;
+            // Not in the hub's queue, and nobody is left who could still send it.
+            if matches!(told, TaskResult::Forgotten) {
+                return Ok(());
+            }
             self.remember(claim, Command::Burn, generation).await?;
             match told {
                 TaskResult::Voided => self.settled(claim, id, Standing::Void).await?,
@@ -47,6 +51,21 @@ impl Service {
                 TaskResult::Ready(_) | TaskResult::Pending | TaskResult::Blocked(_) | TaskResult::Forgotten => {
                     return Ok(());
                 }
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    /// A registration whose application FNS has, and nobody here knows of it yet, is further than it looks: the worker takes
+    /// over how far before it may be given up.
+    pub(super) async fn caught_up(&self, claim: &Claim) -> Result<(), Failure> {
+        let Some(first) = self.forgotten(claim, Command::SubmitApplication).await? else { return Ok(()) };
+        for generation in first..MOST {
+            let id = claim.effect_id(Command::SubmitApplication, generation);
+            match self.gateways.fns.application_told(id).await.map_err(unanswered)? {
+                Some(Told::Done(_) | Told::InProgress) => return Err(Failure::Conflict),
+                Some(Told::Refused(_) | Told::Void) => {}
+                None => return Ok(()),
             }
         }
         Err(Failure::Conflict)
@@ -66,8 +85,7 @@ impl Service {
     }
 
     async fn remember(&self, claim: &Claim, command: Command, generation: u32) -> Result<EffectId, StoreError> {
-        let intent = Intent { command, generation, sent: None };
-        self.store.intend(claim, intent, self.clock.now_ms(), LEASE_MS).await
+        self.store.remember(claim, command, generation, self.clock.now_ms(), LEASE_MS).await
     }
 
     async fn settled(&self, claim: &Claim, id: EffectId, to: Standing) -> Result<(), StoreError> {

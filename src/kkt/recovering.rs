@@ -36,26 +36,32 @@ impl Worker {
             Some(Effect { standing: Standing::Intended, id, .. }) => id,
             _ => self.intend(claim, order, generation).await?,
         };
-        let mut voided = false;
         loop {
             match O::tell(&self.gateways, id).await {
-                // The registration did not go on after that, as far as its receiver knows.
-                Ok(None) if voided => return Ok(Came::Voided),
                 // Never seen. One that is still on its way under this id is the same command.
                 Ok(None) => {
                     self.store.allowed(O::COMMAND.gateway()).await?;
                     return self.send(claim, order, id).await;
                 }
-                Ok(Some(Told::Done(done))) => return Ok(Came::Done(id, done)),
+                Ok(Some(Told::Done(done))) => {
+                    self.store.found(claim, id).await?;
+                    return Ok(Came::Done(id, done));
+                }
                 Ok(Some(Told::Refused(refusal))) => return Ok(Came::Refused(id, refusal)),
                 Ok(Some(Told::InProgress)) => return Ok(Came::UnderWay),
-                Ok(Some(Told::Void)) => {
-                    self.store.settle(claim, id, Standing::Void, self.clock.now_ms()).await?;
-                    (voided, generation) = (true, generation + 1);
-                    id = self.intend(claim, order, generation).await?;
-                }
+                Ok(Some(Told::Void)) => {}
                 Err(setback) => return Ok(Came::Setback(setback)),
             }
+            // Nothing is written before it is known whether the registration went on after that: this is asked anew
+            // until it ends in one write.
+            match O::tell(&self.gateways, claim.effect_id(O::COMMAND, generation + 1)).await {
+                Ok(None) => return Ok(Came::Voided(id)),
+                Ok(Some(_)) => {}
+                Err(setback) => return Ok(Came::Setback(setback)),
+            }
+            self.store.settle(claim, id, Standing::Void, self.clock.now_ms()).await?;
+            generation += 1;
+            id = self.intend(claim, order, generation).await?;
         }
     }
 
@@ -65,6 +71,8 @@ impl Worker {
         let State::Fiscalizing { asked_by, .. } = &claim.kkt.state else { return Ok(None) };
         let asked_ms = self.store.asked_ms(claim.scope, *asked_by).await?;
         let after = asked_ms.is_some_and(|asked_ms| asked_ms > recovery.since_ms);
-        Ok((!after).then(advice::restored_unconfirmed))
+        // An order that was repeated, as it turned out, is no new wish: what followed it may have been a Cancel.
+        let repeated = *asked_by == claim.kkt.request_id && self.store.was_found(claim).await?;
+        Ok((!after || repeated).then(advice::restored_unconfirmed))
     }
 }

@@ -313,6 +313,8 @@ impl Worker {
     /// there the call itself is turned away.
     fn rests(&self, claim: &Claim) -> Option<Setback> {
         let gateway = match claim.kkt.state.name() {
+            Name::Reserving | Name::ConnectingOfd if claim.kkt.spec.ofd.is_none() => return None,
+            Name::Rejected | Name::Cancelled if claim.kkt.state.held().is_none() => return None,
             Name::Reserving | Name::ConnectingOfd | Name::Rejected | Name::Cancelled => Gateway::Ofd,
             Name::Submitting | Name::AwaitingRnm | Name::Reporting | Name::AwaitingCard => Gateway::Fns,
             Name::ReadyToFiscalize | Name::Fiscalizing | Name::Registered => return None,

@@ -72,16 +72,11 @@ impl Db {
     /// # Errors
     /// [`StoreError::Other`] when another one is open; [`StoreError`] when the database does not answer.
     pub async fn begin_recovery(&self, name: &str, now_ms: i64, record: Record) -> Result<Begun, StoreError> {
-        let known = |row: &Model| if row.finished_ms.is_some() { Begun::Finished } else { Begun::Before };
-        if let Some(row) = Entity::find_by_id(name).one(self.direct()).await? {
-            return Ok(known(&row));
+        if let Some(begun) = self.begun(name).await? {
+            return Ok(begun);
         }
-        if let Some(other) = self.recovery().await?.filter(Recovery::is_open) {
-            return Err(StoreError::Other(format!("the recovery {} is open: finish it first", other.name)));
-        }
-        let name = name.to_owned();
         let (since_ms, tokens_confirmed_ms, fleet_confirmed_ms, finished_ms) = (now_ms, None, None, None);
-        let row = Model { name, since_ms, tokens_confirmed_ms, fleet_confirmed_ms, finished_ms };
+        let row = Model { name: name.to_owned(), since_ms, tokens_confirmed_ms, fleet_confirmed_ms, finished_ms };
         let begun = self.unit(move |tx| {
             Box::pin(async move {
                 row.into_active_model().insert(tx).await?;
@@ -90,9 +85,18 @@ impl Db {
         });
         match begun.await {
             Ok(()) => Ok(Begun::Now),
-            Err(StoreError::Unique(_)) => Ok(Begun::Before),
+            // One is open: this one, begun by another replica meanwhile, or another one.
+            Err(StoreError::Unique(_)) => self
+                .begun(name)
+                .await?
+                .ok_or_else(|| StoreError::Other("another recovery is open: finish it first".into())),
             Err(other) => Err(other),
         }
+    }
+
+    async fn begun(&self, name: &str) -> Result<Option<Begun>, StoreError> {
+        let row = Entity::find_by_id(name).one(self.direct()).await?;
+        Ok(row.map(|row| if row.finished_ms.is_some() { Begun::Finished } else { Begun::Before }))
     }
 
     /// The latest recovery, open or finished.

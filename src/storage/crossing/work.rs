@@ -112,8 +112,10 @@ impl Db {
     }
 }
 
-/// Due, held by nobody, and in a state that this program knows.
+/// Due, held by nobody, and in a state that this program knows. The clock is read once, in a query of its own: PostgreSQL
+/// does not look into an index with a value that may change from row to row.
 fn due(now: &str, states: &[&'static str]) -> String {
+    let now = format!("(SELECT {now})");
     let states = states.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ");
     format!("due_ms <= {now} AND lease_until_ms <= {now} AND state IN ({states})")
 }

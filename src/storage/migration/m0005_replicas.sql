@@ -14,3 +14,4 @@ CREATE TABLE recovery (
     fleet_confirmed_ms bigint,
     finished_ms bigint
 );
+CREATE UNIQUE INDEX recovery_open ON recovery ((finished_ms IS NULL)) WHERE finished_ms IS NULL;

@@ -8,13 +8,13 @@ use litebox_partner::pb::kkt as pb;
 use litebox_partner::pb::kkt::kkt_service_client::KktServiceClient;
 use litebox_partner::sandbox::ledger::{Entry, Kind};
 use litebox_partner::storage::crossing::work::Turn;
-use litebox_partner::storage::{Backend, Db};
+use litebox_partner::storage::{Backend, DatabaseConfig, Db};
 use sea_orm::{ConnectionTrait, Statement};
 use uuid::Uuid;
 
 use crate::kkt::shop::{Shop, order, register, serial};
 use crate::support::app::{TestApp, TestPartner, Wire, until};
-use crate::support::database::{backends, on_both_databases};
+use crate::support::database::{TestDb, backends, on_both_databases};
 
 const STATES: [&str; 1] = ["RESERVING"];
 const LEASE_MS: i64 = 60_000;
@@ -133,6 +133,34 @@ async fn workers_that_claim_at_once_share_what_is_due() {
         assert_eq!(all.len() + left.len(), 400);
     })
     .await;
+}
+
+/// A hundred thousand that wait for FNS and are not due cost a claim nothing: the database is asked what it has read.
+#[tokio::test]
+async fn what_is_not_due_is_not_read() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let test = TestDb::new(Backend::Postgres).await;
+    let config = DatabaseConfig { pool_size: 1, statement_timeout_ms: 60_000, ..test.config.clone() };
+    let db = Db::connect(&config).await.unwrap();
+    fill(&db, 1, 100_000).await;
+    db.direct().execute_unprepared("UPDATE kkt SET due_ms = 9000000000000000").await.unwrap();
+    db.direct().execute_unprepared("VACUUM ANALYZE kkt").await.unwrap();
+    fill(&db, 2, 3).await;
+    let before = read(&db).await;
+    assert_eq!(claimed(&db, 9, &mut Turn::default()).await, BTreeMap::from([(2, 3)]));
+    let rows = read(&db).await - before;
+    assert!(rows < 1_000, "{rows} rows were read");
+}
+
+/// Rows of registrations that the server has read so far, as it counts them.
+async fn read(db: &Db) -> i64 {
+    let backend = db.direct().get_database_backend();
+    db.direct().execute_unprepared("SELECT pg_stat_force_next_flush()").await.unwrap();
+    let sql = "SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_user_tables WHERE relname = 'kkt'";
+    let row = db.direct().query_one_raw(Statement::from_string(backend, sql)).await.unwrap().unwrap();
+    row.try_get("", "rows").unwrap()
 }
 
 /// Sells register `n` to the shop of a partner.

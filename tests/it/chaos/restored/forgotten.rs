@@ -120,40 +120,93 @@ async fn a_command_voided_since_the_backup_waits_for_support() {
     }
 }
 
-/// A burn stands in the hub's queue that the backup knows nothing of: Cancel takes it out before it frees anything.
+/// A burn stands in the hub's queue that the backup knows nothing of: Cancel looks for it before it frees anything, and
+/// when it cannot be stopped any more the registration is not cancelled.
+async fn forgotten_burn(backend: Backend, automatic: bool) {
+    let database = TestDb::new(backend).await;
+    let site = Site::new(&database).await;
+    let server = Server::start(&site.sandbox, &database, &site.partner).await;
+    let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+    if automatic {
+        site.sandbox.add_fault("ofd.ReserveCode:hold,times=1").unwrap();
+    }
+    let order = site.order(&client, 1, automatic).await;
+    let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+    match automatic {
+        true => site.holds(1).await,
+        false => server.state(&id, pb::KktState::ReadyToFiscalize).await,
+    }
+    let backup = Backup::take(&database).await;
+    site.sandbox.add_fault("device.registration:hold=before_effect").unwrap();
+    match automatic {
+        true => drop(site.sandbox.release_holds()),
+        false => drop(server.fiscalize(&id).await),
+    }
+    until("the register is at it", async || site.sandbox.holds().iter().any(|h| h.operation == "device.registration"))
+        .await;
+    server.end().await;
+
+    let restored = backup.restore().await;
+    begin(&restored).await;
+    confirm(&restored, Confirmed::Tokens).await;
+    let server = Server::start(&site.sandbox, &restored, &site.partner).await;
+    let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+    let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
+    assert!(matches!(refused.code(), Code::Aborted | Code::Unavailable), "the register is at it: {refused:?}");
+    site.sandbox.clear_faults();
+    site.sandbox.release_holds();
+    let burnt = |entries: &[Entry]| entries.iter().any(|e| e.is(Kind::Effect, "device.registration"));
+    site.sandbox.wait_until(burnt).await;
+    until("the drive tells", async || {
+        let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
+        ["KKT_REQUIREMENTS_NOT_MET", "WRONG_KKT_STATE"].contains(&reason(&refused).as_str())
+    })
+    .await;
+    assert_eq!(site.effects(1)["device.registration"], 1);
+    server.end().await;
+}
+
 #[tokio::test]
-async fn cancel_ends_a_burn_that_the_backup_has_forgotten() {
+async fn cancel_finds_a_burn_that_the_backup_has_forgotten() {
+    for backend in backends() {
+        forgotten_burn(backend, false).await;
+    }
+}
+
+#[tokio::test]
+async fn cancel_of_what_the_backup_has_just_begun_waits_until_the_truth_is_known() {
+    for backend in backends() {
+        forgotten_burn(backend, true).await;
+    }
+}
+
+/// Ordered and cancelled since the backup, and the order is repeated first: it is no new wish to burn.
+#[tokio::test]
+async fn an_order_that_is_repeated_does_not_burn_by_itself_what_was_cancelled_since() {
     for backend in backends() {
         let database = TestDb::new(backend).await;
         let site = Site::new(&database).await;
         let server = Server::start(&site.sandbox, &database, &site.partner).await;
         let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
-        let order = site.order(&client, 1, false).await;
-        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
-        server.state(&id, pb::KktState::ReadyToFiscalize).await;
+        let order = site.order(&client, 1, true).await;
         let backup = Backup::take(&database).await;
-        site.sandbox.add_fault("device.registration:hold=before_effect").unwrap();
-        server.fiscalize(&id).await;
-        site.holds(1).await;
+        site.sandbox.patch_device("kkt-1", json!({"paper": false})).unwrap();
+        let id = server.kkts().quick_register(order.clone()).await.unwrap().into_inner().kkt.unwrap().id;
+        server.blocked(&id, "DEVICE_NO_PAPER").await;
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+        server.kkts().cancel(cancel.clone()).await.unwrap();
         server.end().await;
+        site.sandbox.patch_device("kkt-1", json!({"paper": true})).unwrap();
 
         let restored = backup.restore().await;
         begin(&restored).await;
         confirm(&restored, Confirmed::Tokens).await;
         let server = Server::start(&site.sandbox, &restored, &site.partner).await;
-        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
-        let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
-        assert!(matches!(refused.code(), Code::Aborted | Code::Unavailable), "the register is at it: {refused:?}");
-        site.sandbox.clear_faults();
-        site.sandbox.release_holds();
-        let entries = |entries: &[Entry]| entries.iter().any(|e| e.is(Kind::Effect, "device.registration"));
-        site.sandbox.wait_until(entries).await;
-        until("the drive tells", async || {
-            let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
-            refused.code() == Code::FailedPrecondition && reason(&refused) == "KKT_REQUIREMENTS_NOT_MET"
-        })
-        .await;
-        assert_eq!(site.effects(1)["device.registration"], 1);
+        server.kkts().quick_register(order).await.unwrap();
+        server.blocked(&id, "RESTORED_UNCONFIRMED").await;
+        server.kkts().cancel(cancel).await.unwrap();
+        server.state(&id, pb::KktState::Cancelled).await;
+        assert_eq!(site.effects(1)["device.registration"], 0);
         server.end().await;
     }
 }
@@ -207,7 +260,7 @@ async fn a_server_that_is_told_to_recover_opens_the_recovery_once_and_holds_back
         let config = settings(&site.sandbox, &database);
         let app = App::build(config, Clock::system(), Ids::system()).await.unwrap();
         app.recover("2026-11-24").await.unwrap();
-        assert!(app.recover("another").await.unwrap_err().to_string().contains("2026-11-24 is open"));
+        assert!(app.recover("another").await.unwrap_err().to_string().contains("another recovery is open"));
     }
     let server = Server::start(&site.sandbox, &database, &site.partner).await;
     assert_eq!(reason(&server.get(&fresh_id()).await.unwrap_err()), "RECOVERING", "also without the option");
