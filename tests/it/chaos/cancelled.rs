@@ -140,7 +140,11 @@ impl Stage {
             if answered {
                 self.written(call).await;
             }
-            // Whoever is not answered asks again, at once.
+            // Half of them ask again at once, while what they left is still at work; before the others do, nothing may be
+            // left of it: the next transaction would end one that was left open, and hide it.
+            if step % 4 < 2 {
+                self.quiet().await;
+            }
             let again = call.send(&self.slow, None).await;
             again.unwrap_or_else(|status| panic!("the call after one that was left after {after:?}: {status:?}"));
             self.written(call).await;
