@@ -29,8 +29,8 @@ async fn at_once(replica: &Arc<Replica>, calls: Vec<Call>) -> usize {
         let answers: Vec<_> = join_all(copies).await.into_iter().map(Result::unwrap).collect();
         assert!(answers.iter().any(Result::is_ok), "{}: {answers:?}", call.name());
         for status in answers.into_iter().filter_map(Result::err) {
-            let told = status.code() == Code::Aborted && status.get_details_retry_info().is_some();
-            assert!(told, "{}: {status:?}", call.name());
+            let repeatable = [Code::Aborted, Code::ResourceExhausted].contains(&status.code());
+            assert!(repeatable && status.get_details_retry_info().is_some(), "{}: {status:?}", call.name());
             again += 1;
         }
     }
