@@ -93,7 +93,8 @@ fn kinds(strikes: &[Strike]) -> String {
     counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Effects that cost more questions, or more commands, than faults struck them. Cancel asks too, once an attempt.
+/// Effects that cost more questions, or more commands, than faults struck them. Cancel asks too, once an attempt; and a worker
+/// whose claim an attempt has taken away asks once when that attempt comes to nothing.
 fn costs(evidence: &Evidence) -> Vec<String> {
     let mut found = Vec::new();
     for ((kkt, name), rows) in generations(evidence) {
@@ -107,7 +108,7 @@ fn costs(evidence: &Evidence) -> Vec<String> {
         }
         let cancels = cancels(evidence, kkt);
         // A hub is asked in any case: before the task is posted, and for its result.
-        if step != BURN && asked > faults + cancels {
+        if step != BURN && asked > faults + 2 * cancels {
             found.push(format!(
                 "{name} of {kkt} was asked about {asked} times after {faults} faults and {cancels} cancels"
             ));
