@@ -2,11 +2,12 @@
 //! broken behaviour that the proofs must notice.
 //!
 //! There only with the cargo feature `chaos`, which the tests turn on and which does not build without debug assertions,
-//! so never in what is deployed. Both are carried by a [`Db`] and its clones: nothing is global, since tests run side by
-//! side.
+//! so never in what is deployed. Both are carried by a [`Db`] and its clones, since tests run side by side; only a missing
+//! condition on the partner is for a whole process.
 
 use std::any::type_name;
-use std::sync::Arc;
+use std::panic::Location;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::BoxFuture;
 
@@ -17,6 +18,16 @@ compile_error!("the feature `chaos` is for tests: it must not be in a release bu
 
 /// The environment variable that names the broken behaviour of a process: see [`Broken::name`].
 pub const BREAK_VARIABLE: &str = "LITEBOX_CHAOS_BREAK";
+
+/// The environment variable that names a condition `of_partner` which is left out, as `FILE:LINE`: the rows of all partners
+/// are seen there. For a whole process, because such a condition stands where no database connection is known.
+pub const UNSCOPED_VARIABLE: &str = "LITEBOX_CHAOS_UNSCOPED";
+static UNSCOPED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(UNSCOPED_VARIABLE).ok());
+
+/// Whether the condition that stands here is left out.
+pub(crate) fn is_unscoped(at: &Location<'_>) -> bool {
+    UNSCOPED.as_ref().is_some_and(|site| *site == format!("{}:{}", at.file(), at.line()))
+}
 
 /// A guarantee that is broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

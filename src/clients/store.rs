@@ -14,7 +14,7 @@ use crate::storage::audit::Record;
 use crate::storage::crossing::support::{self, ClientFilter};
 use crate::storage::entity::client;
 use crate::storage::requests::{self, Accepted, Key};
-use crate::storage::{Db, StoreError, Tx, switches};
+use crate::storage::{Db, StoreError, Tx, of_partner, switches};
 use crate::values::{ClientId, Inn, PartnerId, PartnerScope};
 
 /// Clients in the database.
@@ -317,7 +317,7 @@ async fn renew(tx: &Tx, intent: &Intent, pending: &Client) -> Result<(), StoreEr
 async fn put_off(tx: &Tx, scope: PartnerScope, id: ClientId, db_now: &str, ms: i64) -> Result<(), StoreError> {
     let update = client::Entity::update_many()
         .col_expr(client::Column::DueMs, Expr::cust(format!("{db_now} + {ms}")))
-        .filter(client::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(of_partner(client::Column::PartnerId, scope))
         .filter(client::Column::Id.eq(id.uuid()));
     changed(update.exec(tx).await?.rows_affected)
 }
@@ -352,7 +352,7 @@ fn settle(scope: PartnerScope, seen: &Client, state: &State, now_ms: i64) -> sea
 /// The password version rises with every call, so it tells whether anybody else was at work.
 fn as_seen(scope: PartnerScope, seen: &Client) -> Where {
     Where::all()
-        .add(client::Column::PartnerId.eq(scope.partner().uuid()))
+        .add(of_partner(client::Column::PartnerId, scope))
         .add(client::Column::Id.eq(seen.id.uuid()))
         .add(client::Column::State.eq(StateName::AccountPending.as_str()))
         .add(client::Column::PasswordVersion.eq(seen.password_version))
@@ -363,7 +363,7 @@ const fn changed(rows: u64) -> Result<(), StoreError> {
 }
 
 fn mine(scope: PartnerScope) -> Select<client::Entity> {
-    client::Entity::find().filter(client::Column::PartnerId.eq(scope.partner().uuid()))
+    client::Entity::find().filter(of_partner(client::Column::PartnerId, scope))
 }
 
 const fn sort(order: Order) -> (client::Column, Direction) {

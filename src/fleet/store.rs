@@ -14,7 +14,7 @@ use crate::catalogue::model_key;
 use crate::storage::audit::Record;
 use crate::storage::crossing::{access, fleet as crossing};
 use crate::storage::entity::fleet::{self, Column};
-use crate::storage::{Db, StoreError, Tx, db_now};
+use crate::storage::{Db, StoreError, Tx, db_now, of_partner};
 use crate::values::{DeviceId, FleetId, FnSerial, KktId, KktSerial, PartnerId, PartnerScope};
 
 /// Note of a register whose fiscal drive a registration has used up.
@@ -235,7 +235,7 @@ fn imported(line: &Line) -> fleet::ActiveModel {
 }
 
 fn mine(scope: PartnerScope) -> Condition {
-    Condition::all().add(Column::PartnerId.eq(scope.partner().uuid()))
+    Condition::all().add(of_partner(Column::PartnerId, scope))
 }
 
 /// The register in a row.

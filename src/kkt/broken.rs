@@ -78,7 +78,7 @@ impl Store {
                     documents::keep(tx, claim.owner(), answers).await?;
                     if let Some((id, to)) = outcome {
                         // Settled by whoever took over: that does not stop it either.
-                        let _ = settle(tx, id, to, now_ms).await;
+                        let _ = settle(tx, claim.scope, id, to, now_ms).await;
                     }
                     Ok(())
                 })

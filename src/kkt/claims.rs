@@ -9,9 +9,9 @@ use super::rows;
 use super::store::{At, Change, Store, write};
 #[cfg(feature = "chaos")]
 use crate::chaos::Side;
-use crate::storage::StoreError;
 use crate::storage::entity::kkt;
 use crate::storage::requests::{self, Accepted, Key};
+use crate::storage::{StoreError, of_partner};
 use crate::values::{EffectId, KktId, PartnerScope};
 
 /// How long a call may hold a registration, milliseconds. Whoever comes later may take it all the same.
@@ -29,7 +29,7 @@ impl Store {
             .db
             .unit(move |tx| {
                 Box::pin(async move {
-                    let mine = || kkt::Column::PartnerId.eq(scope.partner().uuid()).and(kkt::Column::Id.eq(id.uuid()));
+                    let mine = || of_partner(kkt::Column::PartnerId, scope).and(kkt::Column::Id.eq(id.uuid()));
                     kkt::Entity::update_many()
                         .col_expr(kkt::Column::Fence, Expr::col(kkt::Column::Fence).add(1))
                         .col_expr(kkt::Column::LeaseUntilMs, Expr::cust(format!("{db_now} + {LEASE_MS}")))
@@ -54,7 +54,7 @@ impl Store {
         self.db.reach("let_go", Side::Before).await?;
         kkt::Entity::update_many()
             .col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64))
-            .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(of_partner(kkt::Column::PartnerId, claim.scope))
             .filter(kkt::Column::Id.eq(claim.kkt.id.uuid()))
             .filter(kkt::Column::Fence.eq(claim.fence))
             .exec(self.db.direct())
@@ -85,7 +85,7 @@ impl Store {
                     let at = At { now_ms, db_now, attempt: 0 };
                     write(tx, claim.scope, &claim.kkt, &change, at, Some(claim.fence)).await?;
                     for (id, to) in outcomes {
-                        settle(tx, id, to, now_ms).await?;
+                        settle(tx, claim.scope, id, to, now_ms).await?;
                     }
                     Ok(())
                 })

@@ -11,7 +11,7 @@ use crate::fleet;
 use crate::fleet::model::FleetDevice;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::requests::{self, Accepted, Key};
-use crate::storage::{StoreError, Tx, db_now};
+use crate::storage::{StoreError, Tx, db_now, of_partner};
 use crate::values::PartnerScope;
 
 impl Store {
@@ -64,6 +64,7 @@ async fn insert(tx: &Tx, key: Key, accepted: &Accepted, kkt: &Kkt) -> Result<(),
     kkt::Entity::insert(rows::new(key.scope, kkt)?).exec_without_returning(tx).await?;
     kkt::Entity::update_many()
         .col_expr(kkt::Column::ChangedMs, Expr::cust(db_now(tx)))
+        .filter(of_partner(kkt::Column::PartnerId, key.scope))
         .filter(kkt::Column::Id.eq(kkt.id.uuid()))
         .exec(tx)
         .await?;

@@ -14,7 +14,7 @@ use crate::fleet;
 use crate::storage::audit::Record;
 use crate::storage::crossing::support;
 use crate::storage::entity::{effect, kkt};
-use crate::storage::{StoreError, Tx};
+use crate::storage::{StoreError, Tx, of_partner};
 use crate::values::{EffectId, KktId, KktSerial, PartnerId, PartnerScope};
 
 /// A registration with what only the worker needs besides.
@@ -76,7 +76,7 @@ impl Store {
     /// [`StoreError`] when the database does not answer or a row is corrupt.
     pub async fn commands(&self, scope: PartnerScope, id: KktId) -> Result<Vec<Sent>, StoreError> {
         let rows = effect::Entity::find()
-            .filter(effect::Column::PartnerId.eq(scope.partner().uuid()))
+            .filter(of_partner(effect::Column::PartnerId, scope))
             .filter(effect::Column::KktId.eq(id.uuid()))
             .order_by_asc(effect::Column::CreatedMs)
             .order_by_asc(effect::Column::Generation)
@@ -110,7 +110,7 @@ impl Store {
                         fleet::store::put_back(tx, scope, &before.facts.register.fn_serial).await?;
                     }
                     if let Some((id, to)) = ruling.settles {
-                        settle(tx, id, to, now_ms).await?;
+                        settle(tx, scope, id, to, now_ms).await?;
                     }
                     record.write(tx).await
                 })
@@ -120,11 +120,12 @@ impl Store {
 }
 
 /// An operator may also know what became of a command that we took for unsent.
-async fn settle(tx: &Tx, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+async fn settle(tx: &Tx, scope: PartnerScope, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
     let open = [Standing::Intended.name(), Standing::Unsent.name()];
     let update = effect::Entity::update_many()
         .col_expr(effect::Column::State, Expr::val(to.name()))
         .col_expr(effect::Column::SettledMs, Expr::val(now_ms))
+        .filter(of_partner(effect::Column::PartnerId, scope))
         .filter(effect::Column::Id.eq(id.uuid()))
         .filter(effect::Column::State.is_in(open));
     if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }

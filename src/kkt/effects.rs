@@ -1,8 +1,8 @@
-//! What the worker writes: leases, intents and outcomes. Intent committed, then the call, then the outcome committed
+//! What the worker writes: leases and outcomes; intents are in `intents`. Intent committed, then the call, then the outcome committed
 //! together with the move, each under the fence of the claim.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::model::Kkt;
 use super::policy::Failing;
@@ -12,7 +12,7 @@ use crate::chaos::{Broken, Side};
 use crate::gateways::Gateway;
 use crate::storage::documents::{self, Owner, Sealed};
 use crate::storage::entity::{effect, kkt};
-use crate::storage::{StoreError, Tx, switches};
+use crate::storage::{StoreError, Tx, of_partner};
 use crate::values::{EffectId, PartnerScope};
 
 /// A registration that this worker may drive until its lease ends.
@@ -83,9 +83,6 @@ impl Command {
     }
 }
 
-/// The detail of an effect that was found outside after a restore.
-const FOUND: &str = "FOUND";
-
 /// A command that is about to be sent.
 pub struct Intent {
     /// Which step.
@@ -148,103 +145,13 @@ impl Store {
     /// [`StoreError`] when the database does not answer or the row is corrupt.
     pub async fn effect(&self, claim: &Claim, command: Command) -> Result<Option<Effect>, StoreError> {
         let row = effect::Entity::find()
-            .filter(effect::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(of_partner(effect::Column::PartnerId, claim.scope))
             .filter(effect::Column::KktId.eq(claim.kkt.id.uuid()))
             .filter(effect::Column::Step.eq(command.name()))
             .order_by_desc(effect::Column::Generation)
             .one(self.db.direct())
             .await?;
         row.map(read).transpose()
-    }
-
-    /// Commits the intent to send a command: the effect of `generation`, new or unsent so far, together with what will be
-    /// `sent`. Extends the lease.
-    ///
-    /// # Errors
-    /// [`StoreError::Contention`] when the claim has been lost, `Stopped` when an operator has stopped the gateway: nothing
-    /// may be sent then.
-    pub async fn intend(
-        &self,
-        claim: &Claim,
-        intent: Intent,
-        now_ms: i64,
-        lease_ms: i64,
-    ) -> Result<EffectId, StoreError> {
-        self.write_intent(claim, intent, now_ms, lease_ms, true).await
-    }
-
-    /// Writes down a command that may have been sent before a backup was restored. Nothing is sent, so no switch holds it
-    /// back.
-    ///
-    /// # Errors
-    /// [`StoreError::Contention`] when the claim has been lost.
-    pub async fn remember(
-        &self,
-        claim: &Claim,
-        command: Command,
-        generation: u32,
-        now_ms: i64,
-        lease_ms: i64,
-    ) -> Result<EffectId, StoreError> {
-        self.write_intent(claim, Intent { command, generation, sent: None }, now_ms, lease_ms, false).await
-    }
-
-    async fn write_intent(
-        &self,
-        claim: &Claim,
-        intent: Intent,
-        now_ms: i64,
-        lease_ms: i64,
-        switched: bool,
-    ) -> Result<EffectId, StoreError> {
-        let Intent { command, generation, sent } = intent;
-        let id = claim.effect_id(command, generation);
-        let (row, held, db_now) = (planned(claim, command, id, generation, now_ms)?, claim.clone(), self.db.now_sql());
-        self.db
-            .unit(move |tx| {
-                Box::pin(async move {
-                    hold(tx, &held, db_now, lease_ms).await?;
-                    if switched {
-                        switches::pass(tx, command.gateway()).await?;
-                    }
-                    documents::keep(tx, held.owner(), sent.into_iter().collect()).await?;
-                    if reopen(tx, id).await? {
-                        return Ok(());
-                    }
-                    row.insert(tx).await?;
-                    Ok(())
-                })
-            })
-            .await
-            .map(|()| id)
-    }
-
-    /// Notes that an effect was found outside after a restore: it had happened before anybody here knew of it.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub async fn found(&self, claim: &Claim, id: EffectId) -> Result<(), StoreError> {
-        effect::Entity::update_many()
-            .col_expr(effect::Column::Detail, Expr::val(FOUND))
-            .filter(effect::Column::PartnerId.eq(claim.scope.partner().uuid()))
-            .filter(effect::Column::Id.eq(id.uuid()))
-            .exec(self.db.direct())
-            .await?;
-        Ok(())
-    }
-
-    /// Whether any effect of this registration was found outside after a restore.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer.
-    pub async fn was_found(&self, claim: &Claim) -> Result<bool, StoreError> {
-        let found = effect::Entity::find()
-            .filter(effect::Column::PartnerId.eq(claim.scope.partner().uuid()))
-            .filter(effect::Column::KktId.eq(claim.kkt.id.uuid()))
-            .filter(effect::Column::Detail.eq(FOUND))
-            .one(self.db.direct())
-            .await?;
-        Ok(found.is_some())
     }
 
     /// Whether a command may be sent that is no new intent: one that is sent again under its id, or one that is harmless
@@ -266,7 +173,7 @@ impl Store {
             .unit(move |tx| {
                 Box::pin(async move {
                     hold(tx, &held, db_now, 0).await?;
-                    settle(tx, id, to, now_ms).await
+                    settle(tx, held.scope, id, to, now_ms).await
                 })
             })
             .await
@@ -297,7 +204,7 @@ impl Store {
                     write(tx, claim.scope, &claim.kkt, &change, at, Some(claim.fence)).await?;
                     documents::keep(tx, claim.owner(), answers).await?;
                     match outcome {
-                        Some((id, to)) => settle(tx, id, to, now_ms).await,
+                        Some((id, to)) => settle(tx, claim.scope, id, to, now_ms).await,
                         None => Ok(()),
                     }
                 })
@@ -331,7 +238,7 @@ impl Store {
             .col_expr(kkt::Column::Failures, Expr::val(failing.times))
             .col_expr(kkt::Column::FailingSinceMs, Expr::val(failing.since_ms))
             .col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64))
-            .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
+            .filter(of_partner(kkt::Column::PartnerId, claim.scope))
             .filter(kkt::Column::Id.eq(claim.kkt.id.uuid()))
             .filter(kkt::Column::Fence.eq(claim.fence))
             .filter(kkt::Column::Revision.eq(claim.kkt.revision))
@@ -344,58 +251,36 @@ impl Store {
 }
 
 /// Proves that the claim still holds, and extends its lease to `lease_ms` from now when that is not 0.
-async fn hold(tx: &Tx, claim: &Claim, db_now: &'static str, lease_ms: i64) -> Result<(), StoreError> {
+pub(super) async fn hold(tx: &Tx, claim: &Claim, db_now: &'static str, lease_ms: i64) -> Result<(), StoreError> {
     let lease = match lease_ms {
         0 => Expr::col(kkt::Column::LeaseUntilMs),
         ms => Expr::cust(format!("{db_now} + {ms}")),
     };
     let update = kkt::Entity::update_many()
         .col_expr(kkt::Column::LeaseUntilMs, lease)
-        .filter(kkt::Column::PartnerId.eq(claim.scope.partner().uuid()))
+        .filter(of_partner(kkt::Column::PartnerId, claim.scope))
         .filter(kkt::Column::Id.eq(claim.kkt.id.uuid()))
         .filter(kkt::Column::Fence.eq(claim.fence))
         .filter(kkt::Column::Revision.eq(claim.kkt.revision));
     if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 
-/// Makes an unsent effect an intended one; tells whether there was one.
-async fn reopen(tx: &Tx, id: EffectId) -> Result<bool, StoreError> {
-    let update = effect::Entity::update_many()
-        .col_expr(effect::Column::State, Expr::val(Standing::Intended.name()))
-        .filter(effect::Column::Id.eq(id.uuid()))
-        .filter(effect::Column::State.eq(Standing::Unsent.name()));
-    Ok(update.exec(tx).await?.rows_affected == 1)
-}
-
 /// Settles an effect that was intended, or undoes one that was done: a code given back, a report refused after review.
-pub(super) async fn settle(tx: &Tx, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+pub(super) async fn settle(
+    tx: &Tx,
+    scope: PartnerScope,
+    id: EffectId,
+    to: Standing,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let undone = matches!(to, Standing::Refused | Standing::Void).then_some(Standing::Done.name());
     let update = effect::Entity::update_many()
         .col_expr(effect::Column::State, Expr::val(to.name()))
         .col_expr(effect::Column::SettledMs, Expr::val(now_ms))
+        .filter(of_partner(effect::Column::PartnerId, scope))
         .filter(effect::Column::Id.eq(id.uuid()))
         .filter(effect::Column::State.is_in([Some(Standing::Intended.name()), undone].into_iter().flatten()));
     if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
-}
-
-fn planned(
-    claim: &Claim,
-    command: Command,
-    id: EffectId,
-    generation: u32,
-    now_ms: i64,
-) -> Result<effect::ActiveModel, StoreError> {
-    Ok(effect::ActiveModel {
-        id: Set(id.uuid()),
-        partner_id: Set(claim.scope.partner().uuid()),
-        kkt_id: Set(claim.kkt.id.uuid()),
-        step: Set(command.name().to_owned()),
-        generation: Set(i32::try_from(generation).map_err(|_| StoreError::Other("too many generations".into()))?),
-        state: Set(Standing::Intended.name().to_owned()),
-        detail: Set(String::new()),
-        created_ms: Set(now_ms),
-        settled_ms: Set(None),
-    })
 }
 
 pub(super) fn read(row: effect::Model) -> Result<Effect, StoreError> {

@@ -18,6 +18,7 @@ pub mod effects;
 mod fiscalize;
 pub mod guide;
 pub mod hire;
+mod intents;
 pub mod model;
 pub mod ordering;
 mod orders;

@@ -15,7 +15,7 @@ use crate::fleet;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::recovery::Recovery;
 use crate::storage::requests::{self, Accepted, Key};
-use crate::storage::{Db, StoreError, Tx};
+use crate::storage::{Db, StoreError, Tx, of_partner};
 use crate::values::{EffectId, KktId, PartnerScope, RequestId};
 
 /// A position in a list: creation time and id of the last entry.
@@ -146,7 +146,7 @@ impl Store {
     /// [`StoreError`] when the database does not answer or a row is corrupt.
     pub async fn history(&self, scope: PartnerScope, id: KktId) -> Result<Vec<Step>, StoreError> {
         let rows = kkt_history::Entity::find()
-            .filter(kkt_history::Column::PartnerId.eq(scope.partner().uuid()))
+            .filter(of_partner(kkt_history::Column::PartnerId, scope))
             .filter(kkt_history::Column::KktId.eq(id.uuid()))
             .order_by_asc(kkt_history::Column::Revision)
             .all(self.db.direct())
@@ -279,7 +279,7 @@ pub(super) async fn write(
         update = update.col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64));
     }
     let mut same = Where::all()
-        .add(kkt::Column::PartnerId.eq(scope.partner().uuid()))
+        .add(of_partner(kkt::Column::PartnerId, scope))
         .add(kkt::Column::Id.eq(before.id.uuid()))
         .add(kkt::Column::Revision.eq(before.revision));
     if let Some(fence) = fence {
@@ -321,7 +321,7 @@ fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_histo
 }
 
 fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
-    kkt::Entity::find().filter(kkt::Column::PartnerId.eq(scope.partner().uuid()))
+    kkt::Entity::find().filter(of_partner(kkt::Column::PartnerId, scope))
 }
 
 fn condition(filter: &Filter, now_ms: i64) -> Where {

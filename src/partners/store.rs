@@ -1,13 +1,13 @@
 //! Rows of partners, tokens and devices, and what they mean. What crosses partners is in `storage::crossing::access`.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::model::{Device, HubDevice, HubUrl, Label, Partner, TokenRecord};
 use super::token::{KeyId, SecretDigest};
 use crate::storage::audit::Record;
 use crate::storage::crossing::access;
 use crate::storage::entity::{device, partner, token};
-use crate::storage::{Db, StoreError};
+use crate::storage::{Db, StoreError, of_partner};
 use crate::values::{DeviceId, PartnerId, PartnerScope};
 
 /// The token of this key id and its partner.
@@ -130,7 +130,7 @@ pub(super) async fn devices(db: &Db) -> Result<Vec<Device>, StoreError> {
 /// [`StoreError`] when the database does not answer.
 pub async fn device(db: &Db, scope: PartnerScope, id: DeviceId) -> Result<Option<Device>, StoreError> {
     let found = device::Entity::find_by_id(id.uuid())
-        .filter(device::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(of_partner(device::Column::PartnerId, scope))
         .one(db.direct())
         .await?;
     found.map(device_of).transpose()

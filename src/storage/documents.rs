@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::entity::{document, kkt};
 use super::vault::Vault;
-use super::{Db, Tx};
+use super::{Db, Tx, of_partner};
 use crate::gateways::Gateway;
 use crate::values::{EffectId, KktId, PartnerScope};
 
@@ -173,7 +173,7 @@ impl Db {
             Box::pin(async move {
                 // The numbers of a registration's documents are given under its row.
                 let held = kkt::Entity::find_by_id(owner.kkt.uuid())
-                    .filter(kkt::Column::PartnerId.eq(owner.scope.partner().uuid()))
+                    .filter(of_partner(kkt::Column::PartnerId, owner.scope))
                     .lock_exclusive();
                 if held.one(tx).await?.is_none() {
                     return Ok(());
@@ -195,7 +195,7 @@ async fn latest(tx: &Tx, owner: Owner) -> Result<Vec<Last>, StoreError> {
 
 async fn prune(tx: &Tx, owner: Owner, before: i64) -> Result<(), StoreError> {
     document::Entity::delete_many()
-        .filter(document::Column::PartnerId.eq(owner.scope.partner().uuid()))
+        .filter(of_partner(document::Column::PartnerId, owner.scope))
         .filter(document::Column::KktId.eq(owner.kkt.uuid()))
         .filter(document::Column::Direction.ne(Direction::Sent.name()))
         .filter(document::Column::Seq.lt(before))
@@ -209,6 +209,7 @@ fn same_kind(a: &Last, b: &Last) -> bool {
 }
 
 fn of(owner: Owner) -> sea_orm::Select<document::Entity> {
-    let (partner, kkt): (Uuid, Uuid) = (owner.scope.partner().uuid(), owner.kkt.uuid());
-    document::Entity::find().filter(document::Column::PartnerId.eq(partner)).filter(document::Column::KktId.eq(kkt))
+    document::Entity::find()
+        .filter(of_partner(document::Column::PartnerId, owner.scope))
+        .filter(document::Column::KktId.eq(owner.kkt.uuid()))
 }

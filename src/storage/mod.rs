@@ -16,6 +16,7 @@ mod reach;
 pub mod recovery;
 pub mod requests;
 pub mod switches;
+mod tenancy;
 mod unit;
 pub mod vault;
 
@@ -24,6 +25,7 @@ pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::Schema;
 pub use observed::Observed;
+pub use tenancy::of_partner;
 pub use unit::{Tx, Work};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::entity::request;
+use super::{StoreError, of_partner};
 use crate::values::{PartnerScope, RequestId};
 
 /// A call that was accepted.
@@ -32,7 +32,12 @@ pub struct Key {
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn find<C: ConnectionTrait>(on: &C, key: Key) -> Result<Option<Accepted>, StoreError> {
-    let row = request::Entity::find_by_id(primary(key)).one(on).await?;
+    let row = request::Entity::find()
+        .filter(of_partner(request::Column::PartnerId, key.scope))
+        .filter(request::Column::Method.eq(key.method))
+        .filter(request::Column::RequestId.eq(key.id.uuid()))
+        .one(on)
+        .await?;
     Ok(row.map(|r| Accepted { fingerprint: r.fingerprint, resource: r.resource_id }))
 }
 
@@ -47,7 +52,7 @@ pub async fn latest_ms<C: ConnectionTrait>(
     id: RequestId,
 ) -> Result<Option<i64>, StoreError> {
     let row = request::Entity::find()
-        .filter(request::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(of_partner(request::Column::PartnerId, scope))
         .filter(request::Column::Method.is_in(methods.iter().copied()))
         .filter(request::Column::RequestId.eq(id.uuid()))
         .order_by_desc(request::Column::CreatedMs)
@@ -61,11 +66,10 @@ pub async fn latest_ms<C: ConnectionTrait>(
 /// # Errors
 /// [`StoreError::Unique`] of `RequestKey` when the same call was accepted meanwhile.
 pub async fn insert<C: ConnectionTrait>(on: &C, key: Key, accepted: &Accepted, now_ms: i64) -> Result<(), StoreError> {
-    let (partner_id, method, request_id) = primary(key);
     let row = request::ActiveModel {
-        partner_id: Set(partner_id),
-        method: Set(method),
-        request_id: Set(request_id),
+        partner_id: Set(key.scope.partner().uuid()),
+        method: Set(key.method.to_owned()),
+        request_id: Set(key.id.uuid()),
         fingerprint: Set(accepted.fingerprint.clone()),
         resource_id: Set(accepted.resource),
         created_ms: Set(now_ms),
@@ -80,13 +84,9 @@ pub async fn insert<C: ConnectionTrait>(on: &C, key: Key, accepted: &Accepted, n
 /// [`StoreError`] when the database does not answer.
 pub async fn forget<C: ConnectionTrait>(on: &C, scope: PartnerScope, resource: Uuid) -> Result<(), StoreError> {
     request::Entity::delete_many()
-        .filter(request::Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(of_partner(request::Column::PartnerId, scope))
         .filter(request::Column::ResourceId.eq(resource))
         .exec(on)
         .await?;
     Ok(())
-}
-
-fn primary(key: Key) -> (Uuid, String, Uuid) {
-    (key.scope.partner().uuid(), key.method.to_owned(), key.id.uuid())
 }

@@ -51,6 +51,9 @@ const BORDERS: &[Border] = &[
                 "crate::kkt::store",
                 "crate::kkt::creation",
                 "crate::kkt::effects",
+                "crate::kkt::intents",
+                "crate::kkt::claims",
+                "crate::kkt::desk",
                 "crate::partners::store",
                 "crate::fleet::store",
             ],
@@ -119,7 +122,9 @@ const BORDERS: &[Border] = &[
         name: "stores know nothing of the transport or of the outer systems",
         about: |f| {
             f.starts_with("src/storage/")
-                || ["/store.rs", "/effects.rs", "/rows.rs", "/creation.rs"].iter().any(|end| f.ends_with(end))
+                || ["/store.rs", "/effects.rs", "/intents.rs", "/claims.rs", "/rows.rs", "/creation.rs"]
+                    .iter()
+                    .any(|end| f.ends_with(end))
         },
         forbidden: &[TRANSPORT, &["crate::sandbox", "reqwest"]],
         only: None,

@@ -5,9 +5,9 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 
 use uuid::Uuid;
 
-use crate::storage::StoreError;
 use crate::storage::entity::fleet::{self, Column};
 use crate::storage::entity::kkt;
+use crate::storage::{StoreError, of_partner};
 use crate::values::PartnerScope;
 
 /// All registers of all fleets, the oldest first. Crosses because operators see everybody.
@@ -74,7 +74,7 @@ pub async fn to_hire<C: ConnectionTrait>(
     });
     Ok(fleet::Entity::find()
         .filter(Condition::all().add_option(later))
-        .filter(Column::PartnerId.eq(scope.partner().uuid()))
+        .filter(of_partner(Column::PartnerId, scope))
         .filter(Column::ModelKey.eq(model_key))
         .filter(Column::State.eq("FREE"))
         .filter(holder(kkt::Column::Held, serial))
