@@ -23,6 +23,8 @@ use crate::grpc::call::Calls;
 use crate::grpc::client_service::ClientApi;
 use crate::grpc::deadline::Deadline;
 use crate::grpc::kkt_service::KktApi;
+use crate::grpc::pace::Pace;
+use crate::grpc::places::Places;
 use crate::grpc::server::{self, Parts, ServeError};
 use crate::grpc::watch_stream::Streams;
 use crate::kkt::hire;
@@ -32,6 +34,7 @@ use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, 
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
 use crate::partners::quota::Quota;
+use crate::partners::rate::Rate;
 use crate::storage::audit::{Act, Deed, Desk, Unsaid};
 use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
@@ -230,13 +233,18 @@ impl Ground {
         let ms = Duration::from_millis;
         let (longest, poll) = (ms(config.server.stream_ms), ms(config.server.watch_poll_ms));
         let remembered = ms(config.server.token_cache_ms);
+        let limits = &config.limits;
         let access = Access::new(self.db.clone(), self.clock.clone(), config.mode, remembered);
         Parts {
             clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
-            kkts: KktApi::new(self.kkts(config), Streams { longest, poll, stop: closing }),
+            kkts: KktApi::new(
+                self.kkts(config),
+                Streams { longest, poll, stop: closing, places: Places::new(limits.watch_streams) },
+            ),
             auth: Auth { access, open_reflection: config.server.open_reflection },
             calls: Calls { clock: self.clock.clone(), ids: self.ids.clone() },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
+            pace: Pace(Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone())),
         }
     }
 
@@ -248,7 +256,7 @@ impl Ground {
             catalogue: self.catalogue.clone(),
             pages: self.pages.clone(),
             config: config.clients.clone(),
-            quota: Quota::new(config.limits.lookups_per_hour, self.clock.clone()),
+            quota: Quota::new(self.db.clone(), config.limits.lookups_per_hour),
             clock: self.clock.clone(),
             ids: self.ids.clone(),
         })

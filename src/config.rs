@@ -69,6 +69,9 @@ pub struct ShutdownConfig {
 #[expect(missing_docs, reason = "default.toml explains each")]
 pub struct LimitsConfig {
     pub lookups_per_hour: u32,
+    pub calls_per_second: u32,
+    pub calls_at_once: u32,
+    pub watch_streams: u32,
 }
 
 /// The section `application`.

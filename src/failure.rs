@@ -90,6 +90,8 @@ pub enum Failure {
     Recovering,
     /// Over a limit.
     RateLimited {
+        /// Which.
+        limit: Limit,
         /// When to try again.
         retry_after: Duration,
     },
@@ -103,6 +105,28 @@ pub enum Failure {
         /// For the log; no personal data.
         detail: String,
     },
+}
+
+/// What a partner may have only so much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Calls a second.
+    Calls,
+    /// Look-ups of taxpayers an hour.
+    Lookups,
+    /// Open streams.
+    Streams,
+}
+
+impl Limit {
+    /// Its name in the metadata of an error: `LOOKUPS_PER_HOUR`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "CALLS_PER_SECOND",
+            Self::Lookups => "LOOKUPS_PER_HOUR",
+            Self::Streams => "WATCH_STREAMS",
+        }
+    }
 }
 
 /// When an outer system does not say itself when to try again.

@@ -58,7 +58,7 @@ impl ClientService {
             Ok(held) => Ok(Some(held)),
             Err(StoreError::Unique(Constraint::ClientInn)) => {
                 let own = parts.store.open_by_inn(key.scope, &order.inn).await?;
-                if own.is_some() { Ok(None) } else { Err(self.elsewhere(key.scope, &order.inn)) }
+                if own.is_some() { Ok(None) } else { Err(self.elsewhere(key.scope, &order.inn).await) }
             }
             Err(StoreError::Unique(Constraint::RequestKey) | StoreError::Contention) => Ok(None),
             Err(other) => Err(other.into()),
@@ -88,7 +88,7 @@ impl ClientService {
             }
             Outcome::Refused(AccountRefusal::InnKnown) => {
                 self.give_up(scope, client).await?;
-                Err(self.elsewhere(scope, &client.inn))
+                Err(self.elsewhere(scope, &client.inn).await)
             }
             Outcome::Refused(AccountRefusal::Voided | AccountRefusal::ContentDiffers) => {
                 self.clear(scope, client).await?;

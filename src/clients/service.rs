@@ -65,7 +65,7 @@ impl ClientService {
     /// # Errors
     /// `RateLimited`, `TaxpayerNotFound`, `GatewayUnavailable`.
     pub async fn lookup_taxpayer(&self, scope: PartnerScope, inn: &Inn) -> Result<Taxpayer, Failure> {
-        self.parts.quota.spend(scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
+        self.parts.quota.spend(scope).await?;
         self.taxpayer(inn).await
     }
 
@@ -102,7 +102,7 @@ impl ClientService {
         }
         if order.validate_only {
             // A check that creates nothing is a question like LookupTaxpayer.
-            self.parts.quota.spend(caller.scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
+            self.parts.quota.spend(caller.scope).await?;
         }
         let draft = order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation)?;
         self.known_nowhere_else(key, &order.inn).await?;
@@ -168,7 +168,7 @@ impl ClientService {
             return Err(Failure::ClientAlreadyRegistered { client_id: finished.id });
         }
         // Whoever has no questions left learns nothing here either.
-        self.parts.quota.look(scope).map_err(|retry_after| Failure::RateLimited { retry_after })?;
+        self.parts.quota.look(scope).await?;
         let known = self.parts.accounts.find_by_inn(inn).await.map_err(unavailable)?;
         let ours = |effect| {
             let made = ClientId::new(EffectId::uuid(effect));
@@ -178,13 +178,13 @@ impl ClientService {
             Some(effect) => !ours(effect),
             None => known.in_inventory,
         };
-        if elsewhere { Err(self.elsewhere(scope, inn)) } else { Ok(()) }
+        if elsewhere { Err(self.elsewhere(scope, inn).await) } else { Ok(()) }
     }
 
     /// The answer tells something about a stranger's client, so it is charged to the quota.
-    pub(super) fn elsewhere(&self, scope: PartnerScope, inn: &Inn) -> Failure {
-        if let Err(retry_after) = self.parts.quota.spend(scope) {
-            return Failure::RateLimited { retry_after };
+    pub(super) async fn elsewhere(&self, scope: PartnerScope, inn: &Inn) -> Failure {
+        if let Err(spent) = self.parts.quota.spend(scope).await {
+            return spent.into();
         }
         Failure::ClientKnownElsewhere { manager: self.parts.catalogue.manager(inn.region()).clone() }
     }

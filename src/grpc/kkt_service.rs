@@ -107,7 +107,8 @@ impl Api for KktApi {
         let scope = caller(&request)?.scope;
         let call = request.extensions().get::<CallId>().cloned().unwrap_or_default();
         let (ids, resume) = parse::watch(request.into_inner())?;
+        let place = self.streams.places.take(scope)?;
         let watch = self.service.watch(scope, ids, resume.as_deref()).await?;
-        Ok(Response::new(stream(watch, &self.service, self.streams.clone(), call)))
+        Ok(Response::new(stream(watch, &self.service, self.streams.clone(), (place, call))))
     }
 }

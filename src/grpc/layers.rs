@@ -13,6 +13,7 @@ use tower::{Layer, Service, ServiceBuilder};
 
 use super::call::Calls;
 use super::deadline::Deadline;
+use super::pace::Pace;
 use super::status;
 
 /// A request as the layers see it.
@@ -20,8 +21,8 @@ pub type Request = http::Request<Body>;
 /// A response as the layers see it.
 pub type Response = http::Response<Body>;
 
-/// The layers, outermost first. `auth` is the innermost: closed by default, nothing behind it is open.
-pub fn layers<A: Step>(calls: Calls, deadline: Deadline, auth: A) -> ServiceBuilder<Layers<A>> {
+/// The layers, outermost first. `auth` is closed by default: no handler behind it is open.
+pub fn layers<A: Step>(calls: Calls, deadline: Deadline, auth: A, pace: Pace) -> ServiceBuilder<Layers<A>> {
     ServiceBuilder::new()
         // Outermost: every answer, whoever made it, gets the call id, an ErrorInfo and a log line.
         .layer(Around(calls))
@@ -29,15 +30,15 @@ pub fn layers<A: Step>(calls: Calls, deadline: Deadline, auth: A) -> ServiceBuil
         .layer(Around(CatchPanic))
         // Bounds authentication too: it may ask the database or a key server.
         .layer(Around(deadline))
-        // Last: decides before any message is decoded, so authorization comes before validation.
+        // Decides before any message is decoded, so authorization comes before validation.
         .layer(Around(auth))
+        // Behind it, since it counts the calls of the partner that auth has found.
+        .layer(Around(pace))
 }
 
 /// The type of [`layers`].
-pub type Layers<A> = Stack<
-    Around<A>,
-    Stack<Around<Deadline>, Stack<Around<CatchPanic>, Stack<Around<Calls>, tower::layer::util::Identity>>>,
->;
+pub type Layers<A> = Stack<Around<Pace>, Stack<Around<A>, Bounded>>;
+type Bounded = Stack<Around<Deadline>, Stack<Around<CatchPanic>, Stack<Around<Calls>, tower::layer::util::Identity>>>;
 
 /// What a layer does with a call: answer it, or pass it on to `inner`.
 pub trait Step: Clone + Send + Sync + 'static {

@@ -12,6 +12,8 @@ mod handler;
 pub mod health;
 pub mod kkt_service;
 pub mod layers;
+pub mod pace;
+pub mod places;
 pub mod reflection;
 pub mod russian;
 pub mod server;

@@ -1,6 +1,6 @@
 //! What people at the partner read: one Russian sentence or two a failure, ending with what to do next.
 
-use crate::failure::{Candidate, Failure, RegionalManager, Requirement, Violation};
+use crate::failure::{Candidate, Failure, Limit, RegionalManager, Requirement, Violation};
 use crate::gateways::Gateway;
 
 /// No or bad credentials.
@@ -51,9 +51,7 @@ pub fn of(failure: &Failure) -> String {
             )
         }
         Failure::GatewayUnavailable { gateway, .. } => unavailable(*gateway),
-        Failure::RateLimited { retry_after } => {
-            format!("Слишком много обращений. Повторите через {} с.", retry_after.as_secs().max(1))
-        }
+        Failure::RateLimited { limit, retry_after } => limited(*limit, retry_after.as_secs().max(1)),
         fixed => without_data(fixed).to_owned(),
     }
 }
@@ -122,6 +120,15 @@ fn address(candidates: &[Candidate]) -> String {
     }
     let texts = texts.join("; ");
     format!("Адрес не определён до одного дома. Уточните его или укажите fias_id одного из похожих: {texts}.")
+}
+
+fn limited(limit: Limit, seconds: u64) -> String {
+    let what = match limit {
+        Limit::Calls => "Слишком много обращений подряд",
+        Limit::Lookups => "Исчерпан часовой лимит проверок ИНН",
+        Limit::Streams => "Открыто слишком много потоков Watch. Закройте лишние",
+    };
+    format!("{what}. Повторите через {seconds} с.")
 }
 
 fn unavailable(gateway: Gateway) -> String {

@@ -16,6 +16,7 @@ use super::client_service::ClientApi;
 use super::deadline::Deadline;
 use super::health::Health;
 use super::kkt_service::KktApi;
+use super::pace::Pace;
 use super::{layers, reflection};
 use crate::pb::client::client_service_server::ClientServiceServer;
 use crate::pb::kkt::kkt_service_server::KktServiceServer;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub calls: Calls,
     /// The bound of every call.
     pub deadline: Deadline,
+    /// How fast a partner may call.
+    pub pace: Pace,
 }
 
 /// Why the server did not start or did not go on.
@@ -73,7 +76,7 @@ pub async fn serve(
     stop: CancellationToken,
     drain: Duration,
 ) -> Result<(), ServeError> {
-    let layers = layers::layers(parts.calls.clone(), parts.deadline.clone(), parts.auth.clone());
+    let layers = layers::layers(parts.calls.clone(), parts.deadline.clone(), parts.auth.clone(), parts.pace.clone());
     let routes = routes(parts, ready).await?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let served = transport()

@@ -180,6 +180,7 @@ fn metadata(failure: &Failure) -> Vec<(&'static str, String)> {
             vec![("violations", blocking.len().to_string()), ("warnings", codes)]
         }
         Failure::LoginTaken => vec![("field", "email".to_owned())],
+        Failure::RateLimited { limit, .. } => vec![("limit", limit.name().to_owned())],
         Failure::RegistrationUnavailableInTheme => vec![("theme", "MTS".to_owned())],
         Failure::TaxpayerNotActive { status } => vec![("status", (*status).to_owned())],
         Failure::KktAlreadyRegistered { kkt_id } => vec![("kkt_id", kkt_id.to_string())],
@@ -229,7 +230,7 @@ impl Answer {
             Failure::AddressNotResolved { candidates } => {
                 self.details.set_precondition_failure(candidates.iter().take(5).map(candidate).collect::<Vec<_>>());
             }
-            Failure::GatewayUnavailable { retry_after, .. } | Failure::RateLimited { retry_after } => {
+            Failure::GatewayUnavailable { retry_after, .. } | Failure::RateLimited { retry_after, .. } => {
                 self.details.set_retry_info(Some(*retry_after));
             }
             Failure::StorageUnavailable | Failure::StorageBusy => {

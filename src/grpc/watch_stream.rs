@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::call::CallId;
+use super::places::{Place, Places};
 use super::{convert, status};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
@@ -37,6 +38,8 @@ pub struct Streams {
     pub poll: Duration,
     /// Ends all streams.
     pub stop: CancellationToken,
+    /// How many each partner may have open.
+    pub places: Places,
 }
 
 type Message = Result<pb::WatchResponse, Status>;
@@ -44,13 +47,18 @@ type Message = Result<pb::WatchResponse, Status>;
 /// The reader has gone, or the stream has failed and said so.
 struct Over;
 
-/// Starts the stream of `watch`.
-pub fn stream(watch: Watch, service: &Service, streams: Streams, call: CallId) -> ReceiverStream<Message> {
+/// Starts the stream of `watch`, which keeps its place until it ends.
+pub fn stream(
+    watch: Watch,
+    service: &Service,
+    streams: Streams,
+    (place, call): (Place, CallId),
+) -> ReceiverStream<Message> {
     let (out, messages) = channel(WAITING);
     let changes = service.signal.listen();
     let end = Instant::now() + streams.longest;
     let (clock, catalogue) = (service.clock.clone(), service.catalogue.clone());
-    let teller = Teller { watch, clock, catalogue, out, call };
+    let teller = Teller { watch, clock, catalogue, out, call, _place: place };
     tokio::spawn(teller.run(changes, streams, end));
     ReceiverStream::new(messages)
 }
@@ -61,6 +69,7 @@ struct Teller {
     catalogue: Arc<Catalogue>,
     out: Sender<Message>,
     call: CallId,
+    _place: Place,
 }
 
 impl Teller {

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod model;
 pub mod quota;
+pub mod rate;
 pub mod service;
 pub mod store;
 pub mod token;

@@ -1,12 +1,15 @@
 //! Rows of partners, tokens and devices, and what they mean. What crosses partners is in `storage::crossing::access`.
 
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Statement,
+};
 
 use super::model::{Device, HubDevice, HubUrl, Label, Partner, TokenRecord};
 use super::token::{KeyId, SecretDigest};
 use crate::storage::audit::Record;
 use crate::storage::crossing::access;
-use crate::storage::entity::{device, partner, token};
+use crate::storage::entity::{device, partner, quota, token};
 use crate::storage::{Db, StoreError, of_partner};
 use crate::values::{DeviceId, PartnerId, PartnerScope};
 
@@ -122,6 +125,50 @@ pub(super) async fn add_device(
 /// All devices.
 pub(super) async fn devices(db: &Db) -> Result<Vec<Device>, StoreError> {
     access::devices(db).await?.into_iter().map(device_of).collect()
+}
+
+/// The kind of questions that are counted.
+const LOOKUPS: &str = "LOOKUPS";
+
+/// For how long the partner's questions are spoken for, microseconds from now; not above 0 when none is.
+pub(super) async fn spoken_for(db: &Db, scope: PartnerScope) -> Result<i64, StoreError> {
+    let left = Expr::col(quota::Column::UntilUs).sub(Expr::cust(now_us(db)));
+    let found: Option<i64> = quota::Entity::find()
+        .select_only()
+        .expr_as(left, "left_us")
+        .filter(of_partner(quota::Column::PartnerId, scope))
+        .filter(quota::Column::Kind.eq(LOOKUPS))
+        .into_tuple()
+        .one(db.direct())
+        .await?;
+    Ok(found.filter(|left| *left > 0).unwrap_or(0))
+}
+
+/// Speaks for `share_us` more, unless that would be more than `most_us` from now; whether it did. One statement, so that
+/// replicas do not count past each other.
+pub(super) async fn spend(db: &Db, scope: PartnerScope, share_us: i64, most_us: i64) -> Result<bool, StoreError> {
+    let now = now_us(db);
+    let from = format!("CASE WHEN quota.until_us > {now} THEN quota.until_us ELSE {now} END");
+    let sql = format!(
+        "INSERT INTO quota (partner_id, kind, until_us) VALUES ($1, '{LOOKUPS}', {now} + {share_us}) \
+         ON CONFLICT (partner_id, kind) DO UPDATE SET until_us = {from} + {share_us} \
+         WHERE {from} + {share_us} <= {now} + {most_us}"
+    );
+    let backend = db.direct().get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, [scope.partner().uuid().into()]);
+    Ok(db.direct().execute_raw(statement).await?.rows_affected() == 1)
+}
+
+fn now_us(db: &Db) -> String {
+    format!("(({}) * 1000)", db.now_sql())
+}
+
+/// As if the partner's questions were spoken for until so many microseconds from now.
+#[cfg(test)]
+pub(super) async fn pretend_spent(db: &Db, scope: PartnerScope, from_now_us: i64) {
+    let until = Expr::cust(format!("{} + {from_now_us}", now_us(db)));
+    let update = quota::Entity::update_many().col_expr(quota::Column::UntilUs, until);
+    update.filter(of_partner(quota::Column::PartnerId, scope)).exec(db.direct()).await.map(drop).unwrap_or_default();
 }
 
 /// A device of the partner; `None` when there is none of this id or it is somebody else's.

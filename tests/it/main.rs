@@ -15,6 +15,7 @@ mod grpc;
 mod handbook;
 mod killed;
 mod kkt;
+mod limits;
 mod model;
 mod operators;
 mod page;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::failure::RegionalManager;
+use crate::failure::{Limit, RegionalManager};
 use crate::values::{ClientId, KktId};
 use uuid::Uuid;
 
@@ -91,7 +91,7 @@ fn table() -> Vec<(Failure, Code, &'static str, &'static [&'static str])> {
         (Failure::StorageUnavailable, Unavailable, "STORAGE_UNAVAILABLE", &[]),
         (Failure::StorageBusy, ResourceExhausted, "STORAGE_OVERLOADED", &[]),
         (Failure::Recovering, Unavailable, "RECOVERING", &[]),
-        (Failure::RateLimited { retry_after: TEN }, ResourceExhausted, "RATE_LIMITED", &[]),
+        (Failure::RateLimited { limit: Limit::Calls, retry_after: TEN }, ResourceExhausted, "RATE_LIMITED", &["limit"]),
         (Failure::NotOffered { what: "method" }, Unimplemented, "NOT_OFFERED", &["feature"]),
         (Failure::Internal { detail: "secret detail".into() }, Internal, "INTERNAL", &[]),
     ]

@@ -21,6 +21,7 @@ pub mod fleet;
 pub mod kkt;
 pub mod kkt_history;
 pub mod partner;
+pub mod quota;
 pub mod recovery;
 pub mod request;
 pub mod stop_switch;

@@ -69,7 +69,7 @@ impl Stage {
             catalogue: Arc::new(Catalogue::embedded().unwrap()),
             pages: PageKeys::new([[7; 32]]).unwrap(),
             config: self.config.clone(),
-            quota: Quota::new(600, Clock::system()),
+            quota: Quota::new(self.db.clone(), 600),
             clock: Clock::system(),
             ids: Ids::system(),
         })

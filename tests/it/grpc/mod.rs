@@ -19,6 +19,8 @@ use litebox_partner::grpc::call::Calls;
 use litebox_partner::grpc::client_service::ClientApi;
 use litebox_partner::grpc::deadline::Deadline;
 use litebox_partner::grpc::kkt_service::KktApi;
+use litebox_partner::grpc::pace::Pace;
+use litebox_partner::grpc::places::Places;
 use litebox_partner::grpc::server;
 use litebox_partner::grpc::watch_stream::Streams;
 use litebox_partner::kkt::papers::Papers;
@@ -29,6 +31,7 @@ use litebox_partner::page::PageKeys;
 use litebox_partner::partners::access::Access;
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
 use litebox_partner::partners::quota::Quota;
+use litebox_partner::partners::rate::Rate;
 use litebox_partner::partners::service::{NewToken, Partners};
 use litebox_partner::partners::token::Mode;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
@@ -132,17 +135,20 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
     let password_min = config.password_min_length;
     let (taxpayers, accounts) = (gateways.taxpayers, gateways.accounts);
     let (of_clock, of_ids) = (clock.clone(), ids.clone());
-    let quota = Quota::new(600, clock.clone());
+    let quota = Quota::new(db.clone(), 600);
     let parts =
         Parts { store: clients, taxpayers, accounts, catalogue, pages, config, quota, clock: of_clock, ids: of_ids };
-    let streams = Streams { longest: LONGEST, poll: Duration::from_millis(50), stop: stop.clone() };
+    let streams =
+        Streams { longest: LONGEST, poll: Duration::from_millis(50), stop: stop.clone(), places: Places::new(100) };
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
+    let pace = Pace(Rate::new(0, 0, clock.clone()));
     server::Parts {
         clients: ClientApi::new(ClientService::new(parts), password_min),
         kkts: KktApi::new(service, streams),
         auth: Auth { access, open_reflection: false },
         calls: Calls { clock, ids },
         deadline: Deadline { cap: Duration::from_secs(10) },
+        pace,
     }
 }
 

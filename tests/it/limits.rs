@@ -1,0 +1,72 @@
+//! How much a partner may have, through the front door.
+
+use litebox_partner::partners::model::Theme;
+use litebox_partner::pb::{client as cl, kkt as pb};
+use litebox_partner::storage::Backend;
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt;
+
+use crate::support::app::{TestApp, until};
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// The limit that an answer names; it must tell when to come again.
+fn limit(status: &Status) -> String {
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+    let info = status.get_details_error_info().unwrap();
+    assert_eq!(info.reason, "RATE_LIMITED");
+    info.metadata["limit"].clone()
+}
+
+#[tokio::test]
+async fn a_partner_that_calls_too_fast_slows_down_nobody_else() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.limits.calls_per_second = 1;
+        config.limits.calls_at_once = 3;
+    })
+    .await;
+    let mut first = app.clients();
+    let mut refused = Vec::new();
+    for _ in 0..40 {
+        if let Err(status) = first.list(cl::ListRequest::default()).await {
+            refused.push(limit(&status));
+        }
+    }
+    assert!(refused.len() >= 30, "{}", refused.len());
+    assert!(refused.iter().all(|limit| limit == "CALLS_PER_SECOND"));
+    let other = app.other_partner("Другой", Theme::LiteBox).await;
+    app.clients_as(Some(&bearer(&other.token))).list(cl::ListRequest::default()).await.unwrap();
+    HealthClient::new(app.channel()).check(HealthCheckRequest::default()).await.unwrap();
+    // Without good credentials nothing is counted, and nothing is told of a limit.
+    let nobody = app.clients_as(None).list(cl::ListRequest::default()).await.unwrap_err();
+    assert_eq!(nobody.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_partner_has_so_many_streams_and_gets_them_back_when_they_end() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.watch_streams = 2).await;
+    let watch = pb::WatchRequest::default;
+    let one = app.kkts().watch(watch()).await.unwrap();
+    let _two = app.kkts().watch(watch()).await.unwrap();
+    assert_eq!(limit(&app.kkts().watch(watch()).await.unwrap_err()), "WATCH_STREAMS");
+    let other = app.other_partner("Другой", Theme::LiteBox).await;
+    app.kkts_as(Some(&bearer(&other.token))).watch(watch()).await.unwrap();
+    app.kkts().list(pb::ListRequest::default()).await.unwrap();
+    drop(one);
+    until("the place is free again", async || app.kkts().watch(watch()).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_refused_stream_takes_no_place() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.watch_streams = 1).await;
+    let missing = pb::WatchRequest { kkt_ids: vec![crate::support::fresh_id()], ..pb::WatchRequest::default() };
+    for _ in 0..3 {
+        assert_eq!(app.kkts().watch(missing.clone()).await.unwrap_err().code(), Code::NotFound);
+    }
+    app.kkts().watch(pb::WatchRequest::default()).await.unwrap();
+}
