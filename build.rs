@@ -105,6 +105,9 @@ fn scope_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<String, 
     if *number == 0 {
         return Err(format!("{} declares no required_scope", method.full_name()).into());
     }
+    if name.name() == "SCOPE_PARTNERS_ACT" {
+        return Err(format!("{} declares a scope that is of no method", method.full_name()).into());
+    }
     Ok(camel(name.name().trim_start_matches("SCOPE_")))
 }
 

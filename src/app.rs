@@ -33,6 +33,7 @@ use crate::kkt::signal::Signal;
 use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
+use crate::partners::jwt::Services;
 use crate::partners::quota::Quota;
 use crate::partners::rate::Rate;
 use crate::storage::audit::{Act, Deed, Desk, Unsaid};
@@ -71,6 +72,9 @@ pub enum AppError {
     /// The listener or signals.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// Who vouches for services.
+    #[error("jwt.issuers: {0}")]
+    Jwt(&'static str),
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -85,6 +89,7 @@ pub struct App {
     ids: Ids,
     listener: TcpListener,
     parts: Parts,
+    services: Services,
     worker: Worker,
     reaper: Reaper,
     /// From here on no new calls, and streams end.
@@ -149,8 +154,10 @@ impl App {
         let listener = TcpListener::bind(&config.server.listen).await?;
         let clients = ClientStore::new(ground.db.clone());
         let closing = CancellationToken::new();
+        let services = Services::new(&config.jwt, config.mode).map_err(AppError::Jwt)?;
         Ok(Self {
-            parts: ground.parts(&config, closing.clone()),
+            parts: ground.parts(&config, closing.clone(), services.clone()),
+            services,
             worker: ground.worker(&config),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
             db: ground.db,
@@ -207,6 +214,9 @@ impl App {
         let drain = Duration::from_millis(self.config.shutdown.drain_ms);
         let delay = Duration::from_millis(self.config.shutdown.delay_ms);
         let probe = tokio::spawn(probe(self.db.clone(), tell, stop.clone()));
+        let every = Duration::from_millis(self.config.server.access_poll_ms);
+        tokio::spawn(self.parts.auth.access.clone().follow(every, closing.clone()));
+        tokio::spawn(self.services.run(closing.clone()));
         let worker = tokio::spawn(self.worker.run(halting.clone()));
         let reaper = self.reaper;
         let halt = halting.clone();
@@ -229,12 +239,12 @@ impl App {
 }
 
 impl Ground {
-    fn parts(&self, config: &Config, closing: CancellationToken) -> Parts {
+    fn parts(&self, config: &Config, closing: CancellationToken, services: Services) -> Parts {
         let ms = Duration::from_millis;
         let (longest, poll) = (ms(config.server.stream_ms), ms(config.server.watch_poll_ms));
         let remembered = ms(config.server.token_cache_ms);
         let limits = &config.limits;
-        let access = Access::new(self.db.clone(), self.clock.clone(), config.mode, remembered);
+        let access = Access::new(self.db.clone(), self.clock.clone(), config.mode, remembered).with(services);
         Parts {
             clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
             kkts: KktApi::new(

@@ -1,5 +1,7 @@
 //! What the server is told: defaults that are embedded and readable, a file over them, the environment over both.
 
+mod json;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use crate::clients::model::ClientsConfig;
 use crate::gateways::World;
 use crate::gateways::config::GatewaysConfig;
 use crate::kkt::policy::WorkerConfig;
+use crate::partners::jwt::config::JwtConfig;
 use crate::partners::token::Mode;
 use crate::storage::DatabaseConfig;
 
@@ -20,6 +23,9 @@ const PREFIX: &str = "LITEBOX";
 /// Settings that are shown as `***`.
 const SECRETS: [&str; 5] =
     ["database.url", "gateways.taxpayers.api_key", "gateways.device.password", "server.page_keys", "documents.keys"];
+
+/// Settings that are lists of tables: JSON in the environment.
+const TABLES: [&str; 1] = ["jwt.issuers"];
 
 /// All settings. See `default.toml` for each.
 #[derive(Debug, Clone, Deserialize)]
@@ -37,6 +43,7 @@ pub struct Config {
     pub application: ApplicationConfig,
     pub catalogue: CatalogueConfig,
     pub documents: DocumentsConfig,
+    pub jwt: JwtConfig,
     pub log: LogConfig,
 }
 
@@ -51,6 +58,7 @@ pub struct ServerConfig {
     pub stream_ms: u64,
     pub watch_poll_ms: u64,
     pub token_cache_ms: u64,
+    pub access_poll_ms: u64,
     pub page_keys: Vec<SecretString>,
 }
 
@@ -157,6 +165,12 @@ impl Config {
         if self.mode == Mode::Live && self.gateways.taxpayers.api_key.expose_secret().is_empty() {
             tracing::warn!("gateways.taxpayers.api_key is empty: only an on-premises copy answers without one");
         }
+        if self.server.token_cache_ms > 60_000 || self.server.access_poll_ms == 0 {
+            return unfit("server.token_cache_ms", "at most 60000, and access_poll_ms at least 1");
+        }
+        if let Err(what) = self.jwt.parse(self.mode) {
+            return unfit("jwt.issuers", what);
+        }
         if self.limits.lookups_per_hour == 0 {
             return unfit("limits.lookups_per_hour", "must be at least 1");
         }
@@ -200,7 +214,7 @@ fn layered(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<
     }
     for key in keys() {
         if let Some(value) = env(&variable(&key)) {
-            builder = builder.set_override(&key, read(&key, &value))?;
+            builder = builder.set_override(&key, read(&key, &value)?)?;
         }
     }
     Ok(builder.build()?)
@@ -218,6 +232,9 @@ pub struct Setting {
 impl Setting {
     fn of(built: &config::Config, key: String) -> Result<Self, ConfigError> {
         let value: config::Value = built.get(&key)?;
+        if TABLES.contains(&key.as_str()) {
+            return Ok(Self { value: built.get::<serde_json::Value>(&key)?.to_string(), key });
+        }
         let text = value.clone().into_string().unwrap_or_else(|_| format!("{:?}", value.kind));
         let empty = text.is_empty() || text == "[]" || text == "Array([])";
         let value = if SECRETS.contains(&key.as_str()) && !empty { "***".to_owned() } else { text };
@@ -237,13 +254,16 @@ pub fn variable(key: &str) -> String {
 }
 
 /// A list is written with commas; the rest is converted to the kind of the setting when it is read.
-fn read(key: &str, value: &str) -> config::Value {
+fn read(key: &str, value: &str) -> Result<config::Value, ConfigError> {
+    if TABLES.contains(&key) {
+        return json::value(value).map_err(|_| ConfigError::Unfit { key: TABLES[0], what: "must be a JSON array" });
+    }
     let list = defaults(key).is_some_and(|v| v.is_array());
     if !list {
-        return value.into();
+        return Ok(value.into());
     }
     let items = value.split(',').map(str::trim).filter(|i| !i.is_empty()).map(config::Value::from);
-    items.collect::<Vec<_>>().into()
+    Ok(items.collect::<Vec<_>>().into())
 }
 
 /// All keys, in the order of the defaults.

@@ -71,7 +71,7 @@ enum Command {
     /// Add, list, enable and disable partners.
     #[command(subcommand)]
     Partner(operate::PartnerCommand),
-    /// Issue, list and revoke partner tokens.
+    /// Issue, list, rotate and revoke partner tokens.
     #[command(subcommand)]
     Token(operate::TokenCommand),
     /// Look at registrations of any partner, explain and mend them.
@@ -287,6 +287,7 @@ mod tests {
             "token issue Касса --scopes KKT_READ,KKT_WRITE --expires-in 90d --note склад --reason T-1",
             "token issue Касса --scopes all --reason T-1",
             "token list --partner Касса",
+            "token rotate 0123456789AB --overlap 7d --reason T-1",
             "token revoke 0123456789AB --reason T-1",
             "device assign Касса --hub http://127.0.0.1:16732 --hub-device default --reason T-1",
             "device list",
@@ -329,6 +330,7 @@ mod tests {
             "token issue Касса --scopes EVERYTHING --reason T-1",
             "token issue Касса --scopes all --expires-in never --reason T-1",
             "token revoke x --reason T-1",
+            "token rotate 0123456789AB --reason T-1",
             "partner add Касса --theme BLUE --reason T-1",
             "device assign Касса --hub nowhere --hub-device default --reason T-1",
         ] {

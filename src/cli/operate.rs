@@ -11,7 +11,7 @@ use super::output::{Output, instant, instant_or};
 use crate::clock::Clock;
 use crate::partners::model::{Device, HubDevice, HubUrl, Label, Partner, Scopes, Theme, TokenRecord, Unfit};
 use crate::partners::service::{NewDevice, NewToken, Partners};
-use crate::partners::token::KeyId;
+use crate::partners::token::{KeyId, Token};
 use crate::values::{DeviceId, PartnerId};
 
 #[derive(Debug, Subcommand)]
@@ -36,7 +36,7 @@ pub(super) enum PartnerCommand {
         #[command(flatten)]
         why: Why,
     },
-    /// Refuse all of a partner's tokens, within a minute everywhere. Work that has begun goes on.
+    /// Refuse all of a partner's tokens, within seconds everywhere. Work that has begun goes on.
     Disable {
         /// Id or name.
         partner: String,
@@ -55,7 +55,18 @@ pub(super) enum TokenCommand {
         #[arg(long)]
         partner: Option<String>,
     },
-    /// Revoke a token for ever, within a minute everywhere.
+    /// Issue a token in the place of another one, which ends after an overlap; prints the new one, this once.
+    Rotate {
+        /// The 12 characters after `lbp_live_` or `lbp_test_`.
+        #[arg(value_parser = KeyId::parse)]
+        key_id: KeyId,
+        /// How long the old one still lets in: 7d, 12h, 30m; never longer than it would have.
+        #[arg(long, value_name = "TIME")]
+        overlap: Term,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Revoke a token for ever, within seconds everywhere.
     Revoke {
         /// The 12 characters after `lbp_live_` or `lbp_test_`.
         #[arg(value_parser = KeyId::parse)]
@@ -185,6 +196,10 @@ impl TokenCommand {
                 let columns = ["KEY ID", "PARTNER", "STATE", "SCOPES", "CREATED", "EXPIRES", "LAST USED", "NOTE"];
                 output.many(&tokens, columns, token_row)
             }
+            Self::Rotate { key_id, overlap, why } => {
+                let (token, record) = partners.acting(who.act(&why)?).rotate(&key_id, overlap.0).await?;
+                show_new(output, &token, &record, &format!("the partner of {key_id}"))
+            }
             Self::Revoke { key_id, why } => {
                 partners.acting(who.act(&why)?).revoke(&key_id).await?;
                 output.line("revoked")
@@ -199,14 +214,18 @@ impl IssueArgs {
         let expires_ms = self.expires_in.map(|term| Clock::system().now_ms().saturating_add(term.0));
         let new = NewToken { scopes: self.scopes, note: self.note, expires_ms };
         let (token, record) = partners.acting(who.act(&self.why)?).issue(partner.id, new).await?;
-        let mut shown = token_json(&record);
-        let text = token.reveal();
-        shown["token"] = json!(*text);
-        let until = instant_or(record.expires_ms, "for ever");
-        let remark =
-            format!("key id {} of {}, good until: {until}. It is shown only now.", record.key_id, partner.name);
-        output.one(&shown, &text, &remark)
+        show_new(output, &token, &record, partner.name.as_str())
     }
+}
+
+/// Shows a token that was just issued.
+fn show_new(output: &Output, token: &Token, record: &TokenRecord, whose: &str) -> Result<(), CliError> {
+    let mut shown = token_json(record);
+    let text = token.reveal();
+    shown["token"] = json!(*text);
+    let until = instant_or(record.expires_ms, "for ever");
+    let remark = format!("key id {} of {whose}, good until: {until}. It is shown only now.", record.key_id);
+    output.one(&shown, &text, &remark)
 }
 
 impl DeviceCommand {

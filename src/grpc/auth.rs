@@ -1,18 +1,24 @@
 //! Who may call what. Closed by default: a path that is in no list is refused, whoever asks.
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::Status;
 
 use super::layers::{Inner, Request, Response, Step};
 use super::{health, status};
 use crate::failure::Failure;
-use crate::partners::access::{Access, Denied};
-use crate::partners::model::{Caller, Scope};
+use crate::partners::access::{Access, Denied, Shown};
+use crate::partners::jwt::presented;
+use crate::partners::model::{Caller, Named, Scope};
+use crate::partners::why::Why;
 use crate::pb::{METHOD_SCOPES, options};
+use crate::values::PartnerId;
 
-/// Longer credentials are not looked at. A token has 59 characters.
-const LONGEST: usize = 4096;
+/// Longer credentials are not looked at: the longest signed token and its scheme.
+const LONGEST: usize = presented::LONGEST + 16;
+
+/// In which a service names the partner that it acts for.
+pub const PARTNER_HEADER: HeaderName = HeaderName::from_static("x-litebox-partner-id");
 
 /// Reflection tells the contract and nothing else; it is open to whoever holds any valid token.
 const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
@@ -48,10 +54,13 @@ impl Step for Auth {
         }
         match self.admit(door, request.headers()).await {
             Ok(caller) => {
-                tracing::Span::current().record("partner", tracing::field::display(caller.scope.partner()));
                 // Nobody behind this needs the secret, so nobody can leak it.
                 request.headers_mut().remove(AUTHORIZATION);
-                request.extensions_mut().insert(caller);
+                request.headers_mut().remove(PARTNER_HEADER);
+                if let Some(caller) = caller {
+                    tracing::Span::current().record("partner", tracing::field::display(caller.scope.partner()));
+                    request.extensions_mut().insert(caller);
+                }
                 inner.pass(request).await
             }
             Err(refused) => refused.into_http(),
@@ -73,23 +82,40 @@ impl Auth {
         method.and_then(|(_, scope)| scope_of(*scope)).map_or(Door::Wall, Door::Scope)
     }
 
-    async fn admit(&self, door: Door, headers: &HeaderMap) -> Result<Caller, Status> {
-        let token = bearer(headers).ok_or_else(status::unauthenticated)?;
-        let caller = self.access.admit(token).await.map_err(refusal)?;
+    /// Who calls, for whom; nobody in particular where a service needs no partner.
+    async fn admit(&self, door: Door, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
+        let token = bearer(headers).ok_or(Denied::Credentials(Why::Missing)).map_err(|why| self.refuse(why))?;
+        let shown = self.access.admit(token).await.map_err(|why| self.refuse(why))?;
+        tracing::Span::current().record("caller", tracing::field::display(shown.who()));
         match door {
-            Door::Scope(scope) if !caller.scopes.hold(scope) => Err(status::scope_missing(scope.as_str())),
-            Door::Wall => Err(Failure::NotOffered { what: "method" }.into()),
-            Door::Open | Door::Known | Door::Scope(_) => Ok(caller),
+            Door::Scope(scope) if !shown.scopes().hold(scope) => return Err(status::scope_missing(scope.as_str())),
+            Door::Known | Door::Wall if matches!(shown, Shown::Service(_)) => {}
+            _ => {
+                let caller = self.access.act(shown, named(headers)).await.map_err(|why| self.refuse(why))?;
+                return if door == Door::Wall { Err(wall()) } else { Ok(Some(caller)) };
+            }
+        }
+        if door == Door::Wall { Err(wall()) } else { Ok(None) }
+    }
+
+    /// The answer, which tells kinds of bad credentials apart to nobody but the operator.
+    fn refuse(&self, denied: Denied) -> Status {
+        if let Denied::Credentials(why) | Denied::Partner(why) = denied {
+            self.access.refusals().count(why);
+            tracing::Span::current().record("refused", why.as_str());
+        }
+        match denied {
+            Denied::Credentials(_) => status::unauthenticated(),
+            Denied::Partner(_) => status::partner_not_allowed(),
+            Denied::Scope(scope) => status::scope_missing(scope.as_str()),
+            Denied::Recovering => Failure::Recovering.into(),
+            Denied::Unavailable(error) => Failure::from(error).into(),
         }
     }
 }
 
-fn refusal(denied: Denied) -> Status {
-    match denied {
-        Denied::Credentials => status::unauthenticated(),
-        Denied::Recovering => Failure::Recovering.into(),
-        Denied::Unavailable(error) => Failure::from(error).into(),
-    }
+fn wall() -> Status {
+    Failure::NotOffered { what: "method" }.into()
 }
 
 /// The token of the one `authorization: Bearer …` header. Two headers could be read differently by two readers.
@@ -99,6 +125,19 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = Some(only).filter(|v| v.len() <= LONGEST).and_then(|v: &HeaderValue| v.to_str().ok())?;
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+}
+
+/// The partner that the call names.
+pub(crate) fn named(headers: &HeaderMap) -> Named {
+    let mut all = headers.get_all(PARTNER_HEADER).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Named::Nobody,
+        (Some(_), Some(_)) => Named::Several,
+        (Some(only), None) => {
+            let id = only.to_str().ok().and_then(|text| PartnerId::parse(text).ok());
+            id.map_or(Named::Malformed, Named::One)
+        }
+    }
 }
 
 /// The contract's scope in the words of the partners slice. Exhaustive: a new scope stops the build here.
@@ -111,6 +150,7 @@ const fn scope_of(scope: options::Scope) -> Option<Scope> {
         options::Scope::KktRead => Some(Scope::KktRead),
         options::Scope::KktWrite => Some(Scope::KktWrite),
         options::Scope::KktFiscalize => Some(Scope::KktFiscalize),
+        options::Scope::PartnersAct => Some(Scope::PartnersAct),
     }
 }
 
@@ -245,12 +285,14 @@ mod tests {
         for (path, scope) in METHOD_SCOPES {
             let ours = scope_of(*scope).unwrap_or_else(|| panic!("{path} is open to nobody"));
             assert_eq!(format!("SCOPE_{}", ours.as_str()), scope.as_str_name(), "{path}");
+            assert!(Scopes::all().hold(ours), "{path} needs a scope that no partner's token can hold");
         }
     }
 
     #[test]
-    fn all_scopes_can_be_given_to_a_token() {
+    fn all_scopes_but_the_one_to_act_for_partners_can_be_given_to_a_token() {
         let contract = (1..).map_while(|n| options::Scope::try_from(n).ok()).filter_map(scope_of);
-        assert_eq!(contract.collect::<Scopes>(), Scopes::all());
+        let own = contract.filter(|scope| *scope != Scope::PartnersAct);
+        assert_eq!(own.collect::<Scopes>(), Scopes::all());
     }
 }

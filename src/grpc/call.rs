@@ -31,8 +31,9 @@ impl Step for Calls {
     async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
         let id = CallId(self.ids.uuid_v7(&self.clock).to_string());
         request.extensions_mut().insert(id.clone());
-        // `partner` is recorded by the authentication layer once it is known.
-        let span = tracing::info_span!("call", method = request.uri().path(), id = %id.0, partner = field::Empty);
+        // The rest is recorded by the authentication layer: who calls, for whom, or why nobody is let in.
+        let (caller, partner, refused) = (field::Empty, field::Empty, field::Empty);
+        let span = tracing::info_span!("call", method = request.uri().path(), id = %id.0, caller, partner, refused);
         async move {
             let started = Instant::now();
             let response = finish(inner.pass(request).await, &id);

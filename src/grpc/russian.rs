@@ -6,6 +6,8 @@ use crate::gateways::Gateway;
 /// No or bad credentials.
 pub const CREDENTIALS: &str =
     "Доступ не подтверждён. Проверьте токен партнёра или запросите новый у оператора LiteBox.";
+/// No partner, or one that the caller may not act for.
+pub const PARTNER: &str = "С этим доступом нельзя действовать за указанного партнёра. Проверьте идентификатор партнёра или обратитесь к оператору LiteBox.";
 /// The deadline has passed.
 pub const DEADLINE: &str =
     "Ответ не успел прийти вовремя. Повторите вызов с тем же request_id: начатая работа продолжится.";

@@ -49,6 +49,13 @@ pub fn scope_missing(scope: &str) -> Status {
     Answer::new(Code::PermissionDenied, ErrorReason::ScopeMissing, text, russian::scope(scope)).with(metadata).status()
 }
 
+/// The credential is good and lets in, but not for the partner that was named, or none was: one answer, so that nothing
+/// can be learnt of partners by trying.
+pub fn partner_not_allowed() -> Status {
+    let text = "the call is not for a partner that these credentials may act for";
+    Answer::new(Code::PermissionDenied, ErrorReason::PartnerNotAllowed, text, russian::PARTNER).status()
+}
+
 /// The deadline has passed.
 pub fn deadline_exceeded() -> Status {
     let text = "the deadline has passed";

@@ -1,22 +1,24 @@
-//! Who shows a token and may come in. One look-up a key in a while; revocation works everywhere within that while.
+//! Who shows a credential, and whom it may act for. One look-up a key in a while; what operators change works everywhere
+//! within seconds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use moka::future::Cache;
+use tokio_util::sync::CancellationToken;
 
-use super::model::{Caller, Partner, TokenRecord};
+use super::jwt::Services;
+use super::model::{Caller, Identity, Named, Partner, Scope, Scopes, Service, TokenRecord};
+use super::remembered::Remembered;
 use super::store;
-use super::token::{KeyId, Mode, Token};
+use super::token::{self, KeyId, Mode, Token};
+use super::why::{Refusals, Why};
 use crate::clock::Clock;
 use crate::storage::crossing::access;
 use crate::storage::{Db, StoreError};
-use crate::values::PartnerScope;
+use crate::values::{PartnerId, PartnerScope};
 
-/// For so long a look-up is remembered: half of the minute within which a revoked token must be refused everywhere.
-pub const REMEMBERED: Duration = Duration::from_secs(30);
-/// Keys that are remembered at once; beyond that the least used go.
+/// Keys, and named partners, that are remembered at once; beyond that the least used go.
 const CAPACITY: u64 = 10_000;
 /// The use of a token is written down at most so often.
 const NOTED_EVERY_MS: i64 = 10 * 60 * 1000;
@@ -24,21 +26,56 @@ const NOTED_EVERY_MS: i64 = 10 * 60 * 1000;
 /// Why nobody came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
-    /// Missing, malformed, unknown, expired, revoked, for another mode, of a disabled partner: never told apart outside.
-    Credentials,
+    /// Missing, malformed, unknown, expired, revoked, forged, for another mode, of a disabled partner: never told apart
+    /// outside.
+    Credentials(Why),
+    /// The credential is good, and not for this partner or for none: never told apart outside.
+    Partner(Why),
+    /// The service may not name partners.
+    Scope(Scope),
     /// Not known now.
     Unavailable(StoreError),
-    /// A backup was restored: tokens may have been revoked since.
+    /// A backup was restored: tokens may have been revoked, and partners disabled, since.
     Recovering,
 }
 
-/// Checks tokens. Cheap to clone.
+/// Who has shown a good credential.
+#[derive(Debug, Clone)]
+pub enum Shown {
+    /// A partner: for itself.
+    Partner(Caller),
+    /// A service: for whom it names.
+    Service(Service),
+}
+
+impl Shown {
+    /// What the credential may do.
+    pub const fn scopes(&self) -> &Scopes {
+        match self {
+            Self::Partner(caller) => &caller.scopes,
+            Self::Service(service) => &service.scopes,
+        }
+    }
+
+    /// Who it is.
+    pub const fn who(&self) -> &Identity {
+        match self {
+            Self::Partner(caller) => &caller.who,
+            Self::Service(service) => &service.who,
+        }
+    }
+}
+
+/// Checks credentials. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
     db: Db,
     clock: Clock,
     mode: Mode,
-    known: Cache<KeyId, Arc<Known>>,
+    services: Services,
+    tokens: Remembered<KeyId, Arc<Known>>,
+    partners: Remembered<PartnerId, Partner>,
+    refusals: Refusals,
 }
 
 struct Known {
@@ -48,53 +85,150 @@ struct Known {
 }
 
 impl Access {
-    /// Checks tokens of this deployment's mode; a look-up is remembered for `remembered`, usually [`REMEMBERED`].
+    /// Checks credentials of this deployment's mode. A look-up is remembered for `remembered`, from before it was made.
     pub fn new(db: Db, clock: Clock, mode: Mode, remembered: Duration) -> Self {
-        let known = Cache::builder().max_capacity(CAPACITY).time_to_live(remembered).build();
-        Self { db, clock, mode, known }
+        let (tokens, partners) = (Remembered::new(CAPACITY, remembered), Remembered::new(CAPACITY, remembered));
+        Self { db, clock, mode, services: Services::none(), tokens, partners, refusals: Refusals::default() }
     }
 
-    /// Who shows this token. A text with a wrong checksum, or of another mode, costs no look-up.
+    /// The same, for whom these issuers vouch too.
+    #[must_use]
+    pub fn with(self, services: Services) -> Self {
+        Self { services, ..self }
+    }
+
+    /// How often each kind of refusal has happened here.
+    pub const fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// Who shows this credential. Its shape tells which kind it is before any work; a token with a wrong checksum, or of
+    /// another mode, costs no look-up.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn admit(&self, presented: &str) -> Result<Caller, Denied> {
-        let token = Token::parse(presented).map_err(|_| Denied::Credentials)?;
+    pub async fn admit(&self, presented: &str) -> Result<Shown, Denied> {
+        if presented.starts_with(token::PREFIX) {
+            return self.partner(presented).await.map(Shown::Partner);
+        }
+        let service = self.services.admit(presented, self.clock.now_ms()).await;
+        service.map(Shown::Service).map_err(Denied::Credentials)
+    }
+
+    /// For whom somebody acts who names a partner so beside the credential.
+    ///
+    /// # Errors
+    /// [`Denied::Partner`] and, for a service that names no partners at all, [`Denied::Scope`].
+    pub async fn act(&self, shown: Shown, named: Named) -> Result<Caller, Denied> {
+        let named = match named {
+            Named::Several => Err(Why::PartnerSeveral),
+            Named::Malformed => Err(Why::PartnerMalformed),
+            Named::Nobody => Ok(None),
+            Named::One(id) => Ok(Some(id)),
+        };
+        match shown {
+            Shown::Partner(caller) => match named.map_err(Denied::Partner)? {
+                Some(other) if other != caller.scope.partner() => Err(Denied::Partner(Why::PartnerForeign)),
+                _ => Ok(caller),
+            },
+            Shown::Service(service) if !service.scopes.hold(Scope::PartnersAct) => {
+                Err(Denied::Scope(Scope::PartnersAct))
+            }
+            Shown::Service(service) => {
+                let id = named.and_then(|id| id.ok_or(Why::PartnerMissing)).map_err(Denied::Partner)?;
+                self.act_for(service, id).await
+            }
+        }
+    }
+
+    /// Empties what is remembered whenever something has changed, until `stop`. While that cannot be read, what is
+    /// remembered ends by itself.
+    pub async fn follow(self, every: Duration, stop: CancellationToken) {
+        let (mut seen, mut away) = (None, false);
+        while !stop.is_cancelled() {
+            match access::changes(&self.db).await {
+                Ok(now) => {
+                    if seen != Some(now) {
+                        self.tokens.forget();
+                        self.partners.forget();
+                    }
+                    (seen, away) = (Some(now), false);
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut away, true) {
+                        tracing::warn!(%error, "changes of access are not seen: revocation takes up to a minute");
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    async fn partner(&self, presented: &str) -> Result<Caller, Denied> {
+        let token = Token::parse(presented).map_err(|_| Denied::Credentials(Why::Malformed))?;
         if token.mode() != self.mode {
-            return Err(Denied::Credentials);
+            return Err(Denied::Credentials(Why::WrongMode));
         }
         let known = self.known(token.key_id()).await?;
         let now = self.clock.now_ms();
-        // The secret first: whether a key is revoked is nobody's business who does not hold it.
-        let good = known.token.digest.matches(&token.digest())
-            && known.token.mode == self.mode
-            && known.token.live_at(now)
-            && known.partner.enabled;
-        if !good {
-            return Err(Denied::Credentials);
-        }
+        self.check(&known, &token, now).map_err(Denied::Credentials)?;
         self.note_use(&known, now);
         Ok(Caller {
             scope: PartnerScope::new(known.partner.id),
-            key_id: known.token.key_id.clone(),
+            who: Identity::Token(known.token.key_id.clone()),
             scopes: known.token.scopes.clone(),
             theme: known.partner.theme,
         })
     }
 
-    /// Unknown keys are not remembered: a token works from the moment it is issued.
+    /// The secret first: whether a key is revoked is nobody's business who does not hold it.
+    fn check(&self, known: &Known, token: &Token, now_ms: i64) -> Result<(), Why> {
+        match () {
+            () if !known.token.digest.matches(&token.digest()) => Err(Why::WrongSecret),
+            () if known.token.mode != self.mode => Err(Why::WrongMode),
+            () if known.token.revoked_ms.is_some() => Err(Why::TokenRevoked),
+            () if !known.token.live_at(now_ms) => Err(Why::TokenExpired),
+            () if !known.partner.enabled => Err(Why::PartnerDisabled),
+            () => Ok(()),
+        }
+    }
+
+    /// Unknown keys are not remembered: a token works from the moment it is issued. So strangers can make this look again
+    /// and again; whoever bounds them does it around here.
     async fn known(&self, key_id: &KeyId) -> Result<Arc<Known>, Denied> {
-        let look_up = async {
-            let recovery = self.db.recovery().await.map_err(Denied::Unavailable)?;
-            if recovery.is_some_and(|recovery| recovery.freezes_tokens()) {
+        let look = async {
+            let (frozen, found) = store::find_token(&self.db, key_id).await.map_err(Denied::Unavailable)?;
+            if frozen {
                 return Err(Denied::Recovering);
             }
-            let found = store::find_token(&self.db, key_id).await.map_err(Denied::Unavailable)?;
-            let (token, partner) = found.ok_or(Denied::Credentials)?;
+            let (token, partner) = found.ok_or(Denied::Credentials(Why::UnknownKey))?;
             let noted_ms = AtomicI64::new(token.last_used_ms.unwrap_or(i64::MIN));
             Ok(Arc::new(Known { token, partner, noted_ms }))
         };
-        self.known.try_get_with_by_ref(key_id, look_up).await.map_err(|denied: Arc<Denied>| (*denied).clone())
+        self.tokens.get(key_id, look).await
+    }
+
+    /// What a restored backup knows of partners is believed when tokens are: one that was disabled since may be enabled.
+    async fn act_for(&self, service: Service, id: PartnerId) -> Result<Caller, Denied> {
+        if !service.partners.is_empty() && !service.partners.contains(&id) {
+            return Err(Denied::Partner(Why::PartnerNotAllowed));
+        }
+        let look = async {
+            let (frozen, found) = store::find_partner(&self.db, id).await.map_err(Denied::Unavailable)?;
+            if frozen {
+                return Err(Denied::Recovering);
+            }
+            found.ok_or(Denied::Partner(Why::PartnerUnknown))
+        };
+        let partner = self.partners.get(&id, look).await?;
+        if !partner.enabled {
+            return Err(Denied::Partner(Why::NamedDisabled));
+        }
+        let Service { who, scopes, .. } = service;
+        Ok(Caller { scope: PartnerScope::new(partner.id), who, scopes, theme: partner.theme })
     }
 
     /// Writes down that the key is in use, beside the call and not before it.

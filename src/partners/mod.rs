@@ -1,9 +1,12 @@
-//! Partners and what they show to be let in.
+//! Partners, what they show to be let in, and the services that act for them.
 
 pub mod access;
+pub mod jwt;
 pub mod model;
 pub mod quota;
 pub mod rate;
+mod remembered;
 pub mod service;
 pub mod store;
 pub mod token;
+pub mod why;

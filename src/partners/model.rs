@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -122,11 +123,13 @@ pub enum Scope {
     KktWrite,
     /// Burn: the one thing that cannot be undone.
     KktFiscalize,
+    /// Name the partner that a call is for. Of services only; no method asks for it.
+    PartnersAct,
 }
 
 impl Scope {
-    /// All there are.
-    pub const ALL: [Self; 6] =
+    /// Those that methods ask for, and so those that a partner's token may hold.
+    pub const OF_METHODS: [Self; 6] =
         [Self::TaxpayersRead, Self::ClientsRead, Self::ClientsWrite, Self::KktRead, Self::KktWrite, Self::KktFiscalize];
 
     /// `KKT_READ`
@@ -138,6 +141,7 @@ impl Scope {
             Self::KktRead => "KKT_READ",
             Self::KktWrite => "KKT_WRITE",
             Self::KktFiscalize => "KKT_FISCALIZE",
+            Self::PartnersAct => "PARTNERS_ACT",
         }
     }
 }
@@ -146,7 +150,8 @@ impl FromStr for Scope {
     type Err = Unfit;
 
     fn from_str(text: &str) -> Result<Self, Unfit> {
-        Self::ALL.into_iter().find(|s| s.as_str().eq_ignore_ascii_case(text)).ok_or(Unfit::Scope)
+        let mut all = Self::OF_METHODS.into_iter().chain([Self::PartnersAct]);
+        all.find(|s| s.as_str().eq_ignore_ascii_case(text)).ok_or(Unfit::Scope)
     }
 }
 
@@ -156,9 +161,9 @@ impl FromStr for Scope {
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// Every scope there is.
+    /// Every scope that a partner's token may hold.
     pub fn all() -> Self {
-        Scope::ALL.into_iter().collect()
+        Scope::OF_METHODS.into_iter().collect()
     }
 
     /// Whether the scope is among them.
@@ -284,13 +289,60 @@ impl HubDevice {
     }
 }
 
+/// Who shows a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// A partner, with the token of this key id.
+    Token(KeyId),
+    /// An internal service.
+    Service {
+        /// Who vouches for it.
+        issuer: Arc<str>,
+        /// Its name there; no personal data.
+        subject: Arc<str>,
+    },
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(key_id) => write!(f, "token {key_id}"),
+            Self::Service { issuer, subject } => write!(f, "service {subject} of {issuer}"),
+        }
+    }
+}
+
+/// A service that has shown who it is, and whom it may act for.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Who it is.
+    pub who: Identity,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The partners it may act for; empty: any.
+    pub partners: Arc<BTreeSet<PartnerId>>,
+}
+
+/// Which partner a call names beside its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// None.
+    Nobody,
+    /// This one.
+    One(PartnerId),
+    /// Several headers, which two readers could read differently.
+    Several,
+    /// Something that is no partner id.
+    Malformed,
+}
+
 /// Who calls and for whom: what the auth layer puts into a request's extensions.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The key to the partner's data.
     pub scope: PartnerScope,
-    /// The token that was shown.
-    pub key_id: KeyId,
+    /// Who shows the credential.
+    pub who: Identity,
     /// What it may do.
     pub scopes: Scopes,
     /// The brand that the partner works under.

@@ -1,6 +1,8 @@
 //! What operators do with partners, tokens and devices.
 
-use super::model::{Device, HubDevice, HubUrl, Label, Partner, Scopes, Theme, TokenRecord};
+use serde_json::{Value, json};
+
+use super::model::{Device, HubDevice, HubUrl, Label, Partner, Scope, Scopes, Theme, TokenRecord};
 use super::store;
 use super::token::{KeyId, Mode, Token};
 use crate::clock::{Clock, Ids};
@@ -26,6 +28,12 @@ pub enum Refused {
     /// A token that may do nothing is a mistake.
     #[error("a token needs at least one scope")]
     NoScope,
+    /// The scope with which services name partners.
+    #[error("PARTNERS_ACT is for services with a signed token, never for a partner")]
+    ServiceScope,
+    /// A token that lets nobody in any more is not replaced.
+    #[error("this token is revoked or expired: issue a new one")]
+    TokenEnded,
     /// An expiry that has passed is a mistake.
     #[error("the token would have expired already")]
     Expired,
@@ -89,8 +97,18 @@ impl Partners {
     }
 
     fn record(&self, action: &'static str, partner: Option<PartnerId>, subject: String) -> Result<Record, Refused> {
+        self.line(action, partner, subject, Value::Null)
+    }
+
+    fn line(
+        &self,
+        action: &'static str,
+        partner: Option<PartnerId>,
+        subject: String,
+        detail: Value,
+    ) -> Result<Record, Refused> {
         let act = self.act.clone().ok_or(Unsaid::Reason)?;
-        let deed = Deed { action, partner, subject, ..Deed::default() };
+        let deed = Deed { action, partner, subject, detail, ..Deed::default() };
         Ok(Desk::new(self.clock.clone(), self.ids.clone(), act).record(deed))
     }
 
@@ -132,7 +150,7 @@ impl Partners {
         }
     }
 
-    /// Lets the partner's tokens in, or not. Works everywhere within the time that a look-up is remembered.
+    /// Lets the partner's tokens in, or not. Works everywhere within seconds.
     ///
     /// # Errors
     /// [`Refused::NoPartner`].
@@ -151,6 +169,9 @@ impl Partners {
         let now = self.clock.now_ms();
         if new.scopes.is_empty() {
             return Err(Refused::NoScope);
+        }
+        if new.scopes.hold(Scope::PartnersAct) {
+            return Err(Refused::ServiceScope);
         }
         if new.expires_ms.is_some_and(|end| end <= now) {
             return Err(Refused::Expired);
@@ -190,6 +211,30 @@ impl Partners {
         let record = self.record("TOKEN_REVOKED", None, key_id.as_str().to_owned())?;
         let done = store::revoke(&self.db, key_id, self.clock.now_ms(), record).await?;
         if done { Ok(()) } else { Err(Refused::NoToken) }
+    }
+
+    /// Issues a token in the place of this one: same partner, scopes, note and, where it had one, term. The old one ends
+    /// after the overlap, and never later than it would have anyway.
+    ///
+    /// # Errors
+    /// [`Refused::NoToken`], [`Refused::TokenEnded`].
+    pub async fn rotate(&self, key_id: &KeyId, overlap_ms: i64) -> Result<(Token, TokenRecord), Refused> {
+        let now = self.clock.now_ms();
+        let old = self.tokens(None).await?.into_iter().find(|t| t.key_id == *key_id).ok_or(Refused::NoToken)?;
+        let token = Token::issue(old.mode, &self.ids);
+        let record = TokenRecord {
+            key_id: token.key_id().clone(),
+            digest: token.digest(),
+            created_ms: now,
+            expires_ms: old.expires_ms.map(|end| now.saturating_add(end.saturating_sub(old.created_ms))),
+            last_used_ms: None,
+            ..old.clone()
+        };
+        let until = now.saturating_add(overlap_ms);
+        let subject = key_id.as_str().to_owned();
+        let line = self.line("TOKEN_ROTATED", Some(old.partner), subject, json!({ "new": record.key_id.as_str() }))?;
+        let done = store::replace_token(&self.db, key_id, until, &record, line).await?;
+        if done { Ok((token, record)) } else { Err(Refused::TokenEnded) }
     }
 
     /// Puts a device at a partner's disposal.

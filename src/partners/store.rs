@@ -8,15 +8,43 @@ use sea_orm::{
 use super::model::{Device, HubDevice, HubUrl, Label, Partner, TokenRecord};
 use super::token::{KeyId, SecretDigest};
 use crate::storage::audit::Record;
-use crate::storage::crossing::access;
+use crate::storage::crossing::access::{self, Sight};
 use crate::storage::entity::{device, partner, quota, token};
 use crate::storage::{Db, StoreError, of_partner};
 use crate::values::{DeviceId, PartnerId, PartnerScope};
 
-/// The token of this key id and its partner.
-pub(super) async fn find_token(db: &Db, key_id: &KeyId) -> Result<Option<(TokenRecord, Partner)>, StoreError> {
-    let found = access::token(db, key_id.as_str()).await?;
-    found.map(|(token, partner)| Ok((token_of(token)?, partner_of(partner)?))).transpose()
+/// Whether tokens are believed now, and the token of this key id with its partner.
+pub(super) async fn find_token(db: &Db, key_id: &KeyId) -> Result<(bool, Option<(TokenRecord, Partner)>), StoreError> {
+    let Sight { frozen, found } = access::token(db, key_id.as_str()).await?;
+    let found = found.map(|(token, partner)| Ok::<_, StoreError>((token_of(token)?, partner_of(partner)?)));
+    Ok((frozen, found.transpose()?))
+}
+
+/// Whether partners are believed now, and the partner of this id.
+pub(super) async fn find_partner(db: &Db, id: PartnerId) -> Result<(bool, Option<Partner>), StoreError> {
+    let (frozen, found) = access::partner(db, id.uuid()).await?;
+    Ok((frozen, found.map(partner_of).transpose()?))
+}
+
+/// Adds a token in the place of another one, which ends by `until_ms`; whether that one is live.
+pub(super) async fn replace_token(
+    db: &Db,
+    old: &KeyId,
+    until_ms: i64,
+    token: &TokenRecord,
+    record: Record,
+) -> Result<bool, StoreError> {
+    let (old, row) = (old.as_str().to_owned(), row_of(token));
+    db.unit(move |tx| {
+        Box::pin(async move {
+            if !access::end_by(tx, &old, row.created_ms, until_ms).await? {
+                return Ok(false);
+            }
+            row.into_active_model().insert(tx).await?;
+            record.write(tx).await.map(|()| true)
+        })
+    })
+    .await
 }
 
 /// Adds a token to a partner.
@@ -26,18 +54,7 @@ pub(super) async fn add_token(
     token: &TokenRecord,
     record: Record,
 ) -> Result<(), StoreError> {
-    let row = token::Model {
-        key_id: token.key_id.as_str().to_owned(),
-        partner_id: scope.partner().uuid(),
-        secret_hash: token.digest.as_bytes().to_vec(),
-        mode: token.mode.as_str().to_owned(),
-        scopes: token.scopes.to_string(),
-        note: token.note.as_str().to_owned(),
-        created_ms: token.created_ms,
-        expires_ms: token.expires_ms,
-        revoked_ms: token.revoked_ms,
-        last_used_ms: token.last_used_ms,
-    };
+    let row = token::Model { partner_id: scope.partner().uuid(), ..row_of(token) };
     db.unit(move |tx| {
         Box::pin(async move {
             row.into_active_model().insert(tx).await?;
@@ -192,6 +209,21 @@ fn partner_of(row: partner::Model) -> Result<Partner, StoreError> {
         enabled: row.enabled,
         created_ms: row.created_ms,
     })
+}
+
+fn row_of(token: &TokenRecord) -> token::Model {
+    token::Model {
+        key_id: token.key_id.as_str().to_owned(),
+        partner_id: token.partner.uuid(),
+        secret_hash: token.digest.as_bytes().to_vec(),
+        mode: token.mode.as_str().to_owned(),
+        scopes: token.scopes.to_string(),
+        note: token.note.as_str().to_owned(),
+        created_ms: token.created_ms,
+        expires_ms: token.expires_ms,
+        revoked_ms: token.revoked_ms,
+        last_used_ms: token.last_used_ms,
+    }
 }
 
 fn token_of(row: token::Model) -> Result<TokenRecord, StoreError> {

@@ -13,7 +13,8 @@ use subtle::ConstantTimeEq;
 use crate::clock::Ids;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const PREFIX: &str = "lbp_";
+/// What every token begins with.
+pub(super) const PREFIX: &str = "lbp_";
 /// 71 bits: never given twice in practice, and unique in the database anyway.
 const KEY_ID_CHARS: usize = 12;
 /// 190 bits: beyond guessing, so a plain SHA-256 at rest is enough.

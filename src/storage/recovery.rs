@@ -9,6 +9,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use super::audit::Record;
+use super::crossing::access::raise;
 use super::entity::recovery::{Column, Entity, Model};
 use super::{Db, StoreError};
 
@@ -80,6 +81,7 @@ impl Db {
         let begun = self.unit(move |tx| {
             Box::pin(async move {
                 row.into_active_model().insert(tx).await?;
+                raise(tx).await?;
                 record.write(tx).await
             })
         });
@@ -126,6 +128,7 @@ impl Db {
                 if open.exec(tx).await?.rows_affected == 0 {
                     return Ok(false);
                 }
+                raise(tx).await?;
                 record.write(tx).await.map(|()| true)
             })
         })

@@ -108,6 +108,9 @@ async fn callers(app: &TestApp, gallery: &mut Gallery) {
     let (token, _) = app.partners.issue(app.partner.id, new).await.unwrap();
     let shown = format!("Bearer {}", token.reveal().as_str());
     gallery.hang("SCOPE_MISSING", &app.clients_as(Some(&shown)).get(missing.clone()).await.unwrap_err());
+    let mut foreign = tonic::Request::new(missing.clone());
+    foreign.metadata_mut().insert("x-litebox-partner-id", fresh_id().parse().unwrap());
+    gallery.hang("PARTNER_NOT_ALLOWED", &app.clients().get(foreign).await.unwrap_err());
     gallery.hang("RESOURCE_NOT_FOUND", &app.clients().get(missing).await.unwrap_err());
     gallery.hang("NOT_OFFERED", &unknown_method(app).await);
 }

@@ -43,7 +43,7 @@ impl Setup {
     async fn admits(&self, token: &Token) -> bool {
         match self.access.admit(&token.reveal()).await {
             Ok(_) => true,
-            Err(Denied::Credentials) => false,
+            Err(Denied::Credentials(_)) => false,
             Err(denied) => panic!("{denied:?}"),
         }
     }
@@ -52,7 +52,8 @@ impl Setup {
 #[tokio::test]
 async fn an_issued_token_names_its_partner_theme_and_scopes() {
     let s = setup().await;
-    let caller = s.access.admit(&s.token(None).await.reveal()).await.unwrap();
+    let shown = s.access.admit(&s.token(None).await.reveal()).await.unwrap();
+    let Shown::Partner(caller) = shown else { panic!("a partner") };
     assert_eq!(caller.scope.partner(), s.partner);
     assert_eq!(caller.theme, Theme::Mts);
     assert_eq!(caller.scopes.to_string(), "KKT_READ");
@@ -65,8 +66,14 @@ async fn bad_tokens_are_refused_alike() {
     let (text, ids) = (token.reveal(), Ids::system());
     let live = Token::issue(Mode::Live, &ids).reveal();
     let unknown = Token::issue(Mode::Test, &ids).reveal();
-    for bad in ["", "lbp_test_", &text[1..], &live, &unknown] {
-        assert_eq!(s.access.admit(bad).await.err(), Some(Denied::Credentials));
+    for (bad, why) in [
+        ("", Why::Malformed),
+        ("lbp_test_", Why::Malformed),
+        (&text[1..], Why::Malformed),
+        (&live, Why::WrongMode),
+        (&unknown, Why::UnknownKey),
+    ] {
+        assert_eq!(s.access.admit(bad).await.err(), Some(Denied::Credentials(why)));
     }
     assert!(s.admits(&token).await);
 }
@@ -79,7 +86,7 @@ async fn a_right_key_id_with_another_secret_is_refused() {
     let body = format!("{}{}", &known[..21], &other[21..53]);
     let forged = format!("{body}{}", crate::partners::token::checksum_of(&body));
     assert!(Token::parse(&forged).is_ok());
-    assert_eq!(s.access.admit(&forged).await.err(), Some(Denied::Credentials));
+    assert_eq!(s.access.admit(&forged).await.err(), Some(Denied::Credentials(Why::WrongSecret)));
 }
 
 #[tokio::test]
@@ -111,7 +118,7 @@ async fn a_look_up_is_remembered_for_a_while_and_no_longer() {
     s.partners.revoke(token.key_id()).await.unwrap();
     assert!(remembering.admit(&token.reveal()).await.is_ok());
     tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(remembering.admit(&token.reveal()).await.err(), Some(Denied::Credentials));
+    assert_eq!(remembering.admit(&token.reveal()).await.err(), Some(Denied::Credentials(Why::TokenRevoked)));
 }
 
 #[tokio::test]
@@ -169,4 +176,32 @@ async fn a_device_is_at_one_partners_disposal() {
     let unknown = DeviceId::new(uuid::Uuid::from_u128(1));
     assert_eq!(store::device(db, PartnerScope::new(s.partner), unknown).await.unwrap(), None);
     assert_eq!(s.partners.devices(Some(other)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_rotated_token_gives_way_after_the_overlap_and_never_later_than_before() {
+    let s = setup().await;
+    let old = s.token(Some(NOW + 10_000)).await;
+    s.clock.advance(1_000);
+    let (new, record) = s.partners.rotate(old.key_id(), 5_000).await.unwrap();
+    assert_eq!((record.partner, record.scopes.to_string().as_str()), (s.partner, "KKT_READ"));
+    assert_eq!(record.expires_ms, Some(NOW + 11_000), "the same term, from now");
+    assert!(s.admits(&old).await && s.admits(&new).await);
+    s.clock.advance(5_000);
+    assert!(!s.admits(&old).await && s.admits(&new).await);
+    assert!(matches!(s.partners.rotate(old.key_id(), 5_000).await, Err(Refused::TokenEnded)));
+    s.partners.rotate(new.key_id(), 1_000_000).await.unwrap();
+    let kept = s.partners.tokens(None).await.unwrap();
+    let end = kept.iter().find(|t| t.key_id == *new.key_id()).unwrap().expires_ms;
+    assert_eq!(end, Some(NOW + 11_000), "an overlap makes no token live longer");
+    let nobody = KeyId::parse("0123456789AB").unwrap();
+    assert!(matches!(s.partners.rotate(&nobody, 0).await, Err(Refused::NoToken)));
+}
+
+#[tokio::test]
+async fn no_partner_token_names_partners() {
+    let s = setup().await;
+    let scopes = Scopes::from_iter([Scope::KktRead, Scope::PartnersAct]);
+    let refused = s.partners.issue(s.partner, NewToken { scopes, ..reading(None) }).await;
+    assert!(matches!(refused, Err(Refused::ServiceScope)));
 }

@@ -40,6 +40,7 @@ const FILES: &[File] = &[
     File { name: "m0003_support", sql: include_str!("m0003_support.sql") },
     File { name: "m0004_corrections", sql: include_str!("m0004_corrections.sql") },
     File { name: "m0005_replicas", sql: include_str!("m0005_replicas.sql") },
+    File { name: "m0006_access", sql: include_str!("m0006_access.sql") },
     File { name: "m0007_quota", sql: include_str!("m0007_quota.sql") },
 ];
 

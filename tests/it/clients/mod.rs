@@ -18,7 +18,7 @@ use litebox_partner::gateways::breaker::BreakerConfig;
 use litebox_partner::gateways::config::{AtolConfig, DaDataConfig, GatewaysConfig, RpcConfig};
 use litebox_partner::gateways::{Gateways, World};
 use litebox_partner::page::PageKeys;
-use litebox_partner::partners::model::{Caller, Scopes, Theme};
+use litebox_partner::partners::model::{Caller, Identity, Scopes, Theme};
 use litebox_partner::partners::quota::Quota;
 use litebox_partner::partners::token::KeyId;
 use litebox_partner::sandbox::ledger::Kind;
@@ -91,7 +91,7 @@ impl Stage {
         row.insert(self.db.direct()).await.unwrap();
         Caller {
             scope: PartnerScope::new(PartnerId::new(id)),
-            key_id: KeyId::parse("abcdefghijkl").unwrap(),
+            who: Identity::Token(KeyId::parse("abcdefghijkl").unwrap()),
             scopes: Scopes::all(),
             theme: Theme::LiteBox,
         }

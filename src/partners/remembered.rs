@@ -1,0 +1,107 @@
+//! What was looked up is remembered for a while, and forgotten at once when something changed.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use moka::Expiry;
+use moka::future::Cache;
+
+/// Answers by key. Of many who ask for one key at once, one looks.
+///
+/// The number of changes seen is a part of the key: a look-up that began before a change is never told to a call that began
+/// after it was seen, also when it was under way.
+#[derive(Clone)]
+pub(super) struct Remembered<K, V> {
+    answers: Cache<(K, u64), Kept<V>>,
+    epoch: Arc<AtomicU64>,
+    longest: Duration,
+}
+
+#[derive(Clone)]
+struct Kept<V> {
+    value: V,
+    until: Instant,
+}
+
+/// Answers end so long after they were asked for, not after they came.
+struct FromTheAsking;
+
+impl<K, V> Expiry<K, Kept<V>> for FromTheAsking {
+    fn expire_after_create(&self, _key: &K, kept: &Kept<V>, created: Instant) -> Option<Duration> {
+        Some(kept.until.saturating_duration_since(created))
+    }
+}
+
+impl<K, V> Remembered<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Remembers so many answers for so long.
+    pub fn new(capacity: u64, longest: Duration) -> Self {
+        let answers = Cache::builder().max_capacity(capacity).expire_after(FromTheAsking).build();
+        Self { answers, epoch: Arc::default(), longest }
+    }
+
+    /// The answer that is remembered, or the one of `look`. What fails is not remembered.
+    pub async fn get<E>(&self, key: &K, look: impl Future<Output = Result<V, E>>) -> Result<V, E>
+    where
+        E: Clone + Send + Sync + 'static,
+    {
+        let key = (key.clone(), self.epoch.load(Ordering::Acquire));
+        let until = Instant::now() + self.longest;
+        let kept = self.answers.try_get_with(key, async { Ok(Kept { value: look.await?, until }) });
+        Ok(kept.await.map_err(|error: Arc<E>| (*error).clone())?.value)
+    }
+
+    /// Nothing that was asked for before is told any more.
+    pub fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.answers.invalidate_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_under_way_is_not_told_to_whoever_asks_after_the_change() {
+        let kept = Remembered::<u8, &'static str>::new(10, Duration::from_secs(60));
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let early = kept.clone();
+        let early = tokio::spawn(async move {
+            let slow = async {
+                let _ = told.await;
+                Ok::<_, ()>("old")
+            };
+            early.get(&1, slow).await
+        });
+        tokio::task::yield_now().await;
+        kept.forget();
+        assert_eq!(kept.get(&1, async { Ok::<_, ()>("new") }).await, Ok("new"));
+        tell.send(()).unwrap();
+        assert_eq!(early.await.unwrap(), Ok("old"));
+        assert_eq!(kept.get(&1, async { Err::<_, ()>(()) }).await, Ok("new"), "the late answer replaced nothing");
+    }
+
+    #[tokio::test]
+    async fn the_time_runs_from_the_question() {
+        let kept = Remembered::<u8, u8>::new(10, Duration::from_millis(200));
+        let slow = async {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            Ok::<_, ()>(1)
+        };
+        assert_eq!(kept.get(&1, slow).await, Ok(1));
+        assert_eq!(kept.get(&1, async { Ok::<_, ()>(2) }).await, Ok(2), "the first was too old when it came");
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_asked_again() {
+        let kept = Remembered::<u8, u8>::new(10, Duration::from_secs(60));
+        assert_eq!(kept.get(&1, async { Err("away") }).await, Err("away"));
+        assert_eq!(kept.get(&1, async { Ok::<_, &str>(1) }).await, Ok(1));
+    }
+}
