@@ -31,7 +31,7 @@ fn reason(status: &Status) -> String {
 }
 
 /// All that a caller sees of an error, without the id of the call.
-fn seen(status: &Status) -> (Code, String, Vec<String>) {
+pub fn seen(status: &Status) -> (Code, String, Vec<String>) {
     let details = status.get_error_details();
     let told = vec![
         format!("{:?}", details.error_info()),
@@ -78,6 +78,15 @@ async fn bad_credentials(app: &TestApp) -> Vec<(&'static str, Option<String>)> {
         ("revoked", Some(bearer(&revoked))),
         ("other mode", Some(bearer(&other_mode))),
         ("disabled partner", Some(bearer(&disabled.token))),
+        ("half a signed token", Some(bearer("eyJhbGciOiJub25lIn0."))),
+        ("an unsigned token", Some(bearer("eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0."))),
+        (
+            "a signed token of nobody",
+            Some(bearer(
+                "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJ4Iiwic3ViIjoieCIsImF1ZCI6IngiLCJleHAiOjF9.AAAA",
+            )),
+        ),
+        ("a very long one", Some(bearer(&"x".repeat(9_000)))),
     ]
 }
 

@@ -13,6 +13,7 @@ mod examples;
 mod fleet;
 mod grpc;
 mod handbook;
+mod identity;
 mod killed;
 mod kkt;
 mod limits;
