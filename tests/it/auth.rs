@@ -131,7 +131,11 @@ async fn a_missing_scope_is_named() {
 
 #[tokio::test]
 async fn a_revoked_token_is_refused_when_the_look_up_is_forgotten() {
-    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.token_cache_ms = 200).await;
+    // Nobody looks for changes: the look-up ends by itself.
+    let change = |config: &mut litebox_partner::config::Config| {
+        (config.server.token_cache_ms, config.server.access_poll_ms) = (200, 3_600_000);
+    };
+    let app = TestApp::start_with(Backend::Sqlite, change).await;
     let (token, key_id) = issue(&app.partners, app.partner.id, Scopes::all(), None).await;
     let credentials = bearer(&token);
     list(&app, Some(&credentials)).await.unwrap();

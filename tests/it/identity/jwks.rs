@@ -1,5 +1,6 @@
 //! Publishes keys on loopback, well or badly, and counts who asks.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub struct Jwks {
     pub ca: String,
     manner: Arc<Mutex<Manner>>,
     asked: Arc<Mutex<Vec<String>>>,
+    connected: Arc<AtomicUsize>,
 }
 
 impl Jwks {
@@ -61,9 +63,11 @@ impl Jwks {
         let port = listener.local_addr().unwrap().port();
         let url = format!("{}://localhost:{port}/jwks", if tls.is_some() { "https" } else { "http" });
         let (manner, asked) = (Arc::new(Mutex::new(Manner::Keys(keys))), Arc::new(Mutex::new(Vec::new())));
-        let (ours, log) = (manner.clone(), asked.clone());
+        let (ours, log, connected) = (manner.clone(), asked.clone(), Arc::new(AtomicUsize::new(0)));
+        let count = connected.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let (manner, log, tls) = (ours.clone(), log.clone(), tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -77,12 +81,17 @@ impl Jwks {
                 });
             }
         });
-        Self { url, ca, manner, asked }
+        Self { url, ca, manner, asked, connected }
     }
 
     /// From now on.
     pub fn be(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
+    }
+
+    /// How often somebody connected, whether or not it came to a request.
+    pub fn connected(&self) -> usize {
+        self.connected.load(Ordering::SeqCst)
     }
 
     /// The heads of all requests so far.
