@@ -25,3 +25,4 @@ mod sandbox;
 mod schema;
 mod storage;
 mod support;
+mod tenancy;

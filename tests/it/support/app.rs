@@ -74,6 +74,14 @@ pub async fn on_both_apps(test: impl AsyncFn(&TestApp)) {
     }
 }
 
+/// The same with other settings.
+pub async fn on_both_apps_with(change: impl Fn(&mut Config), test: impl AsyncFn(&TestApp)) {
+    for backend in backends() {
+        println!("on {backend:?}");
+        test(&TestApp::start_with(backend, &change).await).await;
+    }
+}
+
 impl TestApp {
     /// A service over this kind of database, patient as in production but quick to look.
     pub async fn start(backend: Backend) -> Self {

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Takes away the conditions that keep partners apart, one at a time, and demands that a test notices each.
+# mutants.sh [EVERY]: only every EVERYth condition, counted from the day of the year so that all have their turn.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+every=${1:-1}
+export RUST_BACKTRACE=0
+
+mapfile -t binaries < <(cargo test --locked --no-run --lib --test it --message-format=json 2>/dev/null |
+    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+[ "${#binaries[@]}" = 2 ] || { echo "the tests cannot be built"; exit 1; }
+
+# tests [SITE]: whether the tests of tenancy pass without the condition at SITE.
+tests() {
+    local binary
+    for binary in "${binaries[@]}"; do
+        LITEBOX_CHAOS_UNSCOPED=${1:-} timeout 120 "$binary" tenancy </dev/null >/dev/null 2>&1 || return 1
+    done
+}
+
+mapfile -t sites < <(grep -rn --include=*.rs 'of_partner(' src | grep -v 'fn of_partner\|cfg(test)' | cut -d: -f1,2)
+tests || { echo "the tests fail with all conditions in place"; exit 1; }
+tests nowhere:1 || { echo "the tests fail although nothing was taken away"; exit 1; }
+missed=0 tried=0
+for at in "${!sites[@]}"; do
+    [ $(((at + 10#$(date +%j)) % every)) = 0 ] || continue
+    tried=$((tried + 1))
+    if tests "${sites[$at]}"; then
+        echo "MISSED ${sites[$at]}: $(sed -n "${sites[$at]#*:}p" "${sites[$at]%%:*}" | xargs)"
+        missed=$((missed + 1))
+    else
+        echo "noticed ${sites[$at]}"
+    fi
+done
+echo "$tried of ${#sites[@]} conditions taken away, $missed not noticed"
+[ "$missed" = 0 ] && [ "$tried" -gt 0 ]

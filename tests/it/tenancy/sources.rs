@@ -1,0 +1,84 @@
+//! Reads the stores: every statement that finds, changes or deletes rows of partners names the partner. What crosses
+//! partners stands in one module.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files whose tables are nobody's, and the module in which everything crosses, with the reasons.
+const FREE: &[&str] = &[
+    // All of it crosses; each function says why.
+    "src/storage/crossing",
+    // Tables of the service itself: stop switches, recoveries, the audit log, migrations.
+    "src/storage/switches.rs",
+    "src/storage/recovery.rs",
+    "src/storage/audit.rs",
+    "src/storage/migration",
+    // Broken on purpose, for tests.
+    "src/kkt/broken.rs",
+    // Its tables are its own.
+    "src/sandbox",
+];
+const STATEMENTS: [&str; 4] =
+    ["Entity::find()", "Entity::find_by_id(", "Entity::update_many()", "Entity::delete_many()"];
+/// What names the partner: the condition itself, or a function of the same file that makes one with it.
+const NAMED: [&str; 4] = ["of_partner(", "mine(", "as_seen(", "filter(same)"];
+
+fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Functions with such a statement and without a partner.
+fn unnamed(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let is_head = |line: &str| {
+        let line = line.trim_start().trim_start_matches("pub(super) ").trim_start_matches("pub ");
+        line.starts_with("fn ") || line.starts_with("async fn ") || line.starts_with("const fn ")
+    };
+    let mut functions: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if is_head(line) {
+            functions.push(String::new());
+        }
+        if let Some(function) = functions.last_mut() {
+            function.push_str(line);
+            function.push('\n');
+        }
+    }
+    let asks = |text: &String| STATEMENTS.iter().any(|statement| text.contains(statement));
+    let named = |text: &String| NAMED.iter().any(|name| text.contains(name));
+    let wrong = functions.into_iter().filter(|text| asks(text) && !named(text));
+    wrong.map(|text| text.lines().next().unwrap_or_default().trim().to_owned()).collect()
+}
+
+#[test]
+fn every_statement_of_a_store_names_the_partner() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    files(&root.join("src"), &mut all);
+    let mut seen = 0;
+    for path in all {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        if FREE.iter().any(|free| name.starts_with(free)) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        seen += STATEMENTS.iter().map(|statement| text.matches(statement).count()).sum::<usize>();
+        assert_eq!(unnamed(&text), Vec::<String>::new(), "{name}");
+    }
+    assert!(seen >= 20, "the statements are found: {seen}");
+}
+
+#[test]
+fn a_statement_without_a_partner_is_noticed() {
+    let good = "async fn a() {\n    kkt::Entity::find().filter(of_partner(C, scope)).one(db)\n}\n";
+    let bad = "pub async fn b() {\n    kkt::Entity::find().filter(kkt::Column::Id.eq(id)).one(db)\n}\n";
+    assert!(unnamed(good).is_empty());
+    assert_eq!(unnamed(&format!("{good}{bad}")), ["pub async fn b() {"]);
+}

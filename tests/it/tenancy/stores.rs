@@ -1,0 +1,159 @@
+//! The stores' functions, asked with the key of another partner: what no call through the front door can do, because an
+//! earlier statement has refused it already. Each has to hold by itself, since the earlier one may change.
+
+use litebox_partner::clients::store::Store as Clients;
+use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::gateways::Gateway;
+use litebox_partner::kkt::effects::{Claim, Command, Intent, Standing};
+use litebox_partner::kkt::policy::Failing;
+use litebox_partner::kkt::store::{Change, Store};
+use litebox_partner::storage::documents::{Direction, Owner, Paper};
+use litebox_partner::storage::requests::{Accepted, Key};
+use litebox_partner::storage::vault::Vault;
+use litebox_partner::storage::{Backend, StoreError};
+use litebox_partner::values::{ClientId, KktId, PartnerScope, RequestId};
+use sea_orm::{ConnectionTrait, Statement};
+
+use super::worlds::World;
+use crate::support::app::{TestApp, on_both_apps};
+use crate::support::fresh_id;
+
+const NOW: i64 = 1_795_000_000_000;
+/// 32 bytes.
+const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// The owner's registration, seized by the owner, and the same claim in a stranger's name.
+async fn claims(store: &Store, owner: PartnerScope, stranger: PartnerScope, id: KktId) -> (Claim, Claim) {
+    assert!(store.seize(stranger, id).await.unwrap().is_none(), "a stranger seizes nothing");
+    let claim = store.seize(owner, id).await.unwrap().unwrap();
+    let forged = Claim { scope: stranger, ..claim.clone() };
+    (claim, forged)
+}
+
+fn key(scope: PartnerScope, method: &'static str) -> (Key, Accepted) {
+    let id = RequestId::parse(&fresh_id()).unwrap();
+    (Key { scope, method, id }, Accepted { fingerprint: vec![1], resource: uuid::Uuid::now_v7() })
+}
+
+/// Everything of these tables as one text, to see that nothing has changed.
+async fn rows(app: &TestApp) -> String {
+    let mut all = String::new();
+    for table in ["kkt", "effect", "kkt_history", "client", "request", "document"] {
+        let sql = match app.db().backend() {
+            Backend::Postgres => {
+                format!("SELECT coalesce(string_agg(t::text, '|' ORDER BY t::text), '') AS x FROM {table} t")
+            }
+            Backend::Sqlite => {
+                let columns = "SELECT group_concat('quote(\"' || name || '\")', ' || ') AS x FROM pragma_table_info";
+                let row = text(app, format!("{columns}('{table}')")).await;
+                format!(
+                    "SELECT coalesce(group_concat(r, '|'), '') AS x FROM (SELECT {row} AS r FROM {table} ORDER BY 1)"
+                )
+            }
+        };
+        all.push_str(&text(app, sql).await);
+    }
+    all
+}
+
+async fn text(app: &TestApp, sql: String) -> String {
+    let backend = app.db().direct().get_database_backend();
+    let row = app.db().direct().query_one_raw(Statement::from_string(backend, sql)).await.unwrap().unwrap();
+    row.try_get("", "x").unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_in_anothers_name_reads_and_writes_nothing() {
+    on_both_apps(async |app| {
+        let (me, other) = (World::new(app, "one", 1).await, World::new(app, "two", 11).await);
+        let (owner, stranger) = (PartnerScope::new(me.partner.id), PartnerScope::new(other.partner.id));
+        let store = Store::new(app.db().clone());
+        let (claim, forged) = claims(&store, owner, stranger, KktId::parse(&me.ready.id).unwrap()).await;
+        reads(&store, &claim, &forged).await;
+        let before = rows(app).await;
+        writes(&store, &forged).await;
+        store.let_go(&forged).await.unwrap();
+        store.postpone(&forged, 0, Failing::NOT).await.unwrap();
+        store.rest(&forged).await.unwrap();
+        assert_eq!(rows(app).await, before);
+        // The claim was good: its owner can do with it what the stranger could not.
+        let id = store.intend(&claim, intent(), NOW, 60_000).await.unwrap();
+        lost(store.settle(&forged, id, Standing::Unsent, NOW).await);
+        store.settle(&claim, id, Standing::Unsent, NOW).await.unwrap();
+        store.let_go(&claim).await.unwrap();
+    })
+    .await;
+}
+
+async fn reads(store: &Store, claim: &Claim, forged: &Claim) {
+    let effect = store.effect(claim, Command::SubmitApplication).await.unwrap().unwrap();
+    assert_eq!(store.effect(forged, Command::SubmitApplication).await.unwrap(), None);
+    assert!(!store.history(claim.scope, claim.kkt.id).await.unwrap().is_empty());
+    assert!(store.history(forged.scope, claim.kkt.id).await.unwrap().is_empty());
+    assert!(!store.commands(claim.scope, claim.kkt.id).await.unwrap().is_empty());
+    assert!(store.commands(forged.scope, claim.kkt.id).await.unwrap().is_empty());
+    store.found(forged, effect.id).await.unwrap();
+    assert!(!store.was_found(claim).await.unwrap(), "a stranger marks nothing");
+    store.found(claim, effect.id).await.unwrap();
+    assert!(store.was_found(claim).await.unwrap() && !store.was_found(forged).await.unwrap());
+    assert!(store.holder(claim.scope, &claim.kkt).await.unwrap().is_some());
+    assert!(store.holder(forged.scope, &claim.kkt).await.unwrap().is_none());
+}
+
+const fn intent() -> Intent {
+    Intent { command: Command::Burn, generation: 0, sent: None }
+}
+
+async fn writes(store: &Store, forged: &Claim) {
+    lost(store.intend(forged, intent(), NOW, 60_000).await);
+    lost(store.remember(forged, Command::Burn, 0, NOW, 60_000).await);
+    let change = || Change::asked("test", forged.kkt.state.clone(), "a test");
+    lost(store.advance(forged, change(), None, Vec::new(), NOW).await);
+    lost(store.conclude(key(forged.scope, "Cancel"), forged, change(), Vec::new(), NOW).await);
+    let (key, accepted) = key(forged.scope, "Amend");
+    lost(store.change(key, accepted, &forged.kkt, change(), NOW).await);
+}
+
+/// Refused for the condition, and not because a later write met a key of the schema.
+fn lost<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert_eq!(result.map(drop), Err(StoreError::Contention));
+}
+
+#[tokio::test]
+async fn documents_and_requests_are_their_partners_alone() {
+    on_both_apps(async |app| {
+        let (me, other) = (World::new(app, "one", 1).await, World::new(app, "two", 11).await);
+        let (owner, stranger) = (PartnerScope::new(me.partner.id), PartnerScope::new(other.partner.id));
+        let kkt = KktId::parse(&me.kkt.id).unwrap();
+        let vault = Vault::new([KEY].into_iter(), Clock::system(), Ids::system()).unwrap();
+        let paper = |bytes: &[u8]| Paper {
+            gateway: Gateway::Fns,
+            operation: "SUBMIT_APPLICATION".into(),
+            direction: Direction::Sent,
+            effect: None,
+            bytes: bytes.to_vec(),
+        };
+        let db = app.db();
+        db.keep_documents(&vault, Owner { scope: owner, kkt }, &[paper(b"mine")]).await.unwrap();
+        let kept = db.documents(owner, kkt).await.unwrap().len();
+        assert!(kept > 0 && db.documents(stranger, kkt).await.unwrap().is_empty());
+        db.keep_documents(&vault, Owner { scope: stranger, kkt }, &[paper(b"theirs")]).await.unwrap();
+        assert_eq!(db.documents(owner, kkt).await.unwrap().len(), kept);
+
+        let store = Store::new(db.clone());
+        let (_, burn) = &me.requests[2];
+        let burn = RequestId::parse(burn).unwrap();
+        assert!(store.asked_ms(owner, burn).await.unwrap().is_some());
+        assert_eq!(store.asked_ms(stranger, burn).await.unwrap(), None);
+        let clients = Clients::new(db.clone());
+        let client = ClientId::parse(&me.client).unwrap();
+        let (_, registered) = &me.requests[0];
+        let registered = Key { scope: owner, method: "Register", id: RequestId::parse(registered).unwrap() };
+        clients.forget_requests(stranger, client).await.unwrap();
+        assert!(clients.accepted(registered).await.unwrap().is_some(), "a stranger makes nothing forgotten");
+        assert!(clients.accepted(Key { scope: stranger, ..registered }).await.unwrap().is_none());
+        clients.forget_requests(owner, client).await.unwrap();
+        assert!(clients.accepted(registered).await.unwrap().is_none());
+    })
+    .await;
+}
