@@ -13,6 +13,7 @@
 //! - `support` is what LiteBox's own people do with registrations that hang, audited.
 //! - `storage` connects, migrates and runs units of work.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
+//! - `fuzzing`, with the feature of that name only, gives the readers of strangers' texts to the fuzzers.
 //! - `chaos`, with the feature of that name only, makes things fail and breaks guarantees on purpose, for the tests.
 
 pub mod app;
@@ -27,6 +28,8 @@ pub mod conformance;
 pub mod demo;
 pub mod failure;
 pub mod fleet;
+#[cfg(any(feature = "fuzzing", feature = "chaos"))]
+pub mod fuzzing;
 pub mod gateways;
 pub mod grpc;
 pub mod kkt;

@@ -196,3 +196,23 @@ pub struct DriverError {
     /// The driver's own text, Russian.
     pub text: String,
 }
+
+/// Reads an answer as far as the gateway does, for the fuzzers.
+#[cfg(any(feature = "fuzzing", feature = "chaos"))]
+pub(crate) fn read_answer(bytes: &[u8]) {
+    let first = || serde_json::from_slice::<wire::Results>(bytes).ok()?.results.into_iter().next();
+    let _ = serde_json::from_slice::<wire::Failure>(bytes).map(DriverError::from);
+    let Some(answer) = first() else { return };
+    let _ = answer.driver_error();
+    fn of<T: serde::de::DeserializeOwned>(answer: Option<wire::TaskAnswer>) -> Option<T> {
+        answer?.result("").ok()
+    }
+    if let (Some(info), Some(status), Some(shift), Some(drive), Some(counter)) =
+        (of(first()), of(first()), of(first()), of(first()), of(first()))
+    {
+        let _ = Inspection::try_from(wire::Asked { info, status, shift, drive, counter });
+    }
+    if let Some(result) = of::<wire::RegistrationResult>(first()) {
+        let _ = FiscalReport::try_from(result);
+    }
+}

@@ -228,6 +228,17 @@ pub struct AddressPart {
     pub name: String,
 }
 
+/// Reads an answer as far as the gateway does, for the fuzzers.
+#[cfg(any(feature = "fuzzing", feature = "chaos"))]
+pub(crate) fn read_answer(bytes: &[u8], inn: &Inn) {
+    if let Ok(answer) = serde_json::from_slice::<wire::Suggestions<wire::Party>>(bytes) {
+        let _ = wire::head_office(answer, inn).map(|party| wire::taxpayer(party, inn));
+    }
+    if let Ok(answer) = serde_json::from_slice::<wire::Suggestions<wire::AddressData>>(bytes) {
+        answer.suggestions.into_iter().for_each(|one| drop(wire::address(one)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

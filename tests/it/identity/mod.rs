@@ -4,6 +4,7 @@ mod jwks;
 mod keys;
 mod naming;
 mod order;
+mod readers;
 mod signed;
 mod signer;
 mod tokens;

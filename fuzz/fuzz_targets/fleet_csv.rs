@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| litebox_partner::fuzzing::fleet_csv(bytes));
