@@ -195,3 +195,6 @@ impl SubjectConfig {
         Ok(Subject { name: self.subject.as_str().into(), scopes, partners })
     }
 }
+
+#[cfg(test)]
+mod tests;
