@@ -22,6 +22,8 @@ use crate::grpc::auth::Auth;
 use crate::grpc::call::Calls;
 use crate::grpc::client_service::ClientApi;
 use crate::grpc::deadline::Deadline;
+use crate::grpc::edge::doors::Doors;
+use crate::grpc::edge::tls::TlsError;
 use crate::grpc::kkt_service::KktApi;
 use crate::grpc::pace::Pace;
 use crate::grpc::places::Places;
@@ -69,6 +71,9 @@ pub enum AppError {
     /// The keys of documents.
     #[error("documents.keys: {0}")]
     DocumentKeys(#[from] vault::KeysError),
+    /// The files of the certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listener or signals.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),
@@ -156,7 +161,7 @@ impl App {
         let closing = CancellationToken::new();
         let services = Services::new(&config.jwt, config.mode).map_err(AppError::Jwt)?;
         Ok(Self {
-            parts: ground.parts(&config, closing.clone(), services.clone()),
+            parts: ground.parts(&config, closing.clone(), services.clone())?,
             services,
             worker: ground.worker(&config),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
@@ -239,13 +244,13 @@ impl App {
 }
 
 impl Ground {
-    fn parts(&self, config: &Config, closing: CancellationToken, services: Services) -> Parts {
+    fn parts(&self, config: &Config, closing: CancellationToken, services: Services) -> Result<Parts, TlsError> {
         let ms = Duration::from_millis;
         let (longest, poll) = (ms(config.server.stream_ms), ms(config.server.watch_poll_ms));
         let remembered = ms(config.server.token_cache_ms);
         let limits = &config.limits;
         let access = Access::new(self.db.clone(), self.clock.clone(), config.mode, remembered).with(services);
-        Parts {
+        Ok(Parts {
             clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
             kkts: KktApi::new(
                 self.kkts(config),
@@ -255,7 +260,8 @@ impl Ground {
             calls: Calls { clock: self.clock.clone(), ids: self.ids.clone() },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
             pace: Pace(Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone())),
-        }
+            doors: Doors::new(&config.connections, &config.tls, config.limits.in_flight, longest, &self.ids)?,
+        })
     }
 
     fn clients(&self, config: &Config) -> clients::ClientService {

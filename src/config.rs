@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::clients::model::ClientsConfig;
 use crate::gateways::World;
 use crate::gateways::config::GatewaysConfig;
+use crate::grpc::edge::config::{ConnectionsConfig, TlsConfig};
 use crate::kkt::policy::WorkerConfig;
 use crate::partners::jwt::config::JwtConfig;
 use crate::partners::token::Mode;
@@ -34,6 +35,8 @@ const TABLES: [&str; 1] = ["jwt.issuers"];
 pub struct Config {
     pub mode: Mode,
     pub server: ServerConfig,
+    pub connections: ConnectionsConfig,
+    pub tls: TlsConfig,
     pub shutdown: ShutdownConfig,
     pub database: DatabaseConfig,
     pub gateways: GatewaysConfig,
@@ -80,6 +83,7 @@ pub struct LimitsConfig {
     pub calls_per_second: u32,
     pub calls_at_once: u32,
     pub watch_streams: u32,
+    pub in_flight: usize,
 }
 
 /// The section `application`.
@@ -173,6 +177,12 @@ impl Config {
         }
         if self.limits.lookups_per_hour == 0 {
             return unfit("limits.lookups_per_hour", "must be at least 1");
+        }
+        if self.limits.in_flight == 0 {
+            return unfit("limits.in_flight", "must be at least 1");
+        }
+        if let Some((key, what)) = self.connections.unfit().or_else(|| self.tls.unfit()) {
+            return unfit(key, what);
         }
         if self.worker.concurrency == 0 {
             return unfit("worker.concurrency", "must be at least 1");
@@ -329,6 +339,9 @@ mod tests {
             ("mode = \"live\"\n", "server.page_keys"),
             ("mode = \"live\"\n[server]\npage_keys = [\"k\"]\n", "documents.keys"),
             ("[worker]\nconcurrency = 0\n", "worker.concurrency"),
+            ("[limits]\nin_flight = 0\n", "limits.in_flight"),
+            ("[connections]\nper_peer = 0\n", "connections.per_peer"),
+            ("[tls]\ncert = \"cert.pem\"\n", "tls.key"),
         ];
         for (file, named) in cases {
             let error = load(file, &[]).unwrap_err().to_string();

@@ -13,6 +13,7 @@ use tower::{Layer, Service, ServiceBuilder};
 
 use super::call::Calls;
 use super::deadline::Deadline;
+use super::load::Load;
 use super::pace::Pace;
 use super::status;
 
@@ -22,12 +23,15 @@ pub type Request = http::Request<Body>;
 pub type Response = http::Response<Body>;
 
 /// The layers, outermost first. `auth` is closed by default: no handler behind it is open.
-pub fn layers<A: Step>(calls: Calls, deadline: Deadline, auth: A, pace: Pace) -> ServiceBuilder<Layers<A>> {
+pub fn layers<A: Step>(calls: Calls, load: Load, deadline: Deadline, auth: A, pace: Pace) -> ServiceBuilder<Layers<A>> {
     ServiceBuilder::new()
         // Outermost: every answer, whoever made it, gets the call id, an ErrorInfo and a log line.
         .layer(Around(calls))
         // Inside the log line, so that a panic is logged with its call; outside everything that may panic.
         .layer(Around(CatchPanic))
+        // Outside authentication, which costs something, and outside the deadline, which ends when the answer begins: a
+        // place is kept until the answer has been taken.
+        .layer(Around(load))
         // Bounds authentication too: it may ask the database or a key server.
         .layer(Around(deadline))
         // Decides before any message is decoded, so authorization comes before validation.
@@ -38,7 +42,10 @@ pub fn layers<A: Step>(calls: Calls, deadline: Deadline, auth: A, pace: Pace) ->
 
 /// The type of [`layers`].
 pub type Layers<A> = Stack<Around<Pace>, Stack<Around<A>, Bounded>>;
-type Bounded = Stack<Around<Deadline>, Stack<Around<CatchPanic>, Stack<Around<Calls>, tower::layer::util::Identity>>>;
+type Bounded = Stack<
+    Around<Deadline>,
+    Stack<Around<Load>, Stack<Around<CatchPanic>, Stack<Around<Calls>, tower::layer::util::Identity>>>,
+>;
 
 /// What a layer does with a call: answer it, or pass it on to `inner`.
 pub trait Step: Clone + Send + Sync + 'static {

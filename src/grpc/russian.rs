@@ -11,6 +11,8 @@ pub const PARTNER: &str = "С этим доступом нельзя дейст�
 /// The deadline has passed.
 pub const DEADLINE: &str =
     "Ответ не успел прийти вовремя. Повторите вызов с тем же request_id: начатая работа продолжится.";
+/// The server has as many calls as it takes at once.
+pub const OVERLOADED: &str = "Сервис сейчас перегружен. Повторите вызов с тем же request_id через несколько секунд.";
 /// A message that cannot be decoded.
 pub const UNDECODABLE: &str =
     "Сообщение не удалось прочитать. Проверьте, что программа использует актуальный контракт.";

@@ -8,12 +8,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
 use super::auth::Auth;
 use super::call::Calls;
 use super::client_service::ClientApi;
 use super::deadline::Deadline;
+use super::edge::config::ConnectionsConfig;
+use super::edge::doors::Doors;
 use super::health::Health;
 use super::kkt_service::KktApi;
 use super::pace::Pace;
@@ -21,15 +22,8 @@ use super::{layers, reflection};
 use crate::pb::client::client_service_server::ClientServiceServer;
 use crate::pb::kkt::kkt_service_server::KktServiceServer;
 
-/// Longest message that is taken, bytes.
-const LARGEST_IN: usize = 256 * 1024;
 /// Longest message that is sent, bytes.
 const LARGEST_OUT: usize = 4 * 1024 * 1024;
-/// Streams that one connection may open at once; tonic's default is no limit.
-const STREAMS: u32 = 100;
-/// Calls that one connection may have in flight.
-const IN_FLIGHT: usize = 64;
-const HEADER_LIST: u32 = 16 * 1024;
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -52,6 +46,8 @@ pub struct Parts {
     pub deadline: Deadline,
     /// How fast a partner may call.
     pub pace: Pace,
+    /// What bounds connections and load.
+    pub doors: Doors,
 }
 
 /// Why the server did not start or did not go on.
@@ -76,10 +72,15 @@ pub async fn serve(
     stop: CancellationToken,
     drain: Duration,
 ) -> Result<(), ServeError> {
-    let layers = layers::layers(parts.calls.clone(), parts.deadline.clone(), parts.auth.clone(), parts.pace.clone());
-    let routes = routes(parts, ready).await?;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let served = transport()
+    let Doors { load, edge, reload, connections } = parts.doors;
+    let layers = layers::layers(parts.calls, load, parts.deadline, parts.auth, parts.pace);
+    let transport = transport(&connections, edge.life.age);
+    if let Some(reload) = reload {
+        tokio::spawn(reload.run(stop.clone()));
+    }
+    let routes = routes(parts.clients, parts.kkts, connections.message_bytes, ready).await?;
+    let incoming = edge.open(listener);
+    let served = transport
         .layer(layers)
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
@@ -97,14 +98,17 @@ pub async fn serve(
     }
 }
 
-async fn routes(parts: Parts, ready: watch::Receiver<bool>) -> Result<Routes, ServeError> {
+async fn routes(
+    clients: ClientApi,
+    kkts: KktApi,
+    largest_in: usize,
+    ready: watch::Receiver<bool>,
+) -> Result<Routes, ServeError> {
     let (health, health_service) = Health::closed().await;
     tokio::spawn(health.follow(ready));
-    let clients = ClientServiceServer::new(parts.clients)
-        .max_decoding_message_size(LARGEST_IN)
-        .max_encoding_message_size(LARGEST_OUT);
-    let kkts =
-        KktServiceServer::new(parts.kkts).max_decoding_message_size(LARGEST_IN).max_encoding_message_size(LARGEST_OUT);
+    let clients =
+        ClientServiceServer::new(clients).max_decoding_message_size(largest_in).max_encoding_message_size(LARGEST_OUT);
+    let kkts = KktServiceServer::new(kkts).max_decoding_message_size(largest_in).max_encoding_message_size(LARGEST_OUT);
     Ok(Routes::new(health_service)
         .add_service(reflection::v1()?)
         .add_service(reflection::v1alpha()?)
@@ -113,11 +117,13 @@ async fn routes(parts: Parts, ready: watch::Receiver<bool>) -> Result<Routes, Se
         .prepare())
 }
 
-fn transport() -> Server {
+fn transport(connections: &ConnectionsConfig, age: Duration) -> Server {
     Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .concurrency_limit_per_connection(IN_FLIGHT)
-        .http2_max_header_list_size(HEADER_LIST)
+        .max_concurrent_streams(connections.streams)
+        .concurrency_limit_per_connection(connections.in_flight)
+        .http2_max_header_list_size(connections.header_list_bytes)
+        // Without a grace: with one tonic cuts streams without a word. What does not end by itself is cut by the edge.
+        .max_connection_age(age)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))

@@ -23,6 +23,8 @@ const MOST_VIOLATIONS: usize = 16;
 const STORAGE_RETRY: Duration = Duration::from_secs(1);
 /// When to try again after another call was faster.
 const CONFLICT_RETRY: Duration = Duration::from_millis(100);
+/// When to try again after the server had no place for the call.
+const OVERLOAD_RETRY: Duration = Duration::from_secs(1);
 /// When to try again what a person has to confirm first.
 const RECOVERING_RETRY: Duration = Duration::from_secs(60);
 
@@ -60,6 +62,15 @@ pub fn partner_not_allowed() -> Status {
 pub fn deadline_exceeded() -> Status {
     let text = "the deadline has passed";
     Answer::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, text, russian::DEADLINE).status()
+}
+
+/// The server has as many calls as it takes at once.
+pub fn overloaded() -> Status {
+    let text = "the server has too much to do; repeat a little later";
+    let reason = ErrorReason::ServerOverloaded;
+    let mut answer = Answer::new(Code::ResourceExhausted, reason, text, russian::OVERLOADED);
+    answer.details.set_retry_info(Some(OVERLOAD_RETRY));
+    answer.status()
 }
 
 /// A defect of ours; `detail` goes to the log only.

@@ -11,6 +11,7 @@ use super::jwt::Services;
 use super::model::{Caller, Identity, Named, Partner, Scope, Scopes, Service, TokenRecord};
 use super::remembered::Remembered;
 use super::store;
+use super::strangers::Strangers;
 use super::token::{self, KeyId, Mode, Token};
 use super::why::{Refusals, Why};
 use crate::clock::Clock;
@@ -76,6 +77,7 @@ pub struct Access {
     tokens: Remembered<KeyId, Arc<Known>>,
     partners: Remembered<PartnerId, Partner>,
     refusals: Refusals,
+    strangers: Strangers,
 }
 
 struct Known {
@@ -88,7 +90,8 @@ impl Access {
     /// Checks credentials of this deployment's mode. A look-up is remembered for `remembered`, from before it was made.
     pub fn new(db: Db, clock: Clock, mode: Mode, remembered: Duration) -> Self {
         let (tokens, partners) = (Remembered::new(CAPACITY, remembered), Remembered::new(CAPACITY, remembered));
-        Self { db, clock, mode, services: Services::none(), tokens, partners, refusals: Refusals::default() }
+        let (services, refusals) = (Services::none(), Refusals::default());
+        Self { db, clock, mode, services, tokens, partners, refusals, strangers: Strangers::new() }
     }
 
     /// The same, for whom these issuers vouch too.
@@ -175,6 +178,7 @@ impl Access {
         let known = self.known(token.key_id()).await?;
         let now = self.clock.now_ms();
         self.check(&known, &token, now).map_err(Denied::Credentials)?;
+        self.strangers.befriend(token.key_id()).await;
         self.note_use(&known, now);
         Ok(Caller {
             scope: PartnerScope::new(known.partner.id),
@@ -208,7 +212,11 @@ impl Access {
             let noted_ms = AtomicI64::new(token.last_used_ms.unwrap_or(i64::MIN));
             Ok(Arc::new(Known { token, partner, noted_ms }))
         };
-        self.tokens.get(key_id, look).await
+        let held = async {
+            let crowded = || StoreError::Exhausted("too many unknown keys are looked up".to_owned());
+            self.strangers.hold(key_id, look).await.map_err(|_| Denied::Unavailable(crowded()))?
+        };
+        self.tokens.get(key_id, held).await
     }
 
     /// What a restored backup knows of partners is believed when tokens are: one that was disabled since may be enabled.

@@ -8,5 +8,6 @@ pub mod rate;
 mod remembered;
 pub mod service;
 pub mod store;
+pub mod strangers;
 pub mod token;
 pub mod why;

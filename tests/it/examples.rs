@@ -92,6 +92,7 @@ async fn every_reason_is_seen_as_it_is_documented() {
     orders(&app, &mut gallery).await;
     calls(&app, &mut gallery).await;
     limits(&mut gallery).await;
+    overloaded(&mut gallery).await;
     recovering(&mut gallery).await;
     if backends().contains(&Backend::Postgres) {
         busy(&mut gallery).await;
@@ -273,6 +274,19 @@ async fn limits(gallery: &mut Gallery) {
     gallery.hang("DEADLINE_EXCEEDED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
     app.clients().lookup_taxpayer(look()).await.unwrap();
     gallery.hang("RATE_LIMITED", &app.clients().lookup_taxpayer(look()).await.unwrap_err());
+}
+
+/// The only place is a call's that waits outside.
+async fn overloaded(gallery: &mut Gallery) {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.in_flight = 1).await;
+    app.sandbox.add_fault("taxpayers.party:hold,times=1").unwrap();
+    let look = cl::LookupTaxpayerRequest { inn: COMPANY.into() };
+    let mut clients = app.clients();
+    let waits = tokio::spawn(async move { clients.lookup_taxpayer(look).await });
+    app.sandbox.wait_for_holds(|holds| !holds.is_empty()).await;
+    gallery.hang("SERVER_OVERLOADED", &app.kkts().list(pb::ListRequest::default()).await.unwrap_err());
+    app.sandbox.release_holds();
+    waits.await.unwrap().unwrap();
 }
 
 /// The one connection of the pool waits for a lock that somebody else has.

@@ -208,3 +208,11 @@ fn errors_made_elsewhere_are_completed() {
         assert!(!status.message().contains("driver"));
     }
 }
+
+#[test]
+fn an_overloaded_server_says_when_to_come_back() {
+    let status = overloaded();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.get_details_error_info().unwrap().reason, "SERVER_OVERLOADED");
+    assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(OVERLOAD_RETRY));
+}

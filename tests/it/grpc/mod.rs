@@ -11,6 +11,7 @@ use litebox_partner::clients;
 use litebox_partner::clients::model::ClientsConfig;
 use litebox_partner::clients::service::{ClientService, Parts};
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::config::Config;
 use litebox_partner::gateways::breaker::BreakerConfig;
 use litebox_partner::gateways::config::{AtolConfig, DaDataConfig, GatewaysConfig, RpcConfig};
 use litebox_partner::gateways::{Gateways, World};
@@ -18,6 +19,7 @@ use litebox_partner::grpc::auth::Auth;
 use litebox_partner::grpc::call::Calls;
 use litebox_partner::grpc::client_service::ClientApi;
 use litebox_partner::grpc::deadline::Deadline;
+use litebox_partner::grpc::edge::doors::Doors;
 use litebox_partner::grpc::kkt_service::KktApi;
 use litebox_partner::grpc::pace::Pace;
 use litebox_partner::grpc::places::Places;
@@ -142,6 +144,8 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         Streams { longest: LONGEST, poll: Duration::from_millis(50), stop: stop.clone(), places: Places::new(100) };
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
     let pace = Pace(Rate::new(0, 0, clock.clone()));
+    let usual = Config::load(None, |_| None).unwrap();
+    let doors = Doors::new(&usual.connections, &usual.tls, usual.limits.in_flight, LONGEST, &ids).unwrap();
     server::Parts {
         clients: ClientApi::new(ClientService::new(parts), password_min),
         kkts: KktApi::new(service, streams),
@@ -149,6 +153,7 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         calls: Calls { clock, ids },
         deadline: Deadline { cap: Duration::from_secs(10) },
         pace,
+        doors,
     }
 }
 

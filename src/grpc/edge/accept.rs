@@ -1,0 +1,123 @@
+//! The accept loop: takes what comes, closes what is too much, and greets the rest beside the loop.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::config::ConnectionsConfig;
+use super::life::Life;
+use super::places::{Place, Places};
+use super::rarely::{Turned, Why};
+use super::tls::Tls;
+use super::wire::{Io, Wire};
+
+/// After an accept error, such as no free descriptor: trying on at once would only burn a processor.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Connections that are greeted and not yet served.
+const GREETED: usize = 16;
+
+/// What every connection must pass. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    places: Places,
+    /// Those that have not shown yet what they speak.
+    newcomers: Arc<Semaphore>,
+    handshake: Duration,
+    preface: Duration,
+    /// The bounds of a connection's life.
+    pub life: Life,
+    tls: Option<Tls>,
+    turned: Arc<Turned>,
+}
+
+/// What tonic serves.
+pub type Incoming = ReceiverStream<io::Result<Wire>>;
+
+impl Edge {
+    /// The edge as configured; without `tls` it is plain HTTP/2.
+    pub fn new(config: &ConnectionsConfig, life: Life, tls: Option<Tls>) -> Self {
+        Self {
+            places: Places::new(config.total, config.per_peer, config.trusted_peers.clone()),
+            newcomers: Arc::new(Semaphore::new(config.newcomers.min(Semaphore::MAX_PERMITS))),
+            handshake: Duration::from_millis(config.handshake_ms),
+            preface: Duration::from_millis(config.preface_ms),
+            life,
+            tls,
+            turned: Arc::new(Turned::new()),
+        }
+    }
+
+    /// Connections to serve. The listener is closed when the stream is dropped.
+    pub fn open(self, listener: TcpListener) -> Incoming {
+        let (out, incoming): (_, Receiver<_>) = channel(GREETED);
+        tokio::spawn(self.accept(listener, out));
+        ReceiverStream::new(incoming)
+    }
+
+    async fn accept(self, listener: TcpListener, out: Sender<io::Result<Wire>>) {
+        loop {
+            tokio::select! {
+                () = out.closed() => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, address)) => self.welcome(stream, address.ip(), &out),
+                    Err(error) => {
+                        tracing::warn!(%error, "no connection can be accepted");
+                        sleep(PAUSE).await;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Gives the connection a place and greets it on a task of its own, or closes it.
+    fn welcome(&self, stream: TcpStream, address: std::net::IpAddr, out: &Sender<io::Result<Wire>>) {
+        let place = match self.places.take(address) {
+            Ok(place) => place,
+            Err(full) => return self.turned.away(Why::Full(full)),
+        };
+        let Ok(newcomer) = self.newcomers.clone().try_acquire_owned() else {
+            return self.turned.away(Why::Newcomers);
+        };
+        let (edge, out) = (self.clone(), out.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = out.closed() => {}
+                () = edge.greet(stream, place, newcomer, &out) => {}
+            }
+        });
+    }
+
+    async fn greet(
+        &self,
+        stream: TcpStream,
+        place: Place,
+        newcomer: OwnedSemaphorePermit,
+        out: &Sender<io::Result<Wire>>,
+    ) {
+        match self.known(stream).await {
+            Ok(io) => {
+                drop(newcomer);
+                // Nobody takes it when the server stops.
+                let _ = out.send(Ok(Wire::new(io, place, &self.life))).await;
+            }
+            Err(_) => self.turned.away(Why::Silent),
+        }
+    }
+
+    /// Finishes TLS and reads the preface, each within its time.
+    async fn known(&self, stream: TcpStream) -> io::Result<Io> {
+        stream.set_nodelay(true)?;
+        let mut io = match &self.tls {
+            None => Io::Plain(stream),
+            Some(tls) => Io::Tls(Box::new(timeout(self.handshake, tls.accept(stream)).await??)),
+        };
+        timeout(self.preface, io.preface()).await??;
+        Ok(io)
+    }
+}

@@ -1,0 +1,48 @@
+//! All that bounds connections and load, made of the settings.
+
+use std::time::Duration;
+
+use super::accept::Edge;
+use super::config::{ConnectionsConfig, TlsConfig};
+use super::life::Life;
+use super::reload::Reload;
+use super::tls::TlsError;
+use crate::clock::Ids;
+use crate::grpc::load::Load;
+
+/// What stands between strangers and the handlers.
+pub struct Doors {
+    /// How many calls there may be at once.
+    pub load: Load,
+    /// Who gets a connection.
+    pub edge: Edge,
+    /// What follows the files of the certificate, when there is one.
+    pub reload: Option<Reload>,
+    /// What a connection may have.
+    pub connections: ConnectionsConfig,
+}
+
+impl Doors {
+    /// As configured: `in_flight` calls at once, streams of at most `longest`.
+    ///
+    /// # Errors
+    /// [`TlsError`] when the files of the certificate cannot be served with.
+    pub fn new(
+        connections: &ConnectionsConfig,
+        tls: &TlsConfig,
+        in_flight: usize,
+        longest: Duration,
+        ids: &Ids,
+    ) -> Result<Self, TlsError> {
+        let ms = Duration::from_millis;
+        let stall = ms(connections.stall_ms);
+        let life = Life::new(ms(connections.age_ms), longest, stall, ids.clone());
+        let (tls, reload) = Reload::start(tls)?.unzip();
+        Ok(Self {
+            load: Load::new(in_flight, connections.standing_streams, longest, stall),
+            edge: Edge::new(connections, life, tls),
+            reload,
+            connections: connections.clone(),
+        })
+    }
+}

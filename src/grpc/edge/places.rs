@@ -1,0 +1,154 @@
+//! Places for connections: so many in all, and so many for one peer unless it is trusted.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
+
+/// Whose connections are counted together. Whoever has one IPv6 address has a /64 of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Peer(IpAddr);
+
+impl Peer {
+    /// An IPv4 address in IPv6 form is the IPv4 address.
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+            }
+            four @ IpAddr::V4(_) => Self(four),
+        }
+    }
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// All are taken.
+    All,
+    /// This peer has all that it may have.
+    Peer,
+}
+
+/// The places. Cheap to clone.
+#[derive(Clone)]
+pub struct Places(Arc<Inner>);
+
+struct Inner {
+    total: usize,
+    per_peer: usize,
+    trusted: Vec<IpNet>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    peers: HashMap<Peer, usize>,
+}
+
+impl Places {
+    /// `total` places, of which one peer may have `per_peer`; those of the networks `trusted` may have all.
+    pub fn new(total: usize, per_peer: usize, trusted: Vec<IpNet>) -> Self {
+        Self(Arc::new(Inner { total, per_peer, trusted, taken: Mutex::default() }))
+    }
+
+    /// A place for a connection from this address. It is free again when it is dropped.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn take(&self, address: IpAddr) -> Result<Place, Full> {
+        let peer = Peer::of(address);
+        let mut taken = self.0.lock();
+        if taken.all >= self.0.total {
+            return Err(Full::All);
+        }
+        let has = taken.peers.get(&peer).copied().unwrap_or(0);
+        if has >= self.0.per_peer && !self.0.trusts(address) {
+            return Err(Full::Peer);
+        }
+        taken.all += 1;
+        taken.peers.insert(peer, has + 1);
+        Ok(Place { places: self.0.clone(), peer })
+    }
+
+    /// How many are taken.
+    pub fn taken(&self) -> usize {
+        self.0.lock().all
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The place of one connection.
+pub struct Place {
+    places: Arc<Inner>,
+    peer: Peer,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.lock();
+        taken.all = taken.all.saturating_sub(1);
+        let has = taken.peers.get(&self.peer).copied().unwrap_or(0);
+        if has > 1 {
+            taken.peers.insert(self.peer, has - 1);
+        } else {
+            // Strangers come from everywhere: nobody is remembered who has gone.
+            taken.peers.remove(&self.peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_peer_has_its_share_and_all_have_the_total() {
+        let places = Places::new(3, 2, Vec::new());
+        let held = [places.take(at("10.0.0.1")).unwrap(), places.take(at("10.0.0.1")).unwrap()];
+        assert_eq!(places.take(at("10.0.0.1")).err(), Some(Full::Peer));
+        let other = places.take(at("10.0.0.2")).unwrap();
+        assert_eq!(places.take(at("10.0.0.3")).err(), Some(Full::All));
+        drop(other);
+        drop(held);
+        assert_eq!(places.taken(), 0);
+        assert!(places.0.lock().peers.is_empty(), "who has gone is not remembered");
+        places.take(at("10.0.0.1")).unwrap();
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_peer_and_a_mapped_address_is_its_ipv4() {
+        let places = Places::new(9, 1, Vec::new());
+        let _six = places.take(at("2001:db8:0:1::1")).unwrap();
+        assert_eq!(places.take(at("2001:db8:0:1:ffff::2")).err(), Some(Full::Peer));
+        let _next = places.take(at("2001:db8:0:2::1")).unwrap();
+        let _four = places.take(at("10.0.0.1")).unwrap();
+        assert_eq!(places.take(at("::ffff:10.0.0.1")).err(), Some(Full::Peer));
+        let _mapped = places.take(at("::ffff:10.0.0.2")).unwrap();
+    }
+
+    #[test]
+    fn a_trusted_peer_may_have_all_but_no_more() {
+        let places = Places::new(3, 1, vec!["10.1.0.0/16".parse().unwrap()]);
+        let held: Vec<_> = ["10.1.2.3", "::ffff:10.1.2.3", "10.1.2.3"].map(|a| places.take(at(a)).unwrap()).into();
+        assert_eq!(places.take(at("10.1.2.3")).err(), Some(Full::All));
+        drop(held);
+    }
+}

@@ -1,0 +1,143 @@
+//! TLS of the listener: certificate, key and the authorities of clients, from files in PEM.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::config::TlsConfig;
+
+/// Files that cannot be served with. Tells the setting, never the content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {what}")]
+pub struct TlsError {
+    setting: &'static str,
+    what: String,
+}
+
+impl TlsError {
+    fn of(setting: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Self {
+        move |what| Self { setting, what: what.to_string() }
+    }
+}
+
+/// What stood in the files at one look.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Files {
+    cert: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+/// By this looks are compared.
+pub type Seen = [u8; 32];
+
+impl Files {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the setting of the file that cannot be read.
+    pub fn read(config: &TlsConfig) -> Result<Self, TlsError> {
+        let ca = Some(&config.client_ca).filter(|path| !path.as_os_str().is_empty());
+        Ok(Self {
+            cert: file("tls.cert", &config.cert)?,
+            key: file("tls.key", &config.key)?,
+            client_ca: ca.map(|path| file("tls.client_ca", path)).transpose()?,
+        })
+    }
+
+    /// The same for the same content.
+    pub fn seen(&self) -> Seen {
+        let mut hash = Sha256::new();
+        for part in [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()] {
+            let length = part.map_or(u64::MAX, |bytes| bytes.len() as u64);
+            hash.update(length.to_be_bytes());
+            hash.update(part.map_or(&[][..], Vec::as_slice));
+        }
+        hash.finalize().into()
+    }
+
+    /// What handshakes are made with.
+    ///
+    /// # Errors
+    /// [`TlsError`] when something is broken or the key is another certificate's.
+    pub fn server(&self, client_required: bool) -> Result<ServerConfig, TlsError> {
+        let chain = certificates("tls.cert", &self.cert)?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| TlsError::of("tls.key")(&error))?;
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|error| TlsError::of("tls")(&error))?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(ca) => builder.with_client_cert_verifier(verifier(ca, client_required, provider)?),
+        };
+        let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                TlsError::of("tls.key")(&"is not the key of the certificate in tls.cert")
+            }
+            other => TlsError::of("tls.cert")(&other),
+        })?;
+        server.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(server)
+    }
+}
+
+fn file(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|error| TlsError::of(setting)(&format!("{}: {error}", path.display())))
+}
+
+fn certificates(setting: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let read = read.map_err(|error| TlsError::of(setting)(&error))?;
+    if read.is_empty() { Err(TlsError::of(setting)(&"has no certificate")) } else { Ok(read) }
+}
+
+/// Certificates that clients offer are verified; whether one must be offered is said by `required`.
+fn verifier(ca: &[u8], required: bool, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let unfit = TlsError::of("tls.client_ca");
+    let mut roots = RootCertStore::empty();
+    for root in certificates("tls.client_ca", ca)? {
+        roots.add(root).map_err(|error| unfit(&error))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = if required { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error| unfit(&error))
+}
+
+/// What new handshakes are made with; it may change between two of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
+
+impl Tls {
+    /// Begins with these.
+    pub fn new(server: ServerConfig) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(server))))
+    }
+
+    /// Handshakes from now on; those under way and connections that stand are not touched.
+    pub fn renew(&self, server: ServerConfig) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(server);
+    }
+
+    /// One handshake.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let server = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        TlsAcceptor::from(server).accept(stream).await
+    }
+}

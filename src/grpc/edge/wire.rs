@@ -1,0 +1,170 @@
+//! One connection as tonic sees it: bytes in and out, plain or TLS, with its place, and with an end that it cannot put off.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::transport::server::Connected;
+
+use super::life::{Life, Link};
+use super::places::Place;
+
+/// The first bytes of every HTTP/2 connection (RFC 9113, 3.4).
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What carries the bytes.
+pub enum Io {
+    /// As they are.
+    Plain(TcpStream),
+    /// Encrypted.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Io {
+    /// Reads the preface. What is anything else is known at its first wrong byte.
+    ///
+    /// # Errors
+    /// When the peer closes, or says something else.
+    pub async fn preface(&mut self) -> io::Result<()> {
+        let (mut said, mut length) = ([0; PREFACE.len()], 0);
+        while length < PREFACE.len() {
+            let more = match self {
+                Self::Plain(io) => io.read(&mut said[length..]).await?,
+                Self::Tls(io) => io.read(&mut said[length..]).await?,
+            };
+            length += more;
+            if more == 0 || said[..length] != PREFACE[..length] {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn reader(&mut self) -> Pin<&mut (dyn AsyncRead + Send + Unpin)> {
+        match self {
+            Self::Plain(io) => Pin::new(io),
+            Self::Tls(io) => Pin::new(io.as_mut()),
+        }
+    }
+
+    fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Send + Unpin)> {
+        match self {
+            Self::Plain(io) => Pin::new(io),
+            Self::Tls(io) => Pin::new(io.as_mut()),
+        }
+    }
+}
+
+/// The connection.
+pub struct Wire {
+    io: Io,
+    /// Bytes of the preface that tonic has not read yet.
+    greeting: &'static [u8],
+    link: Link,
+    /// Its call for an end comes from [`Link::cut`].
+    told: Pin<Box<WaitForCancellationFutureOwned>>,
+    end: Pin<Box<Sleep>>,
+    /// Since the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    stall: Duration,
+    _place: Place,
+}
+
+impl Wire {
+    /// A connection whose preface has been read.
+    pub fn new(io: Io, place: Place, life: &Life) -> Self {
+        let link = Link::default();
+        let told = Box::pin(link.token().cancelled_owned());
+        let end = Box::pin(sleep(life.cut()));
+        Self { io, greeting: &PREFACE, link, told, end, stalled: None, stall: life.stall, _place: place }
+    }
+
+    /// An error once the connection must end. Whatever the peer does or leaves undone, its task is woken for this.
+    fn over(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let told = self.told.as_mut().poll(cx).is_ready();
+        let stalled = self.stalled.as_mut().is_some_and(|stalled| stalled.as_mut().poll(cx).is_ready());
+        if told || stalled || self.end.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
+    /// Notes whether the peer takes what it is sent.
+    fn progress<T>(&mut self, wrote: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let until = Instant::now() + self.stall;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Connected for Wire {
+    type ConnectInfo = Link;
+
+    fn connect_info(&self) -> Link {
+        self.link.clone()
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.over(cx)?;
+        if !self.greeting.is_empty() {
+            let (now, later) = self.greeting.split_at(self.greeting.len().min(buf.remaining()));
+            buf.put_slice(now);
+            self.greeting = later;
+            return Poll::Ready(Ok(()));
+        }
+        self.io.reader().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.over(cx)?;
+        let wrote = self.io.writer().poll_write(cx, bytes);
+        self.progress(wrote, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.over(cx)?;
+        let wrote = self.io.writer().poll_write_vectored(cx, slices);
+        self.progress(wrote, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.io {
+            Io::Plain(io) => io.is_write_vectored(),
+            Io::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.over(cx)?;
+        let flushed = self.io.writer().poll_flush(cx);
+        self.progress(flushed, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.over(cx)?;
+        ready!(self.io.writer().poll_shutdown(cx))?;
+        Poll::Ready(Ok(()))
+    }
+}

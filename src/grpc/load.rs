@@ -1,0 +1,166 @@
+//! How many calls the whole server carries at once, and what becomes of an answer that nobody takes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::Frame;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::{Sleep, sleep};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Bytes;
+
+use super::edge::life::Link;
+use super::layers::{Inner, Request, Response, Step};
+use super::status;
+
+/// Streams that end by themselves and are counted for each partner elsewhere.
+const STREAMS: [&str; 1] = ["/litebox.kkt.v1.KktService/Watch"];
+/// Streams that a caller may keep for as long as it likes, some without credentials.
+const STANDING: [&str; 3] = [
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+/// What an orchestrator asks. Answered from memory, whatever there is to do.
+const PROBE: &str = "/grpc.health.v1.Health/Check";
+
+/// What a path asks of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Probe,
+    Call,
+    Stream,
+    Standing,
+}
+
+fn kind(path: &str) -> Kind {
+    match path {
+        PROBE => Kind::Probe,
+        path if STREAMS.contains(&path) => Kind::Stream,
+        path if STANDING.contains(&path) => Kind::Standing,
+        _ => Kind::Call,
+    }
+}
+
+/// Sheds at once what is too much. A call keeps its place until its answer has been taken; a Watch only until it begins,
+/// so that streams that last take no places of calls. Health is answered nevertheless.
+#[derive(Clone)]
+pub struct Load {
+    calls: Arc<Semaphore>,
+    standing: Arc<Semaphore>,
+    longest: Duration,
+    stall: Duration,
+}
+
+impl Load {
+    /// `calls` at once, and `standing` streams of health and reflection; a stream goes on for `longest`; a peer that
+    /// does not take its answer within `stall` loses its connection.
+    pub fn new(calls: usize, standing: usize, longest: Duration, stall: Duration) -> Self {
+        let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        Self { calls: places(calls), standing: places(standing), longest, stall }
+    }
+
+    /// A place of this kind; `Ok(None)` when none is needed.
+    fn place(&self, kind: Kind) -> Result<Option<OwnedSemaphorePermit>, Status> {
+        let places = match kind {
+            Kind::Probe => return Ok(None),
+            Kind::Call | Kind::Stream => &self.calls,
+            Kind::Standing => &self.standing,
+        };
+        places.clone().try_acquire_owned().map(Some).map_err(|_| status::overloaded())
+    }
+
+    /// The answer, with what it keeps until it has been taken.
+    fn keep(
+        &self,
+        response: Response,
+        kind: Kind,
+        place: Option<OwnedSemaphorePermit>,
+        link: Option<Link>,
+    ) -> Response {
+        let (place, end, limit) = match kind {
+            Kind::Probe | Kind::Call => (place, None, self.stall),
+            Kind::Stream => (None, None, self.longest + self.stall),
+            Kind::Standing => (place, Some(Box::pin(sleep(self.longest))), self.longest + self.stall),
+        };
+        response.map(|inner| {
+            if http_body::Body::is_end_stream(&inner) {
+                return inner;
+            }
+            let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit))));
+            Body::new(Kept { inner, end, over: false, _place: place, _bound: bound })
+        })
+    }
+}
+
+impl Step for Load {
+    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+        let kind = kind(request.uri().path());
+        let place = match self.place(kind) {
+            Ok(place) => place,
+            Err(refused) => return refused.into_http(),
+        };
+        let link = request.extensions().get::<Link>().cloned();
+        let response = inner.pass(request).await;
+        self.keep(response, kind, place, link)
+    }
+}
+
+/// A body that is not taken is not even asked for: nothing inside it could notice. The whole connection goes, since a
+/// stream cannot be ended from here.
+async fn cut(link: Link, limit: Duration) {
+    sleep(limit).await;
+    link.cut();
+}
+
+/// The task of [`cut`]; it ends with the answer.
+struct Bound(JoinHandle<()>);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// An answer that holds its place until it has been taken or given up.
+struct Kept {
+    inner: Body,
+    /// Then a stream that its caller keeps open ends with OK.
+    end: Option<Pin<Box<Sleep>>>,
+    over: bool,
+    _place: Option<OwnedSemaphorePermit>,
+    _bound: Option<Bound>,
+}
+
+impl http_body::Body for Kept {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+            self.over = true;
+            let ok = (HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
+            return Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::from_iter([ok])))));
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests;

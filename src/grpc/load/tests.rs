@@ -1,0 +1,100 @@
+use std::convert::Infallible;
+
+use futures::StreamExt;
+use http_body::Body as _;
+use prost_reflect::DescriptorPool;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::pb::DESCRIPTORS;
+
+const SECOND: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_millis(20);
+const LIST: &str = "/litebox.kkt.v1.KktService/List";
+
+fn request(path: &str, link: &Link) -> Request {
+    http::Request::builder().uri(path).extension(link.clone()).body(Body::empty()).unwrap()
+}
+
+/// Answers with a body that has not ended.
+async fn behind(_: Request) -> Result<Response, Infallible> {
+    let bytes = futures::stream::pending::<Result<Frame<Bytes>, Status>>();
+    Ok(http::Response::new(Body::new(Open(bytes.boxed()))))
+}
+
+struct Open(futures::stream::BoxStream<'static, Result<Frame<Bytes>, Status>>);
+
+impl http_body::Body for Open {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+async fn answer(load: &Load, path: &str, link: &Link) -> Response {
+    load.clone().call(request(path, link), tower::service_fn(behind)).await
+}
+
+fn code(response: &Response) -> Code {
+    Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
+}
+
+#[tokio::test]
+async fn a_call_keeps_its_place_until_its_answer_is_gone_and_the_next_is_shed() {
+    let (load, link) = (Load::new(1, 1, SECOND, SECOND), Link::default());
+    let first = answer(&load, LIST, &link).await;
+    let shed = answer(&load, LIST, &link).await;
+    let status = Status::from_header_map(shed.headers()).unwrap();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.get_details_error_info().unwrap().reason, "SERVER_OVERLOADED");
+    assert!(status.get_details_retry_info().is_some());
+    for path in [PROBE, STANDING[0]] {
+        assert_eq!(code(&answer(&load, path, &link).await), Code::Ok, "{path}");
+    }
+    drop(first);
+    assert_eq!(code(&answer(&load, LIST, &link).await), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_themselves() {
+    let (load, link) = (Load::new(1, 1, SECOND, SECOND), Link::default());
+    let _watches = [answer(&load, STREAMS[0], &link).await, answer(&load, STREAMS[0], &link).await];
+    assert_eq!(load.calls.available_permits(), 1);
+    let _standing = answer(&load, STANDING[0], &link).await;
+    assert_eq!(code(&answer(&load, STANDING[1], &link).await), Code::ResourceExhausted);
+    assert_eq!(code(&answer(&load, LIST, &link).await), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_standing_stream_ends_with_ok() {
+    let (load, link) = (Load::new(1, 1, SOON, SECOND), Link::default());
+    let mut body = answer(&load, STANDING[0], &link).await.into_body();
+    let last = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
+    assert_eq!(last.into_trailers().unwrap()["grpc-status"], "0");
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_ends_its_connection_and_one_that_is_gone_does_not() {
+    let load = Load::new(2, 1, SECOND, SOON);
+    let (slow, fast) = (Link::default(), Link::default());
+    // The fast one first: it would be cut before the slow one.
+    drop(answer(&load, LIST, &fast).await);
+    let _kept = answer(&load, LIST, &slow).await;
+    slow.token().cancelled().await;
+    assert!(!fast.token().is_cancelled());
+}
+
+#[test]
+fn every_streaming_method_is_in_a_list() {
+    let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+        let streams = method.is_server_streaming() || method.is_client_streaming();
+        assert_eq!(kind(&path) == Kind::Stream, streams, "{path}");
+    }
+    assert_eq!(kind("/grpc.health.v1.Health/Nonsense"), Kind::Call);
+}
