@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::CliError;
+use super::{CliError, secure};
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
@@ -21,13 +21,16 @@ pub(super) struct Args {
     /// Longest wait, seconds.
     #[arg(long, default_value_t = 3)]
     timeout: u64,
+    #[command(flatten)]
+    tls: secure::Args,
 }
 
 impl Args {
     pub(super) async fn run(self, config: &Config) -> Result<(), CliError> {
         let address = self.address.unwrap_or_else(|| reachable(&config.server.listen));
         let limit = Duration::from_secs(self.timeout);
-        match tokio::time::timeout(limit, ask(&address, self.service)).await {
+        let tls = (config.tls.is_on() || self.tls.demanded()).then_some(&self.tls);
+        match tokio::time::timeout(limit, ask(&address, tls, self.service)).await {
             Ok(Ok(ServingStatus::Serving)) => Ok(()),
             Ok(Ok(other)) => Err(CliError::NotServing(other.as_str_name().to_owned())),
             Ok(Err(why)) => Err(CliError::NotServing(why)),
@@ -36,12 +39,31 @@ impl Args {
     }
 }
 
-async fn ask(address: &str, service: String) -> Result<ServingStatus, String> {
-    let endpoint =
-        Endpoint::from_shared(format!("http://{address}")).map_err(|_| "the address is not one".to_owned())?;
-    let channel = endpoint.connect().await.map_err(|_| format!("{address} does not answer"))?;
+async fn ask(address: &str, tls: Option<&secure::Args>, service: String) -> Result<ServingStatus, String> {
+    let channel = connect(address, tls).await?;
     let answer = HealthClient::new(channel).check(HealthCheckRequest { service }).await;
     answer.map(|a| a.into_inner().status()).map_err(|status| status.code().to_string())
+}
+
+async fn connect(address: &str, tls: Option<&secure::Args>) -> Result<Channel, String> {
+    // The scheme is plain in either case: what finishes TLS is the way.
+    let endpoint =
+        Endpoint::from_shared(format!("http://{address}")).map_err(|_| "the address is not one".to_owned())?;
+    let Some(tls) = tls else {
+        return endpoint.connect().await.map_err(|_| format!("{address} does not answer"));
+    };
+    let (way, at) = (tls.way(address)?, address.to_owned());
+    let connector = tower::service_fn(move |_| way.clone().open(at.clone()));
+    let connected = endpoint.connect_with_connector(connector).await;
+    connected.map_err(|error| format!("{address} does not answer over TLS: {}", root(&error)))
+}
+
+/// The cause at the bottom: tonic's own text says only that the transport failed.
+fn root(mut error: &dyn std::error::Error) -> String {
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error.to_string()
 }
 
 /// A listener on all addresses is asked on loopback.

@@ -10,6 +10,7 @@ mod kkt;
 mod operate;
 mod output;
 mod recovery;
+mod secure;
 mod settings;
 mod switch;
 
@@ -279,6 +280,7 @@ mod tests {
             "demo --once",
             "migrate",
             "healthcheck --service liveness",
+            "healthcheck --ca ca.pem --server-name partner.example --cert probe.pem --key probe-key.pem",
             "config check",
             "config show --json",
             "partner add Касса --theme MTS --reason договор-1",
@@ -325,6 +327,7 @@ mod tests {
             "client resolve 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --outcome active --reason T-1",
             "gateway stop fns",
             "serve --recover",
+            "healthcheck --cert probe.pem",
             "recovery confirm everything --reason T-1",
             "recovery finish",
             "token issue Касса --scopes EVERYTHING --reason T-1",

@@ -1,7 +1,8 @@
 //! How many calls the whole server carries at once, and what becomes of an answer that nobody takes.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -47,22 +48,24 @@ fn kind(path: &str) -> Kind {
     }
 }
 
-/// Sheds at once what is too much. A call keeps its place until its answer has been taken; a Watch only until it begins,
-/// so that streams that last take no places of calls. Health is answered nevertheless.
+/// Sheds at once what is too much. A call keeps its place until its answer begins: neither streams that last nor peers that
+/// take nothing keep places of calls. Answers are counted by themselves until they are taken. Health is answered
+/// nevertheless.
 #[derive(Clone)]
 pub struct Load {
     calls: Arc<Semaphore>,
     standing: Arc<Semaphore>,
+    answers: Answers,
     longest: Duration,
     stall: Duration,
 }
 
 impl Load {
-    /// `calls` at once, and `standing` streams of health and reflection; a stream goes on for `longest`; a peer that
-    /// does not take its answer within `stall` loses its connection.
-    pub fn new(calls: usize, standing: usize, longest: Duration, stall: Duration) -> Self {
+    /// `calls` at once, `standing` streams of health and reflection, `answers` that are not taken yet; a stream goes on
+    /// for `longest`; a peer that does not take its answer within `stall` loses its connection.
+    pub fn new(calls: usize, standing: usize, answers: usize, longest: Duration, stall: Duration) -> Self {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { calls: places(calls), standing: places(standing), longest, stall }
+        Self { calls: places(calls), standing: places(standing), answers: Answers::new(answers), longest, stall }
     }
 
     /// A place of this kind; `Ok(None)` when none is needed.
@@ -84,7 +87,7 @@ impl Load {
         link: Option<Link>,
     ) -> Response {
         let (place, end, limit) = match kind {
-            Kind::Probe | Kind::Call => (place, None, self.stall),
+            Kind::Probe | Kind::Call => (None, None, self.stall),
             Kind::Stream => (None, None, self.longest + self.stall),
             Kind::Standing => (place, Some(Box::pin(sleep(self.longest))), self.longest + self.stall),
         };
@@ -92,9 +95,65 @@ impl Load {
             if http_body::Body::is_end_stream(&inner) {
                 return inner;
             }
+            let counted = matches!(kind, Kind::Probe | Kind::Call);
+            let waiting = link.clone().filter(|_| counted).map(|link| self.answers.wait(link));
             let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit))));
-            Body::new(Kept { inner, end, over: false, _place: place, _bound: bound })
+            Body::new(Kept { inner, end, over: false, _place: place, _bound: bound, _waiting: waiting })
         })
+    }
+}
+
+/// Answers that have begun and are not taken yet. When there are too many, whoever has left one longest loses its
+/// connection: an honest reader takes its answer at once and is never that one.
+#[derive(Clone)]
+struct Answers(Arc<Untaken>);
+
+struct Untaken {
+    most: usize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// The oldest first.
+    links: BTreeMap<u64, Link>,
+    next: u64,
+}
+
+impl Answers {
+    fn new(most: usize) -> Self {
+        Self(Arc::new(Untaken { most, waiting: Mutex::default() }))
+    }
+
+    fn wait(&self, link: Link) -> Turn {
+        let mut waiting = self.0.lock();
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.links.insert(number, link);
+        if waiting.links.len() > self.0.most
+            && let Some((_, oldest)) = waiting.links.pop_first()
+        {
+            oldest.cut();
+        }
+        Turn { answers: self.0.clone(), number }
+    }
+}
+
+impl Untaken {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One answer among them.
+struct Turn {
+    answers: Arc<Untaken>,
+    number: u64,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.answers.lock().links.remove(&self.number);
     }
 }
 
@@ -135,6 +194,7 @@ struct Kept {
     over: bool,
     _place: Option<OwnedSemaphorePermit>,
     _bound: Option<Bound>,
+    _waiting: Option<Turn>,
 }
 
 impl http_body::Body for Kept {

@@ -9,6 +9,7 @@ mod clients;
 mod conformance;
 mod contract;
 mod documents;
+mod edge;
 mod examples;
 mod fleet;
 mod grpc;

@@ -23,6 +23,7 @@ pub struct ConnectionsConfig {
     pub header_list_bytes: u32,
     pub message_bytes: usize,
     pub standing_streams: usize,
+    pub untaken_answers: usize,
 }
 
 /// The section `tls`.
@@ -71,6 +72,7 @@ impl ConnectionsConfig {
             ("connections.newcomers", self.newcomers),
             ("connections.in_flight", self.in_flight),
             ("connections.message_bytes", self.message_bytes),
+            ("connections.untaken_answers", self.untaken_answers),
         ];
         let none = counts.into_iter().find(|(_, count)| *count == 0);
         let times = [

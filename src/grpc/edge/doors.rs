@@ -39,7 +39,7 @@ impl Doors {
         let life = Life::new(ms(connections.age_ms), longest, stall, ids.clone());
         let (tls, reload) = Reload::start(tls)?.unzip();
         Ok(Self {
-            load: Load::new(in_flight, connections.standing_streams, longest, stall),
+            load: Load::new(in_flight, connections.standing_streams, connections.untaken_answers, longest, stall),
             edge: Edge::new(connections, life, tls),
             reload,
             connections: connections.clone(),

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Ids;
 
-/// Between the end of the longest stream and the cut.
+/// What an honest peer may be late.
 const MARGIN: Duration = Duration::from_secs(30);
 
 /// The bounds of a connection's life.
@@ -19,6 +19,8 @@ pub struct Life {
     longest: Duration,
     /// A peer that takes nothing for so long is cut.
     pub stall: Duration,
+    /// Between the end of the longest stream and the cut.
+    pub(super) margin: Duration,
     ids: Ids,
 }
 
@@ -26,13 +28,13 @@ impl Life {
     /// The life of connections of this process: `age` give or take 10 %, streams of `longest`.
     pub fn new(age: Duration, longest: Duration, stall: Duration, ids: Ids) -> Self {
         let age = age.mul_f64(0.9 + 0.2 * fraction(&ids));
-        Self { age, longest, stall, ids }
+        Self { age, longest, stall, margin: MARGIN, ids }
     }
 
     /// When a connection that begins now is cut, whatever it does: later than any honest one needs.
     pub fn cut(&self) -> Duration {
         let jitter = self.age.mul_f64(0.1 * fraction(&self.ids));
-        self.age + self.longest + MARGIN + jitter
+        self.age + self.longest + self.margin + jitter
     }
 }
 

@@ -168,3 +168,60 @@ impl AsyncWrite for Wire {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::super::places::Places;
+    use super::*;
+    use crate::clock::Ids;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATE: Duration = Duration::from_secs(60);
+
+    /// A connection of this life, and its peer, who does nothing.
+    async fn pair(life: &Life) -> (Wire, TcpStream, Places) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        let places = Places::new(1, 1, Vec::new());
+        let place = places.take(address.ip()).unwrap();
+        (Wire::new(Io::Plain(stream), place, life), peer, places)
+    }
+
+    async fn greeted(life: &Life) -> (Wire, TcpStream, Places) {
+        let (mut wire, peer, places) = pair(life).await;
+        let mut said = [0; PREFACE.len()];
+        wire.read_exact(&mut said).await.unwrap();
+        assert_eq!(said, PREFACE, "tonic reads it as if nobody had before");
+        (wire, peer, places)
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_cut_at_its_end_and_gives_its_place_back() {
+        let mut life = Life::new(SOON, SOON, LATE, Ids::system());
+        life.margin = SOON;
+        let (mut wire, _peer, places) = greeted(&life).await;
+        assert_eq!(wire.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(wire);
+        assert_eq!(places.taken(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_cut() {
+        let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, SOON, Ids::system())).await;
+        let endless = vec![0; 1 << 26];
+        assert_eq!(wire.write_all(&endless).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_link_ends_its_connection() {
+        let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, LATE, Ids::system())).await;
+        wire.connect_info().cut();
+        assert_eq!(wire.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

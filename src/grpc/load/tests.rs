@@ -42,10 +42,29 @@ fn code(response: &Response) -> Code {
     Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code())
 }
 
+/// Answers when it is allowed to.
+async fn works(load: &Load, gate: Arc<Semaphore>) -> tokio::task::JoinHandle<Response> {
+    let (asked, told) = tokio::sync::oneshot::channel();
+    let asked = Arc::new(std::sync::Mutex::new(Some(asked)));
+    let slow = tower::service_fn(move |request| {
+        let (gate, asked) = (gate.clone(), asked.clone());
+        async move {
+            let first = asked.lock().unwrap().take();
+            first.map(|asked| asked.send(()));
+            let _turn = gate.acquire().await;
+            behind(request).await
+        }
+    });
+    let load = load.clone();
+    let working = tokio::spawn(async move { load.call(request(LIST, &Link::default()), slow).await });
+    told.await.unwrap();
+    working
+}
+
 #[tokio::test]
-async fn a_call_keeps_its_place_until_its_answer_is_gone_and_the_next_is_shed() {
-    let (load, link) = (Load::new(1, 1, SECOND, SECOND), Link::default());
-    let first = answer(&load, LIST, &link).await;
+async fn a_call_keeps_its_place_until_its_answer_begins_and_the_next_is_shed() {
+    let (load, link, gate) = (Load::new(1, 1, 9, SECOND, SECOND), Link::default(), Arc::new(Semaphore::new(0)));
+    let working = works(&load, gate.clone()).await;
     let shed = answer(&load, LIST, &link).await;
     let status = Status::from_header_map(shed.headers()).unwrap();
     assert_eq!(status.code(), Code::ResourceExhausted);
@@ -54,13 +73,27 @@ async fn a_call_keeps_its_place_until_its_answer_is_gone_and_the_next_is_shed() 
     for path in [PROBE, STANDING[0]] {
         assert_eq!(code(&answer(&load, path, &link).await), Code::Ok, "{path}");
     }
-    drop(first);
+    gate.add_permits(1);
+    let _untaken = working.await.unwrap();
     assert_eq!(code(&answer(&load, LIST, &link).await), Code::Ok);
 }
 
 #[tokio::test]
+async fn whoever_left_an_answer_longest_loses_its_connection_when_there_are_too_many() {
+    let load = Load::new(9, 1, 2, SECOND, SECOND);
+    let links: Vec<_> = (0..4).map(|_| Link::default()).collect();
+    let _first = answer(&load, LIST, &links[0]).await;
+    drop(answer(&load, LIST, &links[1]).await);
+    let _third = answer(&load, LIST, &links[2]).await;
+    assert!(links.iter().all(|link| !link.token().is_cancelled()));
+    let _fourth = answer(&load, LIST, &links[3]).await;
+    let cut: Vec<_> = links.iter().map(|link| link.token().is_cancelled()).collect();
+    assert_eq!(cut, [true, false, false, false]);
+}
+
+#[tokio::test]
 async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_themselves() {
-    let (load, link) = (Load::new(1, 1, SECOND, SECOND), Link::default());
+    let (load, link) = (Load::new(1, 1, 9, SECOND, SECOND), Link::default());
     let _watches = [answer(&load, STREAMS[0], &link).await, answer(&load, STREAMS[0], &link).await];
     assert_eq!(load.calls.available_permits(), 1);
     let _standing = answer(&load, STANDING[0], &link).await;
@@ -70,7 +103,7 @@ async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_the
 
 #[tokio::test]
 async fn a_standing_stream_ends_with_ok() {
-    let (load, link) = (Load::new(1, 1, SOON, SECOND), Link::default());
+    let (load, link) = (Load::new(1, 1, 9, SOON, SECOND), Link::default());
     let mut body = answer(&load, STANDING[0], &link).await.into_body();
     let last = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
     assert_eq!(last.into_trailers().unwrap()["grpc-status"], "0");
@@ -79,7 +112,7 @@ async fn a_standing_stream_ends_with_ok() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_taken_ends_its_connection_and_one_that_is_gone_does_not() {
-    let load = Load::new(2, 1, SECOND, SOON);
+    let load = Load::new(2, 1, 9, SECOND, SOON);
     let (slow, fast) = (Link::default(), Link::default());
     // The fast one first: it would be cut before the slow one.
     drop(answer(&load, LIST, &fast).await);

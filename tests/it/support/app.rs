@@ -119,6 +119,11 @@ impl TestApp {
         Replica { address: self.address, stop, token, db: self.db().clone() }
     }
 
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The database.
     pub fn db(&self) -> &Db {
         &self.database.db

@@ -106,6 +106,18 @@ impl Server {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sockets that it has open.
+    pub fn sockets(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let of = |file: std::io::Result<std::fs::DirEntry>| std::fs::read_link(file.ok()?.path()).ok();
+        files.filter_map(of).filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
     /// A connection to it.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy()

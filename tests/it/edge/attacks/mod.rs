@@ -1,0 +1,42 @@
+//! Attacks on the listener. Each has a server of its own, a process; a witness that calls it all the while; and a check of
+//! what must hold: memory, the witness's calls, and that all is free again soon after.
+
+mod field;
+mod floods;
+mod noticed;
+mod slow;
+
+use std::time::Duration;
+
+use field::{Field, Outcome};
+
+/// Memory may grow by so much, KiB.
+const MEMORY: u64 = 64 * 1024;
+/// Within this time after an attack everything is as before.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// What is wrong with the outcome, if anything.
+fn wrong(outcome: &Outcome) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if outcome.grown > MEMORY {
+        wrong.push(format!("memory grew by {} KiB", outcome.grown));
+    }
+    if outcome.failed > 0 {
+        wrong.push(format!("{} calls of the witness failed: {}", outcome.failed, outcome.why));
+    }
+    if outcome.made == 0 {
+        wrong.push("the witness made no call".to_owned());
+    }
+    if outcome.recovered.is_none() {
+        wrong.push("not all was free again".to_owned());
+    }
+    wrong
+}
+
+/// Makes the attack, prints its line of the table and checks.
+async fn hold(name: &str, settings: &[(&'static str, String)], attack: impl AsyncFnOnce(&Field) -> field::Made) {
+    let mut field = Field::open(settings).await;
+    let outcome = field.attack(attack).await;
+    println!("ATTACKS | {name} | {outcome} |");
+    assert_eq!(wrong(&outcome), Vec::<String>::new(), "{name}");
+}

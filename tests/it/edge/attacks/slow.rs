@@ -1,0 +1,134 @@
+//! Peers that hold on to what they have and do nothing.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::super::amount;
+use super::super::frames::{INITIAL_WINDOW, PING, PREFACE, Raw, call, frame};
+use super::field::{Field, Made, source};
+use super::{hold, wrong};
+
+const LIST: &str = "/litebox.client.v1.ClientService/List";
+/// Asks for a page of a hundred.
+const WHOLE_PAGE: [u8; 2] = [0x08, 100];
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+/// Asks for the file of a service with all that it imports: some hundred KiB, of memory alone.
+const WHOLE_FILE: &[u8] = b"\x22\x19litebox.kkt.v1.KktService";
+/// Connections of one address: the usual share of a peer.
+const SHARE: u64 = 200;
+
+/// So many connections, as many of one address as it may have; who is not let in is left out.
+pub async fn crowd(field: &Field, count: u64, said: &[u8]) -> Made {
+    let mut held = Vec::new();
+    for n in 0..count {
+        if let Ok(mut raw) = Raw::open(source(n / SHARE), field.address()).await
+            && raw.send(said).await.is_ok()
+        {
+            held.push(raw);
+        }
+    }
+    Made { tried: count, held }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections() {
+    hold("connections that have begun HTTP/2 and do nothing", &[], async |field| {
+        let count = amount("IDLE", 1_000, 5_000);
+        let hello = [PREFACE, &super::super::frames::settings(&[])].concat();
+        let mut made = crowd(field, count, &hello).await;
+        for raw in &mut made.held {
+            assert!(raw.answers().await, "each of them is served");
+        }
+        // They are honest so far: the server keeps them until they go, or until their age.
+        made.held.clear();
+        made
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prefaces_that_never_end() {
+    hold("connections that have said half a preface", &[], async |field| {
+        crowd(field, amount("PREFACES", 1_000, 5_000), &PREFACE[..10]).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_that_never_end() {
+    let mut field = Field::secure(&[]).await;
+    // The head of a record that announces 512 bytes of a ClientHello, and a few of them.
+    let begun = [0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
+    let outcome = field.attack(async |field| crowd(field, amount("HANDSHAKES", 1_000, 5_000), &begun).await).await;
+    println!("ATTACKS | TLS handshakes that stop after the first bytes | {outcome} |");
+    assert_eq!(wrong(&outcome), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_never_read() {
+    hold("peers that send PING and calls, read nothing and do not close", &[], async |field| {
+        let count = amount("DEAF", 40, 400);
+        let mut held = Vec::new();
+        let mut tried = 0;
+        for n in 0..count {
+            let Ok(mut raw) = Raw::hello(source(n / 20), field.address(), &[]).await else { continue };
+            // Until the server takes no more, since it cannot get rid of its answers.
+            let burst = frame(PING, 0, 0, &[0; 8]).repeat(1_000);
+            let calls =
+                (0..50).flat_map(|n| call(2 * n + 1, LIST, Some(&field.token), &WHOLE_PAGE)).collect::<Vec<_>>();
+            let _ = raw.send(&calls).await;
+            while let Ok(Ok(())) = timeout(Duration::from_millis(20), raw.send(&burst)).await {
+                tried += 1_000;
+            }
+            held.push(raw);
+        }
+        Made { tried, held }
+    })
+    .await;
+}
+
+/// Connections whose streams have a window of no or of one byte, each with as many calls as it may have.
+pub async fn slow_readers(field: &Field, path: &str, message: &[u8]) -> Made {
+    let count = amount("READERS", 20, 400);
+    let mut held = Vec::new();
+    for n in 0..count {
+        let window = u32::from(n % 2 == 0);
+        let Ok(mut raw) = Raw::hello(source(n / SHARE), field.address(), &[(INITIAL_WINDOW, window)]).await else {
+            continue;
+        };
+        raw.drain();
+        let calls: Vec<u8> = (0..100).flat_map(|n| call(2 * n + 1, path, Some(&field.token), message)).collect();
+        // The server may have cut it in the middle.
+        let _ = raw.send(&calls).await;
+        held.push(raw);
+    }
+    // For longer than an answer may wait.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    Made { tried: 100 * count, held }
+}
+
+/// The same, for the largest answers.
+pub async fn slow_readers_of_files(field: &Field) -> Made {
+    slow_readers(field, REFLECTION, WHOLE_FILE).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_with_no_window() {
+    hold("calls for pages of 100 by readers with windows of 0 and 1 byte", &[], async |field| {
+        let mut made = slow_readers(field, LIST, &WHOLE_PAGE).await;
+        made.held.clear();
+        made
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_with_no_window() {
+    hold("reflection of whole files with windows of 0 and 1 byte", &[], async |field| {
+        let mut made = slow_readers_of_files(field).await;
+        made.held.clear();
+        made
+    })
+    .await;
+}

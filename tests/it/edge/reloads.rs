@@ -1,0 +1,79 @@
+//! Certificates that change under load, with torn writes among them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use litebox_partner::pb::client::ListRequest;
+use litebox_partner::pb::client::client_service_client::ClientServiceClient;
+use litebox_partner::storage::Backend;
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
+use tonic::transport::Channel;
+
+use super::amount;
+use super::pki::{Authority, Mount, Pair, channel, handshake};
+use crate::support::app::{TestApp, shown, until};
+
+async fn served(to: SocketAddr, config: Arc<ClientConfig>) -> CertificateDer<'static> {
+    let stream = handshake(to, config).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+/// Makes calls until it is told to stop; `fresh` over a new connection each. How many.
+async fn calls(open: impl Fn() -> Channel, token: String, fresh: bool, stop: Arc<AtomicBool>, done: Arc<AtomicU64>) {
+    let shows = || shown(Some(&format!("Bearer {token}")));
+    let mut client = ClientServiceClient::with_interceptor(open(), shows());
+    while !stop.load(Ordering::Relaxed) {
+        if fresh {
+            client = ClientServiceClient::with_interceptor(open(), shows());
+        }
+        client.list(ListRequest::default()).await.unwrap();
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What writers leave for a moment: half a certificate, the key of another one, nothing.
+fn tear(mount: &Mount, pair: &Pair, n: u64) {
+    match n % 3 {
+        0 => mount.write("..data/tls.crt", &pair.cert[..pair.cert.len() / 2]),
+        1 => mount.write("..data/tls.key", &pair.key),
+        _ => mount.write("..data/tls.crt", ""),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_change_under_load_and_nobody_notices() {
+    let times = amount("RELOADS", 50, 1_000);
+    let authority = Authority::new();
+    let mut mount = Mount::new(&authority.pair(), &authority.pem);
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.tls = mount.tls()).await;
+    let (address, client) = (app.address(), authority.client(None));
+    let (stop, kept, fresh) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let callers = [(false, &kept), (true, &fresh), (true, &fresh)].map(|(new, done)| {
+        let client = client.clone();
+        let open = move || channel(address, client.clone());
+        tokio::spawn(calls(open, app.partner.token.clone(), new, stop.clone(), done.clone()))
+    });
+    for n in 0..times {
+        let pair = authority.pair();
+        if n % 2 == 1 {
+            tear(&mount, &pair, n / 2);
+            // Longer than two looks: a torn pair is seen, and refused.
+            let before = fresh.load(Ordering::Relaxed);
+            until("calls go on", async || fresh.load(Ordering::Relaxed) > before + 4).await;
+        }
+        mount.swap(&pair);
+        until("the new one is served", async || served(address, client.clone()).await == pair.der()).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.expect("no call and no handshake failed");
+    }
+    let (kept, fresh) = (kept.load(Ordering::Relaxed), fresh.load(Ordering::Relaxed));
+    println!(
+        "ATTACKS | certificate reloads | {times} | {kept} calls on one connection, {fresh} on new ones, none failed |"
+    );
+    assert!(kept > times && fresh > times);
+}
