@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test model chaos fuzz demo build fmt tools deny
+.PHONY: help check test model chaos attacks mutants fuzz demo build fmt tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ model: ## 10,000 random sequences of calls, answers and faults; SEED=â€¦ CASES=â
 
 chaos: ## What it must survive, tried in full (hours): faults, kills, pauses, restarts, restores; FILTER=kills one of them
 	@bash scripts/chaos.sh $(FILTER)
+
+attacks: ## What strangers and clients can do to connections, in full, and 1,000 certificate reloads (some 10 minutes)
+	ATTACKS=1 cargo test --locked --test it -- edge::attacks edge::reloads --nocapture --test-threads=1
+
+mutants: ## Take away each condition that keeps partners apart, and see a test notice (some 10 minutes)
+	@bash scripts/mutants.sh
 
 fuzz: ## Fuzz the readers of strangers' texts, TIME seconds each (60), TARGETS some of them; needs nightly
 	@bash scripts/fuzz.sh $(or $(TIME),60) $(TARGETS)

@@ -86,6 +86,17 @@ impl Raw {
         Ok(Self { out, input: Some(input), reading: None })
     }
 
+    /// One whose system keeps little of what it does not read.
+    pub async fn deaf(from: Ipv4Addr, to: SocketAddr) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4096)?;
+        socket.bind((from, 0).into())?;
+        let (input, out) = socket.connect(to).await?.into_split();
+        let mut raw = Self { out, input: Some(input), reading: None };
+        raw.send(&[PREFACE, &settings(&[])].concat()).await?;
+        Ok(raw)
+    }
+
     /// The same, and HTTP/2 has begun with these settings.
     pub async fn hello(from: Ipv4Addr, to: SocketAddr, values: &[(u16, u32)]) -> io::Result<Self> {
         let mut raw = Self::open(from, to).await?;

@@ -21,7 +21,7 @@ async fn a_preface_without_a_limit_of_time_is_noticed() {
 async fn standing_streams_without_a_limit_are_noticed() {
     let keys = ["connections.standing_streams"];
     let mut field = Field::open(&off(&keys)).await;
-    let outcome = field.attack(slow_readers_of_files).await;
+    let outcome = field.attack(async |field| slow_readers_of_files(field, 60).await).await;
     println!("noticed: {:?}", wrong(&outcome));
     assert!(wrong(&outcome).iter().any(|what| what.contains("memory")));
 }
