@@ -49,7 +49,7 @@ async fn good_keys_are_kept_whatever_becomes_of_their_source() {
         config.jwt.timeout_ms = 300;
     })
     .await;
-    enters(&app, &signer.token(&claims())).await.unwrap();
+    until("keys were fetched", async || enters(&app, &signer.token(&claims())).await.is_ok()).await;
     let elsewhere = published(&stranger).await;
     for (manner, what) in [
         (Manner::Status(503, jwks(&[&stranger])), "down"),

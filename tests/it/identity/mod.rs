@@ -52,7 +52,7 @@ async fn app_with(backend: Backend, issuers: Vec<IssuerConfig>) -> TestApp {
 
 fn quick(config: &mut Config, issuers: Vec<IssuerConfig>) {
     config.jwt.issuers = issuers;
-    (config.jwt.refresh_ms, config.jwt.rest_ms, config.jwt.timeout_ms) = (100, 50, 2_000);
+    (config.jwt.refresh_ms, config.jwt.rest_ms, config.jwt.timeout_ms) = (100, 50, 10_000);
 }
 
 /// The claims of a good token.
