@@ -7,14 +7,14 @@ every=${1:-1}
 export RUST_BACKTRACE=0
 
 mapfile -t binaries < <(cargo test --locked --no-run --lib --test it --message-format=json 2>/dev/null |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    sed -n 's|.*"executable":"\([^"]*/deps/[^"]*\)".*|\1|p')
 [ "${#binaries[@]}" = 2 ] || { echo "the tests cannot be built"; exit 1; }
 
 # tests [SITE]: whether the tests of tenancy pass without the condition at SITE.
 tests() {
     local binary
     for binary in "${binaries[@]}"; do
-        LITEBOX_CHAOS_UNSCOPED=${1:-} timeout 120 "$binary" tenancy </dev/null >/dev/null 2>&1 || return 1
+        LITEBOX_CHAOS_UNSCOPED=${1:-} timeout 120 "$binary" tenancy quota </dev/null >/dev/null 2>&1 || return 1
     done
 }
 

@@ -390,3 +390,6 @@ fn containing(text: &str) -> LikeExpr {
     let literal = fold(text).replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
     LikeExpr::new(format!("%{literal}%")).escape('\\')
 }
+
+#[cfg(test)]
+mod tests;

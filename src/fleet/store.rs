@@ -261,3 +261,6 @@ pub fn read(row: fleet::Model) -> Result<FleetDevice, StoreError> {
     let (imported_ms, changed_ms) = (row.imported_ms, row.changed_ms);
     Ok(FleetDevice { id, partner, register, state, note: row.note, imported_ms, changed_ms })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::fleet::model::FleetDevice;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::{StoreError, Tx, db_now, of_partner};
-use crate::values::PartnerScope;
+use crate::values::{KktId, PartnerScope};
 
 impl Store {
     /// Takes one of the `candidates` out of the fleet and creates the registration of it together with the request that
@@ -62,14 +62,18 @@ impl Store {
 async fn insert(tx: &Tx, key: Key, accepted: &Accepted, kkt: &Kkt) -> Result<(), StoreError> {
     requests::insert(tx, key, accepted, kkt.created_ms).await?;
     kkt::Entity::insert(rows::new(key.scope, kkt)?).exec_without_returning(tx).await?;
-    kkt::Entity::update_many()
-        .col_expr(kkt::Column::ChangedMs, Expr::cust(db_now(tx)))
-        .filter(of_partner(kkt::Column::PartnerId, key.scope))
-        .filter(kkt::Column::Id.eq(kkt.id.uuid()))
-        .exec(tx)
-        .await?;
+    mark(tx, key.scope, kkt.id).await?;
     first_line(key.scope, kkt).insert(tx).await?;
     Ok(())
+}
+
+/// Gives the registration the database's time as that of its last change.
+pub(super) async fn mark(tx: &Tx, scope: PartnerScope, id: KktId) -> Result<(), StoreError> {
+    let update = kkt::Entity::update_many()
+        .col_expr(kkt::Column::ChangedMs, Expr::cust(db_now(tx)))
+        .filter(of_partner(kkt::Column::PartnerId, scope))
+        .filter(kkt::Column::Id.eq(id.uuid()));
+    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 
 fn first_line(scope: PartnerScope, kkt: &Kkt) -> kkt_history::ActiveModel {

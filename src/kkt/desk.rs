@@ -120,7 +120,13 @@ impl Store {
 }
 
 /// An operator may also know what became of a command that we took for unsent.
-async fn settle(tx: &Tx, scope: PartnerScope, id: EffectId, to: Standing, now_ms: i64) -> Result<(), StoreError> {
+pub(super) async fn settle(
+    tx: &Tx,
+    scope: PartnerScope,
+    id: EffectId,
+    to: Standing,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let open = [Standing::Intended.name(), Standing::Unsent.name()];
     let update = effect::Entity::update_many()
         .col_expr(effect::Column::State, Expr::val(to.name()))

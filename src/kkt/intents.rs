@@ -105,7 +105,7 @@ impl Store {
 }
 
 /// Makes an unsent effect an intended one; tells whether there was one.
-async fn reopen(tx: &Tx, scope: PartnerScope, id: EffectId) -> Result<bool, StoreError> {
+pub(super) async fn reopen(tx: &Tx, scope: PartnerScope, id: EffectId) -> Result<bool, StoreError> {
     let update = effect::Entity::update_many()
         .col_expr(effect::Column::State, Expr::val(Standing::Intended.name()))
         .filter(of_partner(effect::Column::PartnerId, scope))

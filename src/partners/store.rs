@@ -176,16 +176,9 @@ pub(super) async fn spend(db: &Db, scope: PartnerScope, share_us: i64, most_us: 
     Ok(db.direct().execute_raw(statement).await?.rows_affected() == 1)
 }
 
-fn now_us(db: &Db) -> String {
+/// Expression of the database's clock, Unix microseconds.
+pub(super) fn now_us(db: &Db) -> String {
     format!("(({}) * 1000)", db.now_sql())
-}
-
-/// As if the partner's questions were spoken for until so many microseconds from now.
-#[cfg(test)]
-pub(super) async fn pretend_spent(db: &Db, scope: PartnerScope, from_now_us: i64) {
-    let until = Expr::cust(format!("{} + {from_now_us}", now_us(db)));
-    let update = quota::Entity::update_many().col_expr(quota::Column::UntilUs, until);
-    update.filter(of_partner(quota::Column::PartnerId, scope)).exec(db.direct()).await.map(drop).unwrap_or_default();
 }
 
 /// A device of the partner; `None` when there is none of this id or it is somebody else's.

@@ -213,3 +213,22 @@ fn of(owner: Owner) -> sea_orm::Select<document::Entity> {
         .filter(of_partner(document::Column::PartnerId, owner.scope))
         .filter(document::Column::KktId.eq(owner.kkt.uuid()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::somebodys::Somebodys;
+    use super::*;
+
+    #[tokio::test]
+    async fn tenancy_a_strangers_key_prunes_nothing() {
+        let s = Somebodys::new().await;
+        let kkt = s.kkt;
+        let left = async |scope| {
+            let owner = Owner { scope, kkt };
+            let pruned: Result<(), StoreError> = s.db.unit(move |tx| Box::pin(prune(tx, owner, 100))).await;
+            pruned.unwrap();
+            s.db.documents(s.owner, kkt).await.unwrap().len()
+        };
+        assert_eq!((left(s.stranger).await, left(s.owner).await), (1, 0));
+    }
+}

@@ -15,6 +15,8 @@ mod observed;
 mod reach;
 pub mod recovery;
 pub mod requests;
+#[cfg(test)]
+pub(crate) mod somebodys;
 pub mod switches;
 mod tenancy;
 mod unit;

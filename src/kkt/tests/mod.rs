@@ -1,3 +1,4 @@
 //! What the tests of this slice share.
 
 pub mod samples;
+mod tenancy;

@@ -1,12 +1,19 @@
 //! The stores' functions, asked with the key of another partner: what no call through the front door can do, because an
 //! earlier statement has refused it already. Each has to hold by itself, since the earlier one may change.
 
+use std::sync::Arc;
+
+use litebox_partner::catalogue::Catalogue;
 use litebox_partner::clients::store::Store as Clients;
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::fleet::service::Fleets;
 use litebox_partner::gateways::Gateway;
 use litebox_partner::kkt::effects::{Claim, Command, Intent, Standing};
 use litebox_partner::kkt::policy::Failing;
 use litebox_partner::kkt::store::{Change, Store};
+use litebox_partner::partners::model::Theme;
+use litebox_partner::storage::audit::Desk;
+use litebox_partner::storage::crossing;
 use litebox_partner::storage::documents::{Direction, Owner, Paper};
 use litebox_partner::storage::requests::{Accepted, Key};
 use litebox_partner::storage::vault::Vault;
@@ -15,8 +22,10 @@ use litebox_partner::values::{ClientId, KktId, PartnerScope, RequestId};
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::worlds::World;
+use crate::clients::inn;
+use crate::kkt::shop::register;
 use crate::support::app::{TestApp, on_both_apps};
-use crate::support::fresh_id;
+use crate::support::{act, fresh_id};
 
 const NOW: i64 = 1_795_000_000_000;
 /// 32 bytes.
@@ -156,4 +165,36 @@ async fn documents_and_requests_are_their_partners_alone() {
         assert!(clients.accepted(registered).await.unwrap().is_none());
     })
     .await;
+}
+
+#[tokio::test]
+async fn registers_to_hire_and_unfinished_clients_are_their_partners_alone() {
+    on_both_apps(async |app| {
+        let (me, other) = (app.partner.clone(), app.other_partner("two", Theme::LiteBox).await);
+        let (owner, stranger) = (PartnerScope::new(me.id), PartnerScope::new(other.id));
+        let catalogue = Arc::new(Catalogue::embedded().unwrap());
+        let fleets = Fleets { db: app.db().clone(), catalogue, clock: Clock::system(), ids: Ids::system() };
+        let file = "model,serial,fn,device_id,state\nАТОЛ 30Ф,00106100000001,9999078902000001,,\n";
+        let desk = Desk::new(Clock::system(), Ids::system(), act());
+        fleets.import(&desk, me.id, file.as_bytes(), false).await.unwrap();
+        let model = crossing::fleet::all(app.db().direct()).await.unwrap()[0].model_key.clone();
+        let to_hire = async |scope| crossing::fleet::to_hire(app.db().direct(), scope, &model, None, 9).await.unwrap();
+        assert_eq!((to_hire(owner).await.len(), to_hire(stranger).await.len()), (1, 0));
+
+        let order = register(inn(773_605_000).as_str());
+        let id = app.clients().register(order).await.unwrap().into_inner().client.unwrap().id;
+        pending(app).await;
+        let clients = Clients::new(app.db().clone());
+        let seen = clients.get(owner, ClientId::parse(&id).unwrap()).await.unwrap().unwrap();
+        lost(clients.abandon(stranger, &seen, NOW).await);
+        lost(clients.activate(stranger, &seen, "account", 1, NOW).await);
+        clients.abandon(owner, &seen, NOW).await.unwrap();
+    })
+    .await;
+}
+
+/// As if no client had been finished.
+async fn pending(app: &TestApp) {
+    let sql = "UPDATE client SET state = 'ACCOUNT_PENDING', account_id = NULL";
+    app.db().direct().execute_unprepared(sql).await.unwrap();
 }
