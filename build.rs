@@ -3,6 +3,9 @@
 //! The public services are generated once, with client and server. The gateway contracts are generated twice, into
 //! separate folders: clients for the server, servers for the sandbox, so that the two share no wire type.
 
+#[path = "build/debug.rs"]
+mod debug;
+
 use std::path::{Path, PathBuf};
 use std::{env, error::Error, fs};
 
@@ -10,11 +13,10 @@ use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
 
 const INCLUDES: [&str; 2] = ["proto", "third_party/proto"];
 const CODEC: &str = "tonic_prost::ProstCodec";
-/// Messages that carry a password: their `Debug` is written by hand and shows nothing.
-const SECRET: [&str; 2] =
-    [".litebox.client.v1.RegisterRequest", ".litebox.gateway.accounts.v1.SetInitialPasswordRequest"];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=build");
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=third_party/proto");
     let out = PathBuf::from(env::var("OUT_DIR")?);
@@ -27,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     generate(&descriptors, &out.join("public"), true, true, CODEC)?;
 
     let descriptors = compile(&gateways)?;
+    fs::write(out.join("gateway_descriptors.bin"), descriptors.encode_file_descriptor_set())?;
     generate(&descriptors, &out.join("gateways"), true, false, CODEC)?;
     generate(&descriptors, &out.join("sandbox"), false, true, "crate::sandbox::codec::Strict")?;
     Ok(())
@@ -70,8 +73,9 @@ fn generate(
     codec: &str,
 ) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out)?;
+    let pool = compiler.descriptor_pool();
     let mut prost = tonic_prost_build::Config::new();
-    prost.skip_debug(SECRET);
+    prost.skip_debug(debug::own(&pool));
     tonic_prost_build::configure()
         .build_client(client)
         .build_server(server)
@@ -79,7 +83,7 @@ fn generate(
         .emit_rerun_if_changed(false)
         .out_dir(out)
         .compile_fds_with_config(compiler.file_descriptor_set(), prost)?;
-    Ok(())
+    debug::append(&pool, out)
 }
 
 /// The table from method path to required scope. A public method without a scope stops the build.

@@ -1,6 +1,6 @@
 //! Wire types and stubs of the public services, generated from `proto/` at build time.
 //!
-//! Never log a message: prost derives `Debug` for all of them but the one that carries a password.
+//! Their `Debug` is written by `build/debug.rs`: fields marked `debug_redact` are shown as `**`. Never log one all the same.
 
 pub use litebox::client::v1 as client;
 pub use litebox::error::v1 as error;
@@ -20,12 +20,6 @@ mod litebox {
     pub mod client {
         pub mod v1 {
             include!(concat!(env!("OUT_DIR"), "/public/litebox.client.v1.rs"));
-
-            impl std::fmt::Debug for RegisterRequest {
-                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.write_str("RegisterRequest(hidden)")
-                }
-            }
         }
     }
     pub mod kkt {
@@ -121,9 +115,104 @@ mod tests {
         }
     }
 
+    /// Names of text fields that tell nothing about a person and open nothing. All others must be `debug_redact`.
+    const HARMLESS: &[&str] = &[
+        "account_effect_id",
+        "account_id",
+        "acknowledged_warnings",
+        "actor",
+        "advice",
+        "application_id",
+        "client_id",
+        "code",
+        "contract_number",
+        "detail",
+        "device_id",
+        "effect_id",
+        "fiscal_sign",
+        "fn_model",
+        "fn_serial",
+        "handover",
+        "id",
+        "kkt_id",
+        "kkt_ids",
+        "kkt_model",
+        "kkt_serial",
+        "kpp",
+        "left_at_fns",
+        "local_time",
+        "method",
+        "model",
+        "number",
+        "numbers",
+        "ofd_inn",
+        "reason",
+        "request_id",
+        "reservation_effect_id",
+        "rnm",
+        "serial",
+        "sign_in_address",
+        "status_text",
+        "subject",
+        "tax_office",
+        "time_zone",
+        "why_not",
+    ];
+
+    fn redacted(field: &prost_reflect::FieldDescriptor) -> bool {
+        field.options().get_field_by_name("debug_redact").and_then(|v| v.as_bool()).unwrap_or(false)
+    }
+
+    /// Text fields of our own messages that are neither redacted nor known to be harmless.
+    fn open_texts(pool: &DescriptorPool, harmless: &[&str]) -> Vec<String> {
+        let own = pool.all_messages().filter(|m| m.full_name().starts_with("litebox."));
+        let fields = own.flat_map(|m| m.fields().collect::<Vec<_>>());
+        let texts = fields.filter(|f| matches!(f.kind(), Kind::String | Kind::Bytes));
+        let open = texts.filter(|f| !redacted(f) && !harmless.contains(&f.name()));
+        open.map(|f| f.full_name().to_owned()).collect()
+    }
+
     #[test]
-    fn debug_of_a_registration_shows_nothing() {
-        let request = client::RegisterRequest { password: "aB1!_-".into(), ..Default::default() };
-        assert_eq!(format!("{request:?}"), "RegisterRequest(hidden)");
+    fn every_text_of_a_message_is_redacted_or_known_to_be_harmless() {
+        let gateways = DescriptorPool::decode(crate::gateways::pb::DESCRIPTORS).unwrap();
+        for pool in [pool(), gateways] {
+            assert_eq!(
+                open_texts(&pool, HARMLESS),
+                Vec::<String>::new(),
+                "mark it debug_redact, or say it is harmless"
+            );
+            let noticed = open_texts(&pool, &HARMLESS[1..]);
+            assert!(open_texts(&pool, &[]).len() > 20 && noticed.iter().all(|f| f.ends_with("account_effect_id")));
+        }
+    }
+
+    #[test]
+    fn debug_shows_what_is_harmless_and_hides_the_rest() {
+        let request = client::RegisterRequest {
+            request_id: "id-1".into(),
+            inn: "7707083893".into(),
+            address: Some(client::Address { street: "Вавилова".into(), ..Default::default() }),
+            password: "aB1!_-".into(),
+            ..Default::default()
+        };
+        let shown = format!("{request:?}");
+        assert!(shown.starts_with("RegisterRequest { request_id: \"id-1\""), "{shown}");
+        assert!(shown.contains("inn: **") && shown.contains("password: **") && !shown.contains("email"), "{shown}");
+        assert!(["7707083893", "Вавилова", "aB1!_-"].iter().all(|secret| !shown.contains(secret)), "{shown}");
+        let change = kkt::amend_request::Change::ActivationCode("FD13MM123456".into());
+        let amend = kkt::AmendRequest { change: Some(change), ..Default::default() };
+        assert!(format!("{amend:?}").contains("change: Some(ActivationCode(**))"), "{amend:?}");
+    }
+
+    #[test]
+    fn no_message_shows_a_redacted_value_whatever_it_is() {
+        use crate::gateways::pb::accounts::{EnsureAccountRequest, SetInitialPasswordRequest};
+        let mark = || "CANARY".to_owned();
+        let order =
+            EnsureAccountRequest { inn: mark(), login: mark(), company: mark(), phone: mark(), ..Default::default() };
+        let password = SetInitialPasswordRequest { password: mark(), ..Default::default() };
+        let operator = kkt::Operator { name: mark(), inn: mark() };
+        let shown = format!("{order:?} {password:?} {operator:?}");
+        assert!(!shown.contains("CANARY") && shown.matches("**").count() == 7, "{shown}");
     }
 }

@@ -1,15 +1,12 @@
 //! Client stubs of the three gateway contracts, generated from `proto/litebox/gateway` at build time.
 #![expect(clippy::all, reason = "generated code")]
 
+/// The files of the three contracts with their imports and comments, encoded.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/gateway_descriptors.bin"));
+
 /// `litebox.gateway.accounts.v1`
 pub mod accounts {
     include!(concat!(env!("OUT_DIR"), "/gateways/litebox.gateway.accounts.v1.rs"));
-
-    impl std::fmt::Debug for SetInitialPasswordRequest {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("SetInitialPasswordRequest(hidden)")
-        }
-    }
 }
 /// `litebox.gateway.fns.v1`
 pub mod fns {

@@ -4,12 +4,6 @@
 /// `litebox.gateway.accounts.v1`
 pub mod accounts {
     include!(concat!(env!("OUT_DIR"), "/sandbox/litebox.gateway.accounts.v1.rs"));
-
-    impl std::fmt::Debug for SetInitialPasswordRequest {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("SetInitialPasswordRequest(hidden)")
-        }
-    }
 }
 /// `litebox.gateway.fns.v1`
 pub mod fns {
