@@ -1,4 +1,4 @@
-//! Log lines, to standard error. Nothing here knows what may be logged: the types see to it that secrets cannot be.
+//! Log lines, to standard error. What may be logged is seen to by the types; a panic is told by its place alone.
 
 use std::io::IsTerminal;
 
@@ -14,4 +14,9 @@ pub fn start(config: &LogConfig) {
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).try_init(),
         LogFormat::Text => log.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
+    std::panic::set_hook(Box::new(|panic| {
+        // Its text may quote a value that nobody parsed yet.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
 }

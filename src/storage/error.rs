@@ -84,10 +84,12 @@ impl From<DbErr> for StoreError {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Exhausted("no connection in time".into()),
             DbErr::ConnectionAcquire(_) => Self::Unavailable("pool closed".into()),
             DbErr::Conn(RuntimeErr::SqlxError(e)) => not_connected(e),
-            DbErr::Conn(RuntimeErr::Internal(what)) => Self::Unavailable(what.clone()),
+            DbErr::Conn(RuntimeErr::Internal(_)) => Self::Unavailable("no connection".into()),
             DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) => from_sqlx(e),
-            DbErr::Type(what) | DbErr::Json(what) => Self::Corrupt { table: "?", what: what.clone() },
-            other => Self::Other(other.to_string()),
+            // Their texts may quote the value.
+            DbErr::Type(_) | DbErr::Json(_) => Self::Corrupt { table: "?", what: "a value of another kind".into() },
+            DbErr::Migration(what) => Self::Other(format!("migration: {what}")),
+            _ => Self::Other("the database layer failed".into()),
         }
     }
 }
