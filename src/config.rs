@@ -231,13 +231,15 @@ fn layered(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<
 }
 
 /// A setting in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
     /// `database.url`
     pub key: String,
     /// Its value as text; `***` for a secret that is set.
     pub value: String,
 }
+
+crate::values::discreet::discreet!(Setting { key });
 
 impl Setting {
     fn of(built: &config::Config, key: String) -> Result<Self, ConfigError> {

@@ -166,7 +166,7 @@ pub struct Requirement {
 }
 
 /// An address of the register that may have been meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The whole address.
     pub text: String,
@@ -174,8 +174,10 @@ pub struct Candidate {
     pub fias_id: Option<String>,
 }
 
+crate::values::discreet::discreet!(Candidate);
+
 /// The person who talks to partners about clients that are known already.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct RegionalManager {
     /// Name.
     pub name: String,
@@ -184,3 +186,5 @@ pub struct RegionalManager {
     /// E-mail.
     pub email: String,
 }
+
+crate::values::discreet::discreet!(RegionalManager);

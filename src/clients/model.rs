@@ -163,11 +163,7 @@ pub struct Names {
     pub company: String,
 }
 
-impl fmt::Debug for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Names(**)")
-    }
-}
+crate::values::discreet::discreet!(Names);
 
 /// A Register call after parsing. Has no `Debug`: it carries the password.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Inputs of the cases.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Clone, clap::Args)]
 #[command(next_help_heading = "Inputs, with defaults for the sandbox")]
 pub struct Inputs {
     /// INN of an organization that is in the state register; for accounts, one without an account.
@@ -85,6 +85,8 @@ pub struct Inputs {
     #[arg(long, default_value = "00000000-0000-4000-8000-000000000000")]
     pub unknown_fias_id: String,
 }
+
+crate::values::discreet::discreet!(Inputs);
 
 impl Default for Inputs {
     /// Those for the sandbox, as the command line has them.

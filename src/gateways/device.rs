@@ -33,13 +33,15 @@ pub trait Device: Send + Sync {
 }
 
 /// Where a device answers. Set by the operator, never by a partner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DeviceAddress {
     /// Base URL of the hub: `http://127.0.0.1:16732`.
     pub hub: String,
     /// `deviceID` at the hub; `default` when there is one device.
     pub device: String,
 }
+
+crate::values::discreet::discreet!(DeviceAddress { device });
 
 /// A question to a device that got no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +191,7 @@ pub struct FiscalReport {
 }
 
 /// An error of the driver.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DriverError {
     /// Code of ATOL driver v10.
     pub code: u32,
@@ -197,6 +199,7 @@ pub struct DriverError {
     pub text: String,
 }
 
+crate::values::discreet::discreet!(DriverError { code });
 /// Reads an answer as far as the gateway does, for the fuzzers.
 #[cfg(any(feature = "fuzzing", feature = "chaos"))]
 pub(crate) fn read_answer(bytes: &[u8]) {

@@ -63,7 +63,7 @@ pub struct Filed {
 pub struct ReportFiled;
 
 /// The data of a registration report.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ReportToFile {
     /// Application it belongs to.
     pub application_id: String,
@@ -80,6 +80,8 @@ pub struct ReportToFile {
     /// Certificate in the gateway's key storage.
     pub certificate_id: String,
 }
+
+crate::values::discreet::discreet!(ReportToFile { application_id, rnm });
 
 /// How an application stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,13 +120,15 @@ pub struct Card {
 }
 
 /// Why FNS refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FnsRefusal {
     /// Reason.
     pub reason: FnsRefusalReason,
     /// FNS's own text, Russian; for the partner and the operator, not for logs.
     pub text: String,
 }
+
+crate::values::discreet::discreet!(FnsRefusal { reason });
 
 /// Reasons of FNS; the names are those of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

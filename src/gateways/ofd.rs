@@ -90,13 +90,15 @@ pub enum CodeStanding {
 }
 
 /// Why an operator refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfdRefusal {
     /// Reason.
     pub reason: OfdRefusalReason,
     /// The operator's own text, Russian; for the partner and the operator, not for logs.
     pub text: String,
 }
+
+crate::values::discreet::discreet!(OfdRefusal { reason });
 
 /// Reasons of operators; the names are those of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,5 @@
 //! The state register of taxpayers and the address register: DaData over HTTP.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +60,7 @@ impl Taxpayer {
 }
 
 /// Organization or entrepreneur.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaxpayerKind {
     /// A legal entity.
     Organization {
@@ -81,6 +79,8 @@ pub enum TaxpayerKind {
         name: PersonName,
     },
 }
+
+crate::values::discreet::discreet!(TaxpayerKind);
 
 /// The name of a person.
 ///
@@ -103,11 +103,7 @@ impl PersonName {
     }
 }
 
-impl fmt::Debug for PersonName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PersonName(**)")
-    }
-}
+crate::values::discreet::discreet!(PersonName);
 
 /// Status in the register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,11 +192,7 @@ fn part(part: &Option<AddressPart>, text: impl Fn(&AddressPart) -> String) -> St
     part.as_ref().map(text).unwrap_or_default()
 }
 
-impl fmt::Debug for RegisteredAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RegisteredAddress(**)")
-    }
-}
+crate::values::discreet::discreet!(RegisteredAddress);
 
 /// Types that stand after the name: "Тульская обл".
 const AFTER: [&str; 5] = ["обл", "край", "р-н", "АО", "Аобл"];
@@ -220,7 +212,7 @@ impl AddressPart {
 }
 
 /// A part of an address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressPart {
     /// Short type: "ул", "г", "д". May be empty.
     pub kind: String,
@@ -228,6 +220,7 @@ pub struct AddressPart {
     pub name: String,
 }
 
+crate::values::discreet::discreet!(AddressPart);
 /// Reads an answer as far as the gateway does, for the fuzzers.
 #[cfg(any(feature = "fuzzing", feature = "chaos"))]
 pub(crate) fn read_answer(bytes: &[u8], inn: &Inn) {

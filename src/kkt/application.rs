@@ -31,13 +31,15 @@ impl Default for Format {
 }
 
 /// An application, ready to be signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Application {
     /// File name without extension; the same in the document.
     pub file_id: String,
     /// XML in windows-1251.
     pub xml: Vec<u8>,
 }
+
+crate::values::discreet::discreet!(Application);
 
 /// Something that a document needs is not known. Preflight asks for all of it, so this means that the catalogue has
 /// been replaced since.

@@ -12,7 +12,7 @@ use crate::values::{
 };
 
 /// A QuickRegister call after parsing: every field is well-formed, rules between fields are not checked yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct QuickRegister {
     /// Makes the call repeatable.
     pub request_id: RequestId,
@@ -27,6 +27,8 @@ pub struct QuickRegister {
     /// What to register.
     pub spec: Spec,
 }
+
+crate::values::discreet::discreet!(QuickRegister { request_id, client_id });
 
 /// What the registers said when the registration was accepted; what is filed and burnt comes from here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ impl Facts {
 }
 
 /// A registration.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Kkt {
     /// Id.
     pub id: KktId,
@@ -82,6 +84,8 @@ pub struct Kkt {
     /// Changed, Unix milliseconds.
     pub updated_ms: i64,
 }
+
+crate::values::discreet::discreet!(Kkt { id, revision });
 
 impl Kkt {
     /// RNM, once assigned.
@@ -214,7 +218,7 @@ pub enum Method {
 }
 
 /// Which registrations to list. All conditions must hold; absent ones do.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Filter {
     /// Of this shop.
     pub client_id: Option<ClientId>,
@@ -235,6 +239,8 @@ pub struct Filter {
     /// Only those whose report is overdue, or only those whose is not.
     pub overdue: Option<bool>,
 }
+
+crate::values::discreet::discreet!(Filter);
 
 /// A question for a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -64,7 +64,7 @@ pub struct SoldRegister {
 }
 
 /// Who signs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signer {
     /// In what capacity.
     pub capacity: Capacity,
@@ -76,8 +76,10 @@ pub struct Signer {
     pub certificate_id: String,
 }
 
+crate::values::discreet::discreet!(Signer);
+
 /// Capacity of the signer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum Capacity {
     /// The head, or the entrepreneur.
     Head,
@@ -88,8 +90,10 @@ pub enum Capacity {
     },
 }
 
+crate::values::discreet::discreet!(Capacity);
+
 /// Where the register stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// Name of the place, such as the shop's: printed on every receipt (tag 1187).
     pub name: String,
@@ -103,14 +107,18 @@ pub struct Place {
     pub site_urls: Vec<String>,
 }
 
+crate::values::discreet::discreet!(Place);
+
 /// The address of the place, as given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum PlaceAddress {
     /// In parts.
     Parts(Address),
     /// By its id in the address register (GUID).
     Fias(String),
 }
+
+crate::values::discreet::discreet!(PlaceAddress);
 
 /// Modes of use, as in the application and the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -191,10 +199,12 @@ pub struct OfdChoice {
 }
 
 /// Who works the device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operator {
     /// Name as printed.
     pub name: String,
     /// INN of the person.
     pub inn: Option<Inn>,
 }
+
+crate::values::discreet::discreet!(Operator);

@@ -6,13 +6,15 @@ use encoding_rs::WINDOWS_1251;
 use quick_xml::escape::escape;
 
 /// An element: attributes in the order given, then children or text.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Element {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
     children: Vec<Element>,
     text: Option<String>,
 }
+
+crate::values::discreet::discreet!(Element);
 
 impl Element {
     /// An empty element.

@@ -8,13 +8,16 @@ use super::{StoreError, of_partner};
 use crate::values::{PartnerScope, RequestId};
 
 /// A call that was accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// SHA-256 over the content, without any password.
     pub fingerprint: Vec<u8>,
     /// The client or registration it made or changed.
     pub resource: Uuid,
 }
+
+// A plain hash over an INN can be found by trying all of them.
+crate::values::discreet::discreet!(Accepted { resource });
 
 /// What names a call.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,5 @@
 //! A postal address in the parts of LiteBox's form.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::digits::are_digits;
@@ -122,17 +120,9 @@ fn no_place() -> Invalid {
     Invalid::new("CITY_OR_SETTLEMENT", "a city or a settlement is required", "Укажите город или населённый пункт")
 }
 
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Address(**)")
-    }
-}
+crate::values::discreet::discreet!(Address);
 
-impl fmt::Debug for AddressParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AddressParts(**)")
-    }
-}
+crate::values::discreet::discreet!(AddressParts);
 
 impl TryFrom<AddressParts> for Address {
     type Error = Invalid;

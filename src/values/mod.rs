@@ -2,13 +2,14 @@
 //!
 //! Every type parses with an error that names the rule and never the value, and serializes as a string that is parsed
 //! again when read back. Values that tell about a person (INN, OGRN, phone, e-mail, address, activation code) are hidden
-//! in `Debug`; a password has no `Debug` at all.
+//! in `Debug`; a password has no `Debug` at all. Types that are made of such values use `discreet`.
 
 mod address;
 mod code;
 mod company;
 mod contact;
 mod digits;
+pub(crate) mod discreet;
 mod fiscal;
 mod ids;
 mod inn;

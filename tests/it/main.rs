@@ -21,6 +21,7 @@ mod limits;
 mod model;
 mod operators;
 mod page;
+mod privacy;
 mod reasons;
 mod sandbox;
 mod schema;

@@ -1,0 +1,3 @@
+//! Personal data and secrets stay where they belong.
+
+mod sources;
