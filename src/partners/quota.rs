@@ -92,13 +92,13 @@ mod tests {
         (dir, db)
     }
 
-    async fn partner(db: &Db) -> PartnerScope {
+    async fn partner(db: &Db, name: &str) -> PartnerScope {
         use crate::clock::{Clock, Ids};
         use crate::partners::model::{Label, Theme};
         use crate::partners::{service::Partners, token::Mode};
         let act = crate::storage::audit::Act::new("test", "a test").unwrap();
         let partners = Partners::new(db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act);
-        let name = Label::name(&Uuid::now_v7().to_string()).unwrap();
+        let name = Label::name(name).unwrap();
         PartnerScope::new(partners.add(name, Theme::LiteBox).await.unwrap().id)
     }
 
@@ -111,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn an_hours_questions_may_be_asked_at_once_by_each_partner() {
         let (_dir, db) = database().await;
-        let (one, two) = (partner(&db).await, partner(&db).await);
+        let (one, two) = (partner(&db, "one").await, partner(&db, "two").await);
         let (quota, replica) = (Quota::new(db.clone(), 4), Quota::new(db.clone(), 4));
         for n in 0..4 {
             assert_eq!(quota.look(one).await, Ok(()));
@@ -128,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn questions_come_back_one_by_one_and_are_not_saved_up() {
         let (_dir, db) = database().await;
-        let one = partner(&db).await;
+        let one = partner(&db, "one").await;
         let quota = Quota::new(db.clone(), 4);
         assert_eq!(quota.spend(one).await, Ok(()));
         for (hours_ago, left) in [(0.0, 4), (0.25, 3), (-0.5, 2), (-1.0, 0), (5.0, 4)] {

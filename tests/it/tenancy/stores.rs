@@ -41,7 +41,7 @@ async fn claims(store: &Store, owner: PartnerScope, stranger: PartnerScope, id: 
 
 fn key(scope: PartnerScope, method: &'static str) -> (Key, Accepted) {
     let id = RequestId::parse(&fresh_id()).unwrap();
-    (Key { scope, method, id }, Accepted { fingerprint: vec![1], resource: uuid::Uuid::now_v7() })
+    (Key { scope, method, id }, Accepted { fingerprint: vec![1], resource: fresh_id().parse().unwrap() })
 }
 
 /// Everything of these tables as one text, to see that nothing has changed.
