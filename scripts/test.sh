@@ -28,9 +28,10 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
 
 part tools 400 bash scripts/tools.sh
 part fmt 30 cargo fmt --all -- --check
-part clippy 800 cargo clippy --locked --all-targets -- -D warnings
+part clippy 650 cargo clippy --locked --all-targets -- -D warnings
 part build 600 cargo build --locked
 part rust 1200 cargo test --locked
+part mutants 150 bash scripts/mutants.sh 8
 part buf 60 npx --no-install buf lint
 part demo 120 make --no-print-directory demo ONCE=1
 part readme 240 bash scripts/readme.sh README.md README.ru.md

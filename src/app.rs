@@ -254,12 +254,21 @@ impl Ground {
             clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
             kkts: KktApi::new(
                 self.kkts(config),
-                Streams { longest, poll, stop: closing, places: Places::new(limits.watch_streams) },
+                Streams {
+                    longest,
+                    poll,
+                    stop: closing,
+                    access: access.changes(),
+                    places: Places::of_streams(limits.watch_streams),
+                },
             ),
             auth: Auth { access, open_reflection: config.server.open_reflection },
             calls: Calls { clock: self.clock.clone(), ids: self.ids.clone() },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
-            pace: Pace(Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone())),
+            pace: Pace {
+                rate: Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone()),
+                under_way: Places::of_calls(limits.calls_under_way),
+            },
             doors: Doors::new(&config.connections, &config.tls, config.limits.in_flight, longest, &self.ids)?,
         })
     }

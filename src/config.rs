@@ -82,6 +82,7 @@ pub struct LimitsConfig {
     pub lookups_per_hour: u32,
     pub calls_per_second: u32,
     pub calls_at_once: u32,
+    pub calls_under_way: u32,
     pub watch_streams: u32,
     pub in_flight: usize,
 }

@@ -114,6 +114,8 @@ pub enum Limit {
     Calls,
     /// Look-ups of taxpayers an hour.
     Lookups,
+    /// Calls under way.
+    UnderWay,
     /// Open streams.
     Streams,
 }
@@ -124,6 +126,7 @@ impl Limit {
         match self {
             Self::Calls => "CALLS_PER_SECOND",
             Self::Lookups => "LOOKUPS_PER_HOUR",
+            Self::UnderWay => "CALLS_UNDER_WAY",
             Self::Streams => "WATCH_STREAMS",
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::card::{self, Card};
-use super::model::{Client, ClientsConfig, ListQuery, Register, State};
+use super::model::{Client, ClientsConfig, Draft, ListQuery, Register, State};
 use super::store::Store;
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
@@ -100,17 +100,29 @@ impl ClientService {
         if let Some(finished) = known.as_ref().filter(|c| is_active(c) && !order.validate_only) {
             return self.confirm(finished, &order.password).await.map(|client| Some(self.card(client)));
         }
-        if order.validate_only {
-            // A check that creates nothing is a question like LookupTaxpayer.
-            self.parts.quota.spend(caller.scope).await?;
-        }
-        let draft = order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation)?;
+        let draft = self.draft(caller.scope, order).await?;
         self.known_nowhere_else(key, &order.inn).await?;
         if order.validate_only {
             return Ok(None);
         }
         let client = self.open_account(key, order, draft, known.is_some()).await?;
         Ok(Some(self.card(client)))
+    }
+
+    /// The client that is ordered. An order that comes to nothing here, or was to come to nothing, is a question about a
+    /// taxpayer like LookupTaxpayer, and whoever has none left is asked back before the register is.
+    async fn draft(&self, scope: PartnerScope, order: &Register) -> Result<Draft, Failure> {
+        if order.validate_only {
+            self.parts.quota.spend(scope).await?;
+            return order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation);
+        }
+        self.parts.quota.look(scope).await?;
+        let found = self.in_business(&order.inn).await;
+        let drafted = found.and_then(|taxpayer| order.draft(taxpayer).map_err(Failure::Validation));
+        if drafted.as_ref().is_err_and(|failure| !matches!(failure, Failure::GatewayUnavailable { .. })) {
+            self.parts.quota.spend(scope).await?;
+        }
+        drafted
     }
 
     /// The card of a client.
@@ -178,7 +190,21 @@ impl ClientService {
             Some(effect) => !ours(effect),
             None => known.in_inventory,
         };
-        if elsewhere { Err(self.elsewhere(scope, inn).await) } else { Ok(()) }
+        if elsewhere { self.unless_made_meanwhile(scope, inn, known.account).await } else { Ok(()) }
+    }
+
+    /// An account that was not the partner's before the question may be so after it: two calls at once.
+    async fn unless_made_meanwhile(
+        &self,
+        scope: PartnerScope,
+        inn: &Inn,
+        account: Option<EffectId>,
+    ) -> Result<(), Failure> {
+        match self.parts.store.open_by_inn(scope, inn).await? {
+            Some(made) if is_active(&made) => Err(Failure::ClientAlreadyRegistered { client_id: made.id }),
+            Some(made) if account == Some(made.effect()) => Ok(()),
+            _ => Err(self.elsewhere(scope, inn).await),
+        }
     }
 
     /// The answer tells something about a stranger's client, so it is charged to the quota.

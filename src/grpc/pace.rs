@@ -1,19 +1,33 @@
-//! How fast a partner may call, whatever it calls.
+//! How fast a partner may call, and how many calls it may have under way, whatever it calls.
 
 use super::layers::{Inner, Request, Response, Step};
+use super::places::{Place, Places};
+use crate::failure::Failure;
 use crate::partners::model::Caller;
 use crate::partners::rate::Rate;
 
 /// Counts the calls of each partner. Stands behind authentication: what has no caller is health and open reflection.
 #[derive(Clone)]
-pub struct Pace(pub Rate);
+pub struct Pace {
+    /// Calls a second.
+    pub rate: Rate,
+    /// Calls under way: fewer than the server takes at once, so that a partner whose calls do not end keeps nobody out.
+    pub under_way: Places,
+}
 
 impl Step for Pace {
     async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
-        let counted = request.extensions().get::<Caller>().map_or(Ok(()), |caller| self.0.spend(caller.scope));
+        let counted = request.extensions().get::<Caller>().map(|caller| self.count(caller)).transpose();
         match counted {
-            Ok(()) => inner.pass(request).await,
+            Ok(_place) => inner.pass(request).await,
             Err(over) => tonic::Status::from(over).into_http(),
         }
+    }
+}
+
+impl Pace {
+    fn count(&self, caller: &Caller) -> Result<Place, Failure> {
+        self.rate.spend(caller.scope)?;
+        self.under_way.take(caller.scope)
     }
 }

@@ -1,4 +1,4 @@
-//! How many streams a partner may have open at once at this replica.
+//! How many streams, and calls under way, a partner may have at once at this replica.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,26 +7,34 @@ use std::time::Duration;
 use crate::failure::{Failure, Limit};
 use crate::values::{PartnerId, PartnerScope};
 
-/// When to try again: streams end by themselves after minutes, or when their reader goes.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// The open streams of each partner. Cheap to clone.
+/// What each partner has open. Cheap to clone.
 #[derive(Clone)]
 pub struct Places {
+    limit: Limit,
     most: u32,
     taken: Arc<Mutex<HashMap<PartnerId, u32>>>,
 }
 
-/// A stream that is open until this is dropped.
+/// A stream or a call that is open until this is dropped.
 pub struct Place {
     partner: PartnerId,
     taken: Arc<Mutex<HashMap<PartnerId, u32>>>,
 }
 
 impl Places {
-    /// `most` for each partner.
-    pub fn new(most: u32) -> Self {
-        Self { most, taken: Arc::default() }
+    /// `most` streams for each partner.
+    pub fn of_streams(most: u32) -> Self {
+        Self { limit: Limit::Streams, most, taken: Arc::default() }
+    }
+
+    /// `most` calls for each partner.
+    pub fn of_calls(most: u32) -> Self {
+        Self { limit: Limit::UnderWay, most, taken: Arc::default() }
+    }
+
+    /// Streams end by themselves after minutes, or when their reader goes; calls after seconds.
+    const fn retry(&self) -> Duration {
+        Duration::from_secs(if matches!(self.limit, Limit::Streams) { 5 } else { 1 })
     }
 
     /// Takes a place.
@@ -38,7 +46,7 @@ impl Places {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let open = taken.get(&partner).copied().unwrap_or_default();
         if open >= self.most {
-            return Err(Failure::RateLimited { limit: Limit::Streams, retry_after: RETRY });
+            return Err(Failure::RateLimited { limit: self.limit, retry_after: self.retry() });
         }
         taken.insert(partner, open + 1);
         Ok(Place { partner, taken: self.taken.clone() })
@@ -66,7 +74,7 @@ mod tests {
     #[test]
     fn each_partner_has_its_own_places_and_gets_them_back() {
         let scope = |n| PartnerScope::new(PartnerId::new(Uuid::from_u128(n)));
-        let places = Places::new(2);
+        let places = Places::of_streams(2);
         let (first, _second) = (places.take(scope(1)).unwrap(), places.take(scope(1)).unwrap());
         assert!(places.take(scope(1)).is_err());
         let other = places.take(scope(2)).unwrap();

@@ -129,6 +129,7 @@ fn address(candidates: &[Candidate]) -> String {
 fn limited(limit: Limit, seconds: u64) -> String {
     let what = match limit {
         Limit::Calls => "Слишком много обращений подряд",
+        Limit::UnderWay => "Слишком много вызовов одновременно",
         Limit::Lookups => "Исчерпан часовой лимит проверок ИНН",
         Limit::Streams => "Открыто слишком много потоков Watch. Закройте лишние",
     };

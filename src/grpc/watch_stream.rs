@@ -38,6 +38,8 @@ pub struct Streams {
     pub poll: Duration,
     /// Ends all streams.
     pub stop: CancellationToken,
+    /// Moves when tokens or partners have changed: streams end, and whoever may goes on with a new one.
+    pub access: Receiver<u64>,
     /// How many each partner may have open.
     pub places: Places,
 }
@@ -73,7 +75,8 @@ struct Teller {
 }
 
 impl Teller {
-    async fn run(mut self, mut changes: Receiver<()>, streams: Streams, end: Instant) {
+    async fn run(mut self, mut changes: Receiver<()>, mut streams: Streams, end: Instant) {
+        streams.access.mark_unchanged();
         let mut silent_since = Instant::now();
         while Instant::now() < end && !streams.stop.is_cancelled() {
             let silent = silent_since.elapsed() >= HEARTBEAT;
@@ -87,6 +90,7 @@ impl Teller {
                 Ok(()) = changes.changed() => {}
                 () = sleep_until(next) => {}
                 () = streams.stop.cancelled() => {}
+                Ok(()) = streams.access.changed() => break,
                 () = self.out.closed() => return,
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::jwt::Services;
@@ -78,6 +79,7 @@ pub struct Access {
     partners: Remembered<PartnerId, Partner>,
     refusals: Refusals,
     strangers: Strangers,
+    changes: Arc<watch::Sender<u64>>,
 }
 
 struct Known {
@@ -91,13 +93,28 @@ impl Access {
     pub fn new(db: Db, clock: Clock, mode: Mode, remembered: Duration) -> Self {
         let (tokens, partners) = (Remembered::new(CAPACITY, remembered), Remembered::new(CAPACITY, remembered));
         let (services, refusals) = (Services::none(), Refusals::default());
-        Self { db, clock, mode, services, tokens, partners, refusals, strangers: Strangers::new() }
+        Self {
+            db,
+            clock,
+            mode,
+            services,
+            tokens,
+            partners,
+            refusals,
+            strangers: Strangers::new(),
+            changes: Arc::default(),
+        }
     }
 
     /// The same, for whom these issuers vouch too.
     #[must_use]
     pub fn with(self, services: Services) -> Self {
         Self { services, ..self }
+    }
+
+    /// Counts the changes of access that were seen here: whoever was let in before one may not come in after it.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// How often each kind of refusal has happened here.
@@ -151,6 +168,9 @@ impl Access {
         while !stop.is_cancelled() {
             match access::changes(&self.db).await {
                 Ok(now) => {
+                    if seen.is_some_and(|before| before != now) {
+                        self.changes.send_modify(|changes| *changes += 1);
+                    }
                     if seen != Some(now) {
                         self.tokens.forget();
                         self.partners.forget();

@@ -49,7 +49,7 @@ impl From<Spent> for Failure {
 impl Quota {
     /// `an_hour` questions for each partner, at least one.
     pub fn new(db: Db, an_hour: u32) -> Self {
-        Self { db, share: HOUR / i64::from(an_hour.max(1)) }
+        Self { db, share: (HOUR / i64::from(an_hour.max(1))).max(1) }
     }
 
     /// Whether one more question may be asked; spends nothing.

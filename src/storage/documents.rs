@@ -216,7 +216,7 @@ fn of(owner: Owner) -> sea_orm::Select<document::Entity> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::somebodys::Somebodys;
+    use super::super::tests::somebodys::Somebodys;
     use super::*;
 
     #[tokio::test]

@@ -15,8 +15,6 @@ mod observed;
 mod reach;
 pub mod recovery;
 pub mod requests;
-#[cfg(test)]
-pub(crate) mod somebodys;
 pub mod switches;
 mod tenancy;
 mod unit;
@@ -31,4 +29,4 @@ pub use tenancy::of_partner;
 pub use unit::{Tx, Work};
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,5 +1,7 @@
 //! What needs no PostgreSQL; `tests/it/storage.rs` runs the contract on both databases.
 
+pub mod somebodys;
+
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait};
 
 use super::entity::partner;

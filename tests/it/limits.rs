@@ -8,6 +8,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
+use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, until};
 
 fn bearer(token: &str) -> String {
@@ -69,4 +70,47 @@ async fn a_refused_stream_takes_no_place() {
         assert_eq!(app.kkts().watch(missing.clone()).await.unwrap_err().code(), Code::NotFound);
     }
     app.kkts().watch(pb::WatchRequest::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_partner_whose_calls_do_not_end_keeps_nobody_out() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.calls_under_way = 1).await;
+    app.sandbox.add_fault("taxpayers.party:delay=20s,times=1").unwrap();
+    let look_up = || cl::LookupTaxpayerRequest { inn: COMPANY.into() };
+    let mut slow = app.clients();
+    let waiting = tokio::spawn(async move { slow.lookup_taxpayer(look_up()).await });
+    until("the slow call is under way", async || app.sandbox.entries().iter().any(|e| e.operation.contains("party")))
+        .await;
+    assert_eq!(limit(&app.clients().list(cl::ListRequest::default()).await.unwrap_err()), "CALLS_UNDER_WAY");
+    let other = app.other_partner("Другой", Theme::LiteBox).await;
+    app.clients_as(Some(&bearer(&other.token))).list(cl::ListRequest::default()).await.unwrap();
+    waiting.abort();
+    until("the place is free again", async || app.clients().list(cl::ListRequest::default()).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_stream_does_not_outlive_the_credentials_it_was_opened_with() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.access_poll_ms = 50).await;
+    let other = app.other_partner("Другой", Theme::LiteBox).await;
+    let mut theirs = app.kkts_as(Some(&bearer(&other.token)));
+    let mut stream = theirs.watch(pb::WatchRequest::default()).await.unwrap().into_inner();
+    app.partners.set_enabled(other.id, false).await.unwrap();
+    let mut last = None;
+    while let Some(message) = stream.message().await.unwrap() {
+        last = message.event;
+    }
+    assert!(matches!(last, Some(pb::watch_response::Event::End(_))), "{last:?}");
+    assert_eq!(theirs.watch(pb::WatchRequest::default()).await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn register_tells_nothing_of_taxpayers_to_whom_no_look_ups_are_left() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.lookups_per_hour = 2).await;
+    // Not in the register, and not in business: each is a look-up.
+    for inn in ["7799000012", "7799000020"] {
+        assert_eq!(app.clients().register(register(inn)).await.unwrap_err().code(), Code::FailedPrecondition);
+    }
+    let asked = app.sandbox.entries().len();
+    assert_eq!(limit(&app.clients().register(register(COMPANY)).await.unwrap_err()), "LOOKUPS_PER_HOUR");
+    assert_eq!(app.sandbox.entries().len(), asked, "nobody outside was asked");
 }

@@ -1,7 +1,7 @@
 //! Statements that stand behind others in one transaction, asked by themselves.
 
 use super::*;
-use crate::storage::somebodys::Somebodys;
+use crate::storage::tests::somebodys::Somebodys;
 
 #[tokio::test]
 async fn tenancy_a_strangers_key_puts_nothing_off() {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::storage::somebodys::Somebodys;
+use crate::storage::tests::somebodys::Somebodys;
 
 #[tokio::test]
 async fn tenancy_a_strangers_key_takes_no_register_of_the_fleet() {

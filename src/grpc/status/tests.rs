@@ -103,6 +103,7 @@ fn shell() -> Vec<(Status, Code, &'static str)> {
         (unauthenticated(), Code::Unauthenticated, "CREDENTIALS_INVALID"),
         (scope_missing("KKT_WRITE"), Code::PermissionDenied, "SCOPE_MISSING"),
         (partner_not_allowed(), Code::PermissionDenied, "PARTNER_NOT_ALLOWED"),
+        (overloaded(), Code::ResourceExhausted, "SERVER_OVERLOADED"),
         (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
     ]
 }

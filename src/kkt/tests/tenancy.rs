@@ -3,7 +3,7 @@
 use crate::kkt::effects::Standing;
 use crate::kkt::{creation, desk, effects, intents};
 use crate::storage::StoreError;
-use crate::storage::somebodys::Somebodys;
+use crate::storage::tests::somebodys::Somebodys;
 
 #[tokio::test]
 async fn a_strangers_key_settles_and_reopens_no_effect() {

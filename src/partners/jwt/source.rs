@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Certificate, Client, Url, redirect, retry};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Place, Rules};
@@ -13,6 +13,9 @@ use super::keys::KeySet;
 
 /// The largest set that is read.
 const LARGEST: usize = 256 * 1024;
+
+/// Calls that may wait for a fetch at once: far fewer than the server takes, since nothing is known of who they are.
+const WAITING: usize = 64;
 
 /// The keys of one issuer, as known now. Clones share them.
 #[derive(Clone)]
@@ -22,6 +25,7 @@ pub struct Source {
     rules: Rules,
     state: Arc<watch::Sender<State>>,
     wanted: Arc<Notify>,
+    waiting: Arc<Semaphore>,
 }
 
 #[derive(Clone, Default)]
@@ -46,7 +50,7 @@ impl Source {
     /// Keys of this issuer; none until [`run`](Self::run) has fetched them.
     pub fn new(issuer: Arc<str>, place: Place, rules: Rules) -> Self {
         let (state, wanted) = (Arc::new(watch::Sender::new(State::default())), Arc::new(Notify::new()));
-        Self { issuer, place: Arc::new(place), rules, state, wanted }
+        Self { issuer, place: Arc::new(place), rules, state, wanted, waiting: Arc::new(Semaphore::new(WAITING)) }
     }
 
     /// The keys, the newer ones when this id is not among those that are known. A fetch for that begins at most once in a
@@ -61,6 +65,8 @@ impl Source {
             Phase::Resting(_) => self.wanted.notify_one(),
             Phase::Fetching => {}
         }
+        // Whoever waits has proved nothing yet, and holds a place that others need.
+        let Ok(_waiting) = self.waiting.try_acquire() else { return keys };
         let mut state = self.state.subscribe();
         let fetched = state.wait_for(|state| state.ended > ended);
         match tokio::time::timeout(self.rules.timeout, fetched).await {

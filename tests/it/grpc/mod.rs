@@ -140,10 +140,15 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
     let quota = Quota::new(db.clone(), 600);
     let parts =
         Parts { store: clients, taxpayers, accounts, catalogue, pages, config, quota, clock: of_clock, ids: of_ids };
-    let streams =
-        Streams { longest: LONGEST, poll: Duration::from_millis(50), stop: stop.clone(), places: Places::new(100) };
+    let streams = Streams {
+        longest: LONGEST,
+        poll: Duration::from_millis(50),
+        stop: stop.clone(),
+        places: Places::of_streams(100),
+        access: tokio::sync::watch::channel(0).1,
+    };
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
-    let pace = Pace(Rate::new(0, 0, clock.clone()));
+    let pace = Pace { rate: Rate::new(0, 0, clock.clone()), under_way: Places::of_calls(100) };
     let usual = Config::load(None, |_| None).unwrap();
     let doors = Doors::new(&usual.connections, &usual.tls, usual.limits.in_flight, LONGEST, &ids).unwrap();
     server::Parts {

@@ -199,6 +199,9 @@ fn patient(config: &mut Config) {
     config.database.lock_timeout_ms = 10_000;
     config.database.statement_timeout_ms = 30_000;
     config.worker.concurrency = 1;
+    config.limits.calls_per_second = 0;
+    config.limits.calls_under_way = 2_000;
+    config.limits.in_flight = 2_000;
 }
 
 /// Sends every order `times` times at once; what was answered to each id.

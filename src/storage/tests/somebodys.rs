@@ -4,7 +4,7 @@
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
-use super::{DatabaseConfig, Db};
+use crate::storage::{DatabaseConfig, Db};
 use crate::values::{ClientId, EffectId, KktId, PartnerId, PartnerScope};
 
 /// A database in which `owner` has a client, a registration, two effects, a document and a register to hire out, and `stranger` nothing.
