@@ -68,15 +68,17 @@ async fn a_broken_pair_stops_the_start_and_names_the_setting() {
         mount.write("tls.key", key);
         let mut config = settings(&app.sandbox, &app.database);
         (config.tls, config.database.migrate) = (mount.tls(), false);
-        let Err(error) = App::build(other(config), Clock::system(), Ids::system()).await else { panic!("{named}") };
+        let Err(error) = App::build(other(config, &mount), Clock::system(), Ids::system()).await else {
+            panic!("{named}")
+        };
         assert!(error.to_string().contains(named), "{named}: {error}");
         assert!(!error.to_string().contains("BEGIN"), "no content: {error}");
     }
 }
 
-/// SQLite takes one server: the other has a database of its own in memory.
-fn other(mut config: litebox_partner::config::Config) -> litebox_partner::config::Config {
-    config.database.url = "sqlite::memory:".to_owned().into();
+/// SQLite takes one server: the other has a database of its own.
+fn other(mut config: litebox_partner::config::Config, mount: &Mount) -> litebox_partner::config::Config {
+    config.database.url = format!("sqlite:{}", mount.path("other.db").display()).into();
     config.database.migrate = true;
     config
 }
