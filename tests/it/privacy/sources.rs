@@ -85,7 +85,9 @@ const OWN_WORDS: &[(&str, &str, &str)] = &[
     ("src/cli/secure.rs", "Args", "ca"),
     ("src/cli/secure.rs", "Args", "cert"),
     ("src/cli/secure.rs", "Args", "server_name"),
-    // Who vouches for a service, from the configuration.
+    // Who vouches for a service, from the configuration: names, places of files, public keys.
+    ("src/partners/jwt/config.rs", "", ""),
+    ("src/partners/jwt/keys.rs", "KeySet", "keys"),
     ("src/partners/model.rs", "Identity", "issuer"),
     ("src/grpc/edge/config.rs", "TlsConfig", "cert"),
     ("src/grpc/edge/config.rs", "TlsConfig", "client_ca"),

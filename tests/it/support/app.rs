@@ -224,6 +224,8 @@ pub fn settings(sandbox: &Sandbox, database: &TestDb) -> Config {
     }
     // Faults are ordered by the dozen; that a system is left alone has tests of its own.
     config.gateways.breaker.failures = 0;
+    // One partner makes the load of many; that it may not has tests of its own.
+    config.limits.calls_per_second = 0;
     config.worker.idle_poll_ms = 50;
     config.worker.backoff_ms = 20;
     config.worker.fns_poll_ms = 20;
