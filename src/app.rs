@@ -254,13 +254,7 @@ impl Ground {
             clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
             kkts: KktApi::new(
                 self.kkts(config),
-                Streams {
-                    longest,
-                    poll,
-                    stop: closing,
-                    access: access.changes(),
-                    places: Places::of_streams(limits.watch_streams),
-                },
+                Streams { longest, poll, stop: closing, places: Places::of_streams(limits.watch_streams) },
             ),
             auth: Auth { access, open_reflection: config.server.open_reflection },
             calls: Calls { clock: self.clock.clone(), ids: self.ids.clone() },

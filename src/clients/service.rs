@@ -100,6 +100,10 @@ impl ClientService {
         if let Some(finished) = known.as_ref().filter(|c| is_active(c) && !order.validate_only) {
             return self.confirm(finished, &order.password).await.map(|client| Some(self.card(client)));
         }
+        // Whoever has no questions left learns nothing new; what has begun goes on.
+        if known.is_none() && !order.validate_only {
+            self.parts.quota.look(caller.scope).await?;
+        }
         let draft = self.draft(caller.scope, order).await?;
         self.known_nowhere_else(key, &order.inn).await?;
         if order.validate_only {
@@ -110,13 +114,12 @@ impl ClientService {
     }
 
     /// The client that is ordered. An order that comes to nothing here, or was to come to nothing, is a question about a
-    /// taxpayer like LookupTaxpayer, and whoever has none left is asked back before the register is.
+    /// taxpayer like LookupTaxpayer.
     async fn draft(&self, scope: PartnerScope, order: &Register) -> Result<Draft, Failure> {
         if order.validate_only {
             self.parts.quota.spend(scope).await?;
             return order.draft(self.in_business(&order.inn).await?).map_err(Failure::Validation);
         }
-        self.parts.quota.look(scope).await?;
         let found = self.in_business(&order.inn).await;
         let drafted = found.and_then(|taxpayer| order.draft(taxpayer).map_err(Failure::Validation));
         if drafted.as_ref().is_err_and(|failure| !matches!(failure, Failure::GatewayUnavailable { .. })) {
@@ -179,8 +182,6 @@ impl ClientService {
         if let Some(finished) = own.as_ref().filter(|c| is_active(c)) {
             return Err(Failure::ClientAlreadyRegistered { client_id: finished.id });
         }
-        // Whoever has no questions left learns nothing here either.
-        self.parts.quota.look(scope).await?;
         let known = self.parts.accounts.find_by_inn(inn).await.map_err(unavailable)?;
         let ours = |effect| {
             let made = ClientId::new(EffectId::uuid(effect));

@@ -2,6 +2,7 @@
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::watch::Receiver;
 use tonic::Status;
 
 use super::layers::{Inner, Request, Response, Step};
@@ -24,7 +25,7 @@ pub const PARTNER_HEADER: HeaderName = HeaderName::from_static("x-litebox-partne
 const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 
 /// Checks credentials and scope before a message is decoded, and tells the handlers who calls: they find a [`Caller`] in
-/// the request's extensions.
+/// the request's extensions, and what tells them that access has changed since.
 #[derive(Clone)]
 pub struct Auth {
     /// Who shows a token.
@@ -32,6 +33,10 @@ pub struct Auth {
     /// Reflection without a token, for development.
     pub open_reflection: bool,
 }
+
+/// Moves when access has changed since somebody was let in.
+#[derive(Clone)]
+pub struct AccessSince(pub Receiver<u64>);
 
 /// What it takes to get to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,8 @@ impl Step for Auth {
         if door == Door::Open {
             return inner.pass(request).await;
         }
+        // Before the question who calls: a stream that is let in by what was true before a change must learn of it.
+        let changes = self.access.changes();
         match self.admit(door, request.headers()).await {
             Ok(caller) => {
                 // Nobody behind this needs the secret, so nobody can leak it.
@@ -60,6 +67,7 @@ impl Step for Auth {
                 if let Some(caller) = caller {
                     tracing::Span::current().record("partner", tracing::field::display(caller.scope.partner()));
                     request.extensions_mut().insert(caller);
+                    request.extensions_mut().insert(AccessSince(changes));
                 }
                 inner.pass(request).await
             }

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 
+use tokio::sync::watch::Receiver;
 use tonic::{Request, Status};
 use tracing::Instrument;
 
+use super::auth::AccessSince;
 use super::status;
 use crate::failure::Failure;
 use crate::partners::model::Caller;
@@ -12,6 +14,12 @@ use crate::partners::model::Caller;
 /// Who calls. The authentication layer lets nothing through without.
 pub fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     request.extensions().get().cloned().ok_or_else(|| status::internal("a handler was reached without a caller"))
+}
+
+/// What moves when access has changed since the caller was let in.
+pub fn let_in<T>(request: &Request<T>) -> Result<Receiver<u64>, Status> {
+    let since = request.extensions().get().cloned().map(|AccessSince(changes)| changes);
+    since.ok_or_else(|| status::internal("a handler was reached without an admission"))
 }
 
 /// Runs a command on a task of its own: when the caller hangs up or its deadline passes, tonic drops the handler, and

@@ -5,14 +5,14 @@ use tonic::{Request, Response, Status};
 
 use super::call::CallId;
 use super::convert::{Fields, kkt as convert, kkt_call as parse, kkt_request, preview};
-use super::handler::{caller, detached};
+use super::handler::{caller, detached, let_in};
 use super::status;
-use super::watch_stream::{Streams, stream};
+use super::watch_stream::{Ground, Streams, stream};
 use crate::kkt::guide;
 use crate::kkt::model::Kkt;
 use crate::kkt::ordering::Registered;
 use crate::kkt::service::Service;
-use crate::partners::model::Scope;
+use crate::partners::model::{Caller, Scope};
 use crate::pb::kkt as pb;
 use crate::pb::kkt::kkt_service_server::KktService as Api;
 use crate::values::KktId;
@@ -104,11 +104,13 @@ impl Api for KktApi {
     type WatchStream = ReceiverStream<Result<pb::WatchResponse, Status>>;
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let scope = caller(&request)?.scope;
+        let Caller { scope, until_ms, .. } = caller(&request)?;
+        let access = let_in(&request)?;
         let call = request.extensions().get::<CallId>().cloned().unwrap_or_default();
         let (ids, resume) = parse::watch(request.into_inner())?;
         let place = self.streams.places.take(scope)?;
         let watch = self.service.watch(scope, ids, resume.as_deref()).await?;
-        Ok(Response::new(stream(watch, &self.service, self.streams.clone(), (place, call))))
+        let ground = Ground { call, access, until_ms, place };
+        Ok(Response::new(stream(watch, &self.service, self.streams.clone(), ground)))
     }
 }

@@ -38,10 +38,21 @@ pub struct Streams {
     pub poll: Duration,
     /// Ends all streams.
     pub stop: CancellationToken,
-    /// Moves when tokens or partners have changed: streams end, and whoever may goes on with a new one.
-    pub access: Receiver<u64>,
     /// How many each partner may have open.
     pub places: Places,
+}
+
+/// On what one stream stands.
+pub struct Ground {
+    /// Id of the call that opened it.
+    pub call: CallId,
+    /// Moves when tokens or partners have changed since the caller was let in: the stream ends, and whoever may goes on
+    /// with a new one.
+    pub access: Receiver<u64>,
+    /// When the caller's credential ends, Unix milliseconds, and the stream with it.
+    pub until_ms: Option<i64>,
+    /// Its place among the partner's streams.
+    pub place: Place,
 }
 
 type Message = Result<pb::WatchResponse, Status>;
@@ -50,18 +61,15 @@ type Message = Result<pb::WatchResponse, Status>;
 struct Over;
 
 /// Starts the stream of `watch`, which keeps its place until it ends.
-pub fn stream(
-    watch: Watch,
-    service: &Service,
-    streams: Streams,
-    (place, call): (Place, CallId),
-) -> ReceiverStream<Message> {
+pub fn stream(watch: Watch, service: &Service, streams: Streams, ground: Ground) -> ReceiverStream<Message> {
     let (out, messages) = channel(WAITING);
     let changes = service.signal.listen();
-    let end = Instant::now() + streams.longest;
     let (clock, catalogue) = (service.clock.clone(), service.catalogue.clone());
-    let teller = Teller { watch, clock, catalogue, out, call, _place: place };
-    tokio::spawn(teller.run(changes, streams, end));
+    let Ground { call, access, until_ms, place } = ground;
+    let left = until_ms.map(|until| u64::try_from(until.saturating_sub(clock.now_ms())).unwrap_or(0));
+    let life = left.map_or(streams.longest, |left| streams.longest.min(Duration::from_millis(left)));
+    let teller = Teller { watch, clock, catalogue, out, call, access, _place: place };
+    tokio::spawn(teller.run(changes, streams, Instant::now() + life));
     ReceiverStream::new(messages)
 }
 
@@ -71,14 +79,14 @@ struct Teller {
     catalogue: Arc<Catalogue>,
     out: Sender<Message>,
     call: CallId,
+    access: Receiver<u64>,
     _place: Place,
 }
 
 impl Teller {
-    async fn run(mut self, mut changes: Receiver<()>, mut streams: Streams, end: Instant) {
-        streams.access.mark_unchanged();
+    async fn run(mut self, mut changes: Receiver<()>, streams: Streams, end: Instant) {
         let mut silent_since = Instant::now();
-        while Instant::now() < end && !streams.stop.is_cancelled() {
+        while Instant::now() < end && !streams.stop.is_cancelled() && !self.access_changed() {
             let silent = silent_since.elapsed() >= HEARTBEAT;
             match self.tell(silent).await {
                 Ok(true) => silent_since = Instant::now(),
@@ -90,12 +98,16 @@ impl Teller {
                 Ok(()) = changes.changed() => {}
                 () = sleep_until(next) => {}
                 () = streams.stop.cancelled() => {}
-                Ok(()) = streams.access.changed() => break,
+                Ok(()) = self.access.changed() => break,
                 () = self.out.closed() => return,
             }
         }
         // A reader that has gone needs no end.
         let _ = self.send(Event::End(pb::End {}), self.watch.position()).await;
+    }
+
+    fn access_changed(&self) -> bool {
+        self.access.has_changed().unwrap_or(true)
     }
 
     /// Tells what has changed; without changes a sign of life when one is due. Whether anything was told.

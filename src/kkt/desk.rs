@@ -2,10 +2,9 @@
 //! the same transaction. Every change is compare-and-set on the revision, so it takes the registration away from whoever
 //! is at work on it.
 
-use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::effects::{Command, Effect, Standing};
+use super::effects::{Command, Effect, Standing, settle_from};
 use super::model::Kkt;
 use super::rows;
 use super::state::State;
@@ -127,14 +126,7 @@ pub(super) async fn settle(
     to: Standing,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let open = [Standing::Intended.name(), Standing::Unsent.name()];
-    let update = effect::Entity::update_many()
-        .col_expr(effect::Column::State, Expr::val(to.name()))
-        .col_expr(effect::Column::SettledMs, Expr::val(now_ms))
-        .filter(of_partner(effect::Column::PartnerId, scope))
-        .filter(effect::Column::Id.eq(id.uuid()))
-        .filter(effect::Column::State.is_in(open));
-    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
+    settle_from(tx, scope, id, [Standing::Intended, Standing::Unsent], (to, now_ms)).await
 }
 
 fn found(row: kkt::Model) -> Result<Found, StoreError> {

@@ -273,13 +273,28 @@ pub(super) async fn settle(
     to: Standing,
     now_ms: i64,
 ) -> Result<(), StoreError> {
-    let undone = matches!(to, Standing::Refused | Standing::Void).then_some(Standing::Done.name());
+    let undone = matches!(to, Standing::Refused | Standing::Void).then_some(Standing::Done);
+    let from = [Some(Standing::Intended), undone];
+    settle_from(tx, scope, id, from.into_iter().flatten(), (to, now_ms)).await
+}
+
+/// Settles an effect that stands so.
+///
+/// # Errors
+/// [`StoreError::Contention`] when it does not.
+pub(super) async fn settle_from(
+    tx: &Tx,
+    scope: PartnerScope,
+    id: EffectId,
+    from: impl IntoIterator<Item = Standing>,
+    (to, now_ms): (Standing, i64),
+) -> Result<(), StoreError> {
     let update = effect::Entity::update_many()
         .col_expr(effect::Column::State, Expr::val(to.name()))
         .col_expr(effect::Column::SettledMs, Expr::val(now_ms))
         .filter(of_partner(effect::Column::PartnerId, scope))
         .filter(effect::Column::Id.eq(id.uuid()))
-        .filter(effect::Column::State.is_in([Some(Standing::Intended.name()), undone].into_iter().flatten()));
+        .filter(effect::Column::State.is_in(from.into_iter().map(Standing::name)));
     if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 

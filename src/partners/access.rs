@@ -112,7 +112,8 @@ impl Access {
         Self { services, ..self }
     }
 
-    /// Counts the changes of access that were seen here: whoever was let in before one may not come in after it.
+    /// Counts the changes of access that are seen here from now on. Taken before somebody is let in, it tells whether that
+    /// may have become untrue since.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -168,12 +169,13 @@ impl Access {
         while !stop.is_cancelled() {
             match access::changes(&self.db).await {
                 Ok(now) => {
-                    if seen.is_some_and(|before| before != now) {
-                        self.changes.send_modify(|changes| *changes += 1);
-                    }
                     if seen != Some(now) {
                         self.tokens.forget();
                         self.partners.forget();
+                    }
+                    // Told last: a stream that begins after it was let in by what is true now.
+                    if seen.is_some_and(|before| before != now) {
+                        self.changes.send_modify(|changes| *changes += 1);
                     }
                     (seen, away) = (Some(now), false);
                 }
@@ -205,6 +207,7 @@ impl Access {
             who: Identity::Token(known.token.key_id.clone()),
             scopes: known.token.scopes.clone(),
             theme: known.partner.theme,
+            until_ms: known.token.expires_ms,
         })
     }
 
@@ -255,8 +258,9 @@ impl Access {
         if !partner.enabled {
             return Err(Denied::Partner(Why::NamedDisabled));
         }
-        let Service { who, scopes, .. } = service;
-        Ok(Caller { scope: PartnerScope::new(partner.id), who, scopes, theme: partner.theme })
+        let Service { who, scopes, until_ms, .. } = service;
+        let scope = PartnerScope::new(partner.id);
+        Ok(Caller { scope, who, scopes, theme: partner.theme, until_ms: Some(until_ms) })
     }
 
     /// Writes down that the key is in use, beside the call and not before it.

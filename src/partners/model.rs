@@ -321,6 +321,8 @@ pub struct Service {
     pub scopes: Scopes,
     /// The partners it may act for; empty: any.
     pub partners: Arc<BTreeSet<PartnerId>>,
+    /// From this instant the credential lets nobody in, Unix milliseconds.
+    pub until_ms: i64,
 }
 
 /// Which partner a call names beside its credential.
@@ -347,6 +349,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The brand that the partner works under.
     pub theme: Theme,
+    /// From this instant the credential lets nobody in, Unix milliseconds; absent: it does not end by itself.
+    pub until_ms: Option<i64>,
 }
 
 #[cfg(test)]

@@ -79,12 +79,15 @@ impl Db {
     /// Opens the pool; creates the file of an SQLite database that does not exist.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database does not answer, [`StoreError::Other`] for a URL of another kind.
+    /// [`StoreError::Unavailable`] when the database does not answer, [`StoreError::Other`] for a URL of another kind or without a file.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let url = config.url.expose_secret();
         let file = sqlite_path(url);
         if file.is_none() && !url.starts_with("postgres") {
             return Err(StoreError::Other("the database URL must start with sqlite: or postgres:".into()));
+        }
+        if file.as_ref().is_some_and(|path| path.as_os_str().is_empty() || path.as_os_str() == ":memory:") {
+            return Err(StoreError::Other("an SQLite database must be a file: one in memory loses everything".into()));
         }
         let reach = Arc::new(if file.is_some() { Reach::default() } else { way(config)? });
         let options = match file {

@@ -61,3 +61,11 @@ async fn insert(tx: &super::Tx, n: u128) -> Result<(), StoreError> {
     partner(n).insert(tx).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn an_sqlite_database_is_a_file() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:", "sqlite://", "mysql:x"] {
+        let config = DatabaseConfig { url: url.into(), ..DatabaseConfig::default() };
+        assert!(matches!(Db::connect(&config).await.map(drop), Err(StoreError::Other(_))), "{url}");
+    }
+}

@@ -89,21 +89,6 @@ async fn a_partner_whose_calls_do_not_end_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_stream_does_not_outlive_the_credentials_it_was_opened_with() {
-    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.access_poll_ms = 50).await;
-    let other = app.other_partner("Другой", Theme::LiteBox).await;
-    let mut theirs = app.kkts_as(Some(&bearer(&other.token)));
-    let mut stream = theirs.watch(pb::WatchRequest::default()).await.unwrap().into_inner();
-    app.partners.set_enabled(other.id, false).await.unwrap();
-    let mut last = None;
-    while let Some(message) = stream.message().await.unwrap() {
-        last = message.event;
-    }
-    assert!(matches!(last, Some(pb::watch_response::Event::End(_))), "{last:?}");
-    assert_eq!(theirs.watch(pb::WatchRequest::default()).await.unwrap_err().code(), Code::Unauthenticated);
-}
-
-#[tokio::test]
 async fn register_tells_nothing_of_taxpayers_to_whom_no_look_ups_are_left() {
     let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.lookups_per_hour = 2).await;
     // Not in the register, and not in business: each is a look-up.
@@ -113,4 +98,16 @@ async fn register_tells_nothing_of_taxpayers_to_whom_no_look_ups_are_left() {
     let asked = app.sandbox.entries().len();
     assert_eq!(limit(&app.clients().register(register(COMPANY)).await.unwrap_err()), "LOOKUPS_PER_HOUR");
     assert_eq!(app.sandbox.entries().len(), asked, "nobody outside was asked");
+}
+
+/// What was begun while there were look-ups left is finished when there are none.
+#[tokio::test]
+async fn a_register_that_has_begun_is_finished_without_look_ups() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.lookups_per_hour = 1).await;
+    app.sandbox.add_fault("accounts.EnsureAccount:drop=before_effect,times=1").unwrap();
+    let begun = register(COMPANY);
+    assert_eq!(app.clients().register(begun.clone()).await.unwrap_err().code(), Code::Unavailable);
+    app.clients().lookup_taxpayer(cl::LookupTaxpayerRequest { inn: COMPANY.into() }).await.unwrap();
+    assert_eq!(limit(&app.clients().register(register("7799000012")).await.unwrap_err()), "LOOKUPS_PER_HOUR");
+    app.clients().register(begun).await.unwrap();
 }

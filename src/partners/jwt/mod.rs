@@ -54,9 +54,9 @@ impl Services {
         let kid = presented.kid()?;
         let keys = source.keys(kid).await;
         let key = keys.get(kid).ok_or(Why::JwtKey)?;
-        let subject = presented.check(key, issuer, rules, now_ms)?;
+        let (subject, until_ms) = presented.check(key, issuer, rules, now_ms)?;
         let who = Identity::Service { issuer: issuer.name.clone(), subject: subject.name.clone() };
-        Ok(Service { who, scopes: subject.scopes.clone(), partners: subject.partners.clone() })
+        Ok(Service { who, scopes: subject.scopes.clone(), partners: subject.partners.clone(), until_ms })
     }
 
     /// How long ago the keys of each issuer were fetched.

@@ -88,11 +88,18 @@ impl<'t> Presented<'t> {
         self.header.kid.as_deref().ok_or(Why::JwtKey)
     }
 
-    /// The service that it names, when this key has signed it, this issuer vouches for it, and it is for us and for now.
+    /// The service that it names, when this key has signed it, this issuer vouches for it, and it is for us and for now;
+    /// and the instant from which it is not, Unix milliseconds.
     ///
     /// # Errors
     /// Why not.
-    pub fn check<'i>(&self, key: &Key, issuer: &'i Issuer, rules: &Rules, now_ms: i64) -> Result<&'i Subject, Why> {
+    pub fn check<'i>(
+        &self,
+        key: &Key,
+        issuer: &'i Issuer,
+        rules: &Rules,
+        now_ms: i64,
+    ) -> Result<(&'i Subject, i64), Why> {
         // The key decides how a signature is checked; the token has only to agree.
         if self.header.alg != key.algorithm() {
             return Err(Why::JwtAlgorithm);
@@ -111,17 +118,19 @@ impl<'t> Presented<'t> {
         if !meant {
             return Err(Why::JwtAudience);
         }
-        self.claims.timely(rules, now_ms)?;
-        issuer.subjects.get(&self.claims.sub).ok_or(Why::JwtSubject)
+        let until_ms = self.claims.timely(rules, now_ms)?;
+        let subject = issuer.subjects.get(&self.claims.sub).ok_or(Why::JwtSubject)?;
+        Ok((subject, until_ms))
     }
 }
 
 impl Claims {
-    /// Good from `nbf` until before `exp`, each widened by the skew; not from the future; not for too long.
-    fn timely(&self, rules: &Rules, now_ms: i64) -> Result<(), Why> {
+    /// Good from `nbf` until before `exp`, each widened by the skew; not from the future; not for too long. Until when.
+    fn timely(&self, rules: &Rules, now_ms: i64) -> Result<i64, Why> {
         let ms = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         let (end, skew) = (ms(self.exp), rules.skew_ms);
-        if now_ms >= end.saturating_add(skew) {
+        let until = end.saturating_add(skew);
+        if now_ms >= until {
             return Err(Why::JwtExpired);
         }
         if self.nbf.is_some_and(|from| ms(from) > now_ms.saturating_add(skew)) {
@@ -132,7 +141,7 @@ impl Claims {
         }
         // Without a birth its life is at least what is left of it.
         let born = self.iat.map_or(now_ms.saturating_add(skew), ms);
-        if end.saturating_sub(born) > rules.life_ms { Err(Why::JwtLife) } else { Ok(()) }
+        if end.saturating_sub(born) > rules.life_ms { Err(Why::JwtLife) } else { Ok(until) }
     }
 }
 

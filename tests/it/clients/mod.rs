@@ -94,6 +94,7 @@ impl Stage {
             who: Identity::Token(KeyId::parse("abcdefghijkl").unwrap()),
             scopes: Scopes::all(),
             theme: Theme::LiteBox,
+            until_ms: None,
         }
     }
 

@@ -145,7 +145,6 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         poll: Duration::from_millis(50),
         stop: stop.clone(),
         places: Places::of_streams(100),
-        access: tokio::sync::watch::channel(0).1,
     };
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
     let pace = Pace { rate: Rate::new(0, 0, clock.clone()), under_way: Places::of_calls(100) };

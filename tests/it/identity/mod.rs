@@ -7,6 +7,7 @@ mod order;
 mod readers;
 mod signed;
 mod signer;
+mod streams;
 mod tokens;
 
 use std::path::PathBuf;

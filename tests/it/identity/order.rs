@@ -4,50 +4,12 @@ use litebox_partner::pb::DESCRIPTORS;
 use litebox_partner::storage::Backend;
 use prost_reflect::DescriptorPool;
 use serde_json::json;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 
 use super::signer::Signer;
 use super::{app_with, but, claims, issuer, published, reason, subject};
 use crate::support::app::TestApp;
-
-/// Bytes as they are.
-#[derive(Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = ();
-    type Encoder = Self;
-    type Decoder = Self;
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes_into(to, &item);
-        Ok(())
-    }
-}
-
-fn bytes_into(to: &mut EncodeBuf<'_>, bytes: &[u8]) {
-    prost::bytes::BufMut::put_slice(to, bytes);
-}
-
-impl Decoder for Raw {
-    type Item = ();
-    type Error = Status;
-    fn decode(&mut self, _: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        Ok(None)
-    }
-}
+use crate::support::raw::Raw;
 
 async fn garbage(app: &TestApp, path: &str, token: &str, partner: Option<&str>) -> Status {
     let mut grpc = tonic::client::Grpc::new(app.channel());

@@ -5,26 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use litebox_partner::fuzzing::{Target, targets};
 
-/// Small, quick, and the same everywhere (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).unwrap()
-    }
-
-    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-}
+use crate::model::dice::Dice;
 
 /// Pieces at which readers have edges.
 const PIECES: [&[u8]; 16] = [
@@ -46,19 +27,19 @@ const PIECES: [&[u8]; 16] = [
     b" ",
 ];
 
-fn draw(random: &mut Random, samples: &[Vec<u8>]) -> Vec<u8> {
-    if random.below(8) == 0 {
-        return (0..random.below(80)).map(|_| u8::try_from(random.below(256)).unwrap()).collect();
+fn draw(dice: &mut Dice, samples: &[Vec<u8>]) -> Vec<u8> {
+    if dice.below(8) == 0 {
+        return (0..dice.below(80)).map(|_| u8::try_from(dice.below(256)).unwrap()).collect();
     }
-    let mut bytes = random.pick(samples).clone();
-    for _ in 0..random.below(4) {
-        let at = random.below(bytes.len() + 1);
-        let end = (at + random.below(6)).min(bytes.len());
-        match random.below(4) {
-            0 => drop(bytes.splice(at..end, random.pick(&PIECES).iter().copied())),
-            1 => drop(bytes.splice(at..at, random.pick(&PIECES).iter().copied())),
+    let mut bytes = samples[dice.below(samples.len())].clone();
+    for _ in 0..dice.below(4) {
+        let at = dice.below(bytes.len() + 1);
+        let end = (at + dice.below(6)).min(bytes.len());
+        match dice.below(4) {
+            0 => drop(bytes.splice(at..end, dice.pick(&PIECES).iter().copied())),
+            1 => drop(bytes.splice(at..at, dice.pick(&PIECES).iter().copied())),
             2 => bytes.truncate(at),
-            _ if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+            _ if at < bytes.len() => bytes[at] ^= 1 << dice.below(8),
             _ => {}
         }
     }
@@ -71,7 +52,7 @@ fn number(name: &str, default: u64) -> u64 {
 
 fn play(target: &Target, cases: u64, first: u64) {
     for seed in first..first + cases {
-        let bytes = draw(&mut Random(seed), &target.samples);
+        let bytes = draw(&mut Dice::new(seed), &target.samples);
         let kept = catch_unwind(AssertUnwindSafe(|| (target.read)(&bytes)));
         assert!(kept.is_ok(), "{}: SEED={seed}: {:?}", target.name, String::from_utf8_lossy(&bytes));
     }

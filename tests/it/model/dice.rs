@@ -23,6 +23,11 @@ impl Dice {
         self.next() % sides
     }
 
+    /// An index below `end`; 0 when there is none.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.roll(end.max(1) as u64)).unwrap()
+    }
+
     /// True in so many cases of a hundred.
     pub fn percent(&mut self, of_hundred: u64) -> bool {
         self.roll(100) < of_hundred
@@ -30,6 +35,6 @@ impl Dice {
 
     /// One of the list.
     pub fn pick<T: Copy>(&mut self, list: &[T]) -> T {
-        list[usize::try_from(self.roll(list.len() as u64)).unwrap()]
+        list[self.below(list.len())]
     }
 }

@@ -7,6 +7,7 @@ pub mod database;
 pub mod gate;
 pub mod postgres;
 pub mod process;
+pub mod raw;
 pub mod slow_proxy;
 
 use litebox_partner::clock::{Clock, Ids};

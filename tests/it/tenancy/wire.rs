@@ -2,46 +2,11 @@
 
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value, prost::Message};
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::support::app::TestApp;
-
-/// Bytes as they are.
-#[derive(Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        prost::bytes::BufMut::put_slice(to, &item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let length = prost::bytes::Buf::remaining(from);
-        Ok(Some(prost::bytes::Buf::copy_to_bytes(from, length).to_vec()))
-    }
-}
+use crate::support::raw::Raw;
 
 /// All that a caller gets to see.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +37,8 @@ impl Seen {
             format!("{:?}", all.bad_request()),
             format!("{:?}", all.precondition_failure()),
             format!("{:?} {:?} {:?}", all.resource_info(), all.quota_failure(), all.help()),
-            format!("{} details", [all.debug_info().is_some(), all.request_info().is_some()].len()),
+            format!("{:?}", all.debug_info()),
+            format!("request info: {}", all.request_info().is_some()),
         ];
         let headers = status.metadata().keys().map(|key| format!("{key:?}")).collect();
         Self { code: status.code(), text: status.message().to_owned(), details, headers, bytes: Vec::new() }
