@@ -257,7 +257,11 @@ impl Ground {
                 Streams { longest, poll, stop: closing, places: Places::of_streams(limits.watch_streams) },
             ),
             auth: Auth { access, open_reflection: config.server.open_reflection },
-            calls: Calls { clock: self.clock.clone(), ids: self.ids.clone() },
+            calls: Calls {
+                clock: self.clock.clone(),
+                ids: self.ids.clone(),
+                follow_callers: config.traces.follow_callers,
+            },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
             pace: Pace {
                 rate: Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone()),

@@ -5,7 +5,6 @@
 //! so never in what is deployed. Both are carried by a [`Db`] and its clones, since tests run side by side; only a missing
 //! condition on the partner is for a whole process.
 
-use std::any::type_name;
 use std::panic::Location;
 use std::sync::{Arc, LazyLock};
 
@@ -131,25 +130,9 @@ impl Db {
     }
 }
 
-/// The name of the function in which the closure of this type stands.
-pub(crate) fn function_of<F>() -> &'static str {
-    let name = type_name::<F>().trim_end_matches("::{{closure}}");
-    name.rsplit("::").next().unwrap_or(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn name_of<F: FnOnce()>(_: F) -> &'static str {
-        function_of::<F>()
-    }
-
-    #[tokio::test]
-    async fn a_closure_is_named_after_the_function_it_stands_in() {
-        let named = async { name_of(|| ()) }.await;
-        assert_eq!(named, "a_closure_is_named_after_the_function_it_stands_in");
-    }
 
     #[test]
     fn every_broken_behaviour_is_found_by_its_name_and_nothing_else_is() {

@@ -17,6 +17,7 @@ use crate::kkt::policy::WorkerConfig;
 use crate::partners::jwt::config::JwtConfig;
 use crate::partners::token::Mode;
 use crate::storage::DatabaseConfig;
+use crate::telemetry::traces::TracesConfig;
 
 /// Every setting with its default, commented.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -48,6 +49,7 @@ pub struct Config {
     pub documents: DocumentsConfig,
     pub jwt: JwtConfig,
     pub log: LogConfig,
+    pub traces: TracesConfig,
 }
 
 /// The section `server`.
@@ -182,7 +184,8 @@ impl Config {
         if self.limits.in_flight == 0 {
             return unfit("limits.in_flight", "must be at least 1");
         }
-        if let Some((key, what)) = self.connections.unfit().or_else(|| self.tls.unfit()) {
+        if let Some((key, what)) = self.connections.unfit().or_else(|| self.tls.unfit()).or_else(|| self.traces.unfit())
+        {
             return unfit(key, what);
         }
         if self.worker.concurrency == 0 {
@@ -345,6 +348,8 @@ mod tests {
             ("[limits]\nin_flight = 0\n", "limits.in_flight"),
             ("[connections]\nper_peer = 0\n", "connections.per_peer"),
             ("[tls]\ncert = \"cert.pem\"\n", "tls.key"),
+            ("[traces]\nsample_ratio = 1.5\n", "traces.sample_ratio"),
+            ("[traces]\notlp_endpoint = \"collector:4317\"\n", "traces.otlp_endpoint"),
         ];
         for (file, named) in cases {
             let error = load(file, &[]).unwrap_err().to_string();

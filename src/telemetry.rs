@@ -1,22 +1,54 @@
-//! Log lines, to standard error. What may be logged is seen to by the types; a panic is told by its place alone.
+//! What the process tells about itself: log lines to standard error, spans to a collector. What may be told is seen to by
+//! the types; a panic is told by its place alone.
+
+pub mod traces;
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{Directive, EnvFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
 
+use self::traces::Traces;
 use crate::config::{LogConfig, LogFormat};
 
-/// Starts logging; a second start in one process is ignored. A filter that cannot be read counts as `info`.
-pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match config.format {
-        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).try_init(),
-        LogFormat::Text => log.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
-    };
+/// Starts telling; a second start in one process is ignored. A filter that cannot be read counts as `info`.
+pub fn start(log: &LogConfig, traces: &Traces) {
+    let spans = traces.tracer().map(|tracer| {
+        let ours = Targets::new().with_target(traces::TARGET, LevelFilter::DEBUG);
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_level(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(ours)
+    });
+    let _ = tracing_subscriber::registry().with(lines(log)).with(spans).try_init();
     std::panic::set_hook(Box::new(|panic| {
         // Its text may quote a value that nobody parsed yet.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked");
     }));
+}
+
+fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = quiet().into_iter().fold(filter, EnvFilter::add_directive);
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
+        LogFormat::Text => {
+            lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed()
+        }
+    }
+}
+
+/// Spans of traces are no log lines. A collector that is down is told of once by the exporter's own warning, not with every
+/// batch that is lost.
+fn quiet() -> Vec<Directive> {
+    ["otel=off"].iter().filter_map(|text| text.parse().ok()).collect()
 }

@@ -28,7 +28,7 @@ use crate::partners::service::{Partners, Refused};
 use crate::storage::audit::Unsaid;
 use crate::storage::{Db, Schema, StoreError};
 use crate::support::service::{Declined, Support};
-use crate::telemetry;
+use crate::telemetry::{self, traces::Traces};
 use act::Who;
 use output::Output;
 
@@ -122,6 +122,9 @@ pub enum CliError {
     /// The outer systems.
     #[error(transparent)]
     Gateways(#[from] crate::gateways::SetupError),
+    /// The collector of traces.
+    #[error("traces.otlp_endpoint: {0}")]
+    Traces(opentelemetry_otlp::ExporterBuildError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -174,7 +177,7 @@ impl Cli {
         let output = Output::new(self.json);
         let who = Who::new(self.actor, env);
         if let Command::Sandbox(args) = self.command {
-            telemetry::start(&LogConfig { filter: "info".to_owned(), format: LogFormat::Text });
+            telemetry::start(&LogConfig { filter: "info".to_owned(), format: LogFormat::Text }, &Traces::default());
             return Ok(crate::sandbox::cli::run(args).await?);
         }
         if let Command::Demo(args) = self.command {
@@ -189,8 +192,11 @@ impl Cli {
         let config = Config::load(self.config.as_deref(), env)?;
         match self.command {
             Command::Serve { recover } => {
-                telemetry::start(&config.log);
-                Ok(crate::app::serve(config, recover.as_deref()).await?)
+                let traces = Traces::start(&config.traces).map_err(CliError::Traces)?;
+                telemetry::start(&config.log, &traces);
+                let served = crate::app::serve(config, recover.as_deref()).await;
+                traces.stop().await;
+                Ok(served?)
             }
             Command::Migrate => migrate(&config, &output).await,
             Command::Healthcheck(args) => args.run(&config).await,

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use http::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Request, RequestBuilder, StatusCode, redirect, retry};
 use serde::de::DeserializeOwned;
+use tracing::{Instrument, field};
 
 use super::breaker::Breakers;
 use super::transcript::{self, Direction};
 use super::{ENVIRONMENT_HEADER, Gateway, Mishap, SANDBOX, Setback, SetbackKind, SetupError, World};
+use crate::telemetry::traces::{self, traced};
 
 /// The largest answer that is read.
 const MAX_BODY: usize = 1 << 20;
@@ -59,7 +61,7 @@ impl Http {
             self.note(&operation, Direction::Sent, || body(&request));
         }
         let leave = self.breakers.pass(self.gateway, request.url().authority(), Instant::now())?;
-        let answer = self.answer(request).await;
+        let answer = self.traced(request).await;
         leave.told(&self.seen(&answer), Instant::now());
         match &answer {
             Ok(told) if told.status.is_success() => {
@@ -87,6 +89,27 @@ impl Http {
 
     fn note(&self, operation: &str, direction: Direction, message: impl FnOnce() -> Vec<u8>) {
         transcript::note(self.gateway, operation, direction, message);
+    }
+
+    /// Asks within a span; the other side gets its trace context.
+    async fn traced(&self, mut request: Request) -> Result<Answer, Mishap> {
+        let (method, gateway) = (request.method().to_string(), self.gateway.name());
+        let span = traced!(
+            "client",
+            method,
+            "http.request.method" = method,
+            "peer.service" = gateway,
+            "http.response.status_code" = field::Empty
+        );
+        span.in_scope(|| traces::pass_on(request.headers_mut()));
+        let answer = self.answer(request).instrument(span.clone()).await;
+        if let Ok(told) = &answer {
+            span.record("http.response.status_code", told.status.as_u16());
+        }
+        if !answer.as_ref().is_ok_and(|told| told.status.is_success()) {
+            traces::failed(&span);
+        }
+        answer
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, Mishap> {

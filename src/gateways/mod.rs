@@ -15,6 +15,7 @@ mod rpc;
 pub mod taxpayers;
 #[cfg(test)]
 mod tests;
+mod traced;
 pub mod transcript;
 
 use std::fmt;

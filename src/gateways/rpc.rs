@@ -13,6 +13,7 @@ use tonic_types::StatusExt;
 
 use super::breaker::Breakers;
 use super::config::{RpcConfig, ms};
+use super::traced::Traced;
 use super::transcript::{self, Direction};
 use super::{ENVIRONMENT_HEADER, Gateway, Mishap, Setback, SetbackKind, SetupError, World};
 
@@ -52,8 +53,8 @@ impl Line {
         self.breakers = breakers.clone();
     }
 
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
+    pub fn channel(&self) -> Traced {
+        Traced::new(self.channel.clone(), self.gateway)
     }
 
     /// Our world in the numbering that all three contracts share.

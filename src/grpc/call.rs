@@ -1,20 +1,32 @@
-//! The id of a call, its log line, and what every error must carry whoever made it.
+//! The id of a call, its span and its log line, and what every error must carry whoever made it.
 
 use std::time::Instant;
 
-use http::{HeaderName, HeaderValue};
-use tonic::Code;
-use tracing::{Instrument, field};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tonic::{Code, Status};
+use tracing::{Instrument, Span, field};
+use uuid::Uuid;
 
 use super::layers::{Inner, Request, Response, Step};
-use super::status;
+use super::{health, status};
 use crate::clock::{Clock, Ids};
+use crate::pb::METHOD_SCOPES;
+use crate::telemetry::traces::{self, traced};
 
-/// The header in which an answer tells its call id.
+/// The header in which an answer tells its call id, and a caller may give one.
 pub const CALL_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// Methods besides those of the contract that are named in traces and metrics.
+const OTHERS: [&str; 4] = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+/// What a path that leads nowhere is called there: strangers must not make names.
+const NO_METHOD: &str = "_OTHER";
 
 /// The id of a call, for people who report an error and for the log. Found in the request's extensions. Not the
-/// request_id of the contract, which repeats; this one never does.
+/// request_id of the contract, which a repeat has again: this one is the caller's when it is a UUID, else a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallId(pub String);
 
@@ -25,40 +37,134 @@ pub struct Calls {
     pub clock: Clock,
     /// Where ids come from.
     pub ids: Ids,
+    /// Whether a call is a part of its caller's trace.
+    pub follow_callers: bool,
 }
 
 impl Step for Calls {
     async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
-        let id = CallId(self.ids.uuid_v7(&self.clock).to_string());
+        let id = self.id(request.headers());
         request.extensions_mut().insert(id.clone());
-        // The rest is recorded by the authentication layer: who calls, for whom, or why nobody is let in.
-        let (caller, partner, refused) = (field::Empty, field::Empty, field::Empty);
-        let span = tracing::info_span!("call", method = request.uri().path(), id = %id.0, caller, partner, refused);
+        let method = method(request.uri().path());
+        let trace = traced!(
+            "server",
+            method,
+            "rpc.system.name" = "grpc",
+            "rpc.method" = method,
+            "rpc.status_code" = field::Empty
+        );
+        traces::join(&trace, request.headers(), self.follow_callers);
+        let line = trace.in_scope(|| line(request.uri().path(), &id));
+        let entered = trace.clone();
+        let probe = method.starts_with(health::NAME);
         async move {
             let started = Instant::now();
-            let response = finish(inner.pass(request).await, &id);
-            log(&response, started);
+            let (response, answer) = finish(inner.pass(request).await, &id);
+            log(&answer, started, probe);
+            record(&trace, answer.code);
             response
         }
-        .instrument(span)
+        .instrument(line)
+        .instrument(entered)
         .await
     }
 }
 
+impl Calls {
+    /// Of what callers give only a UUID is taken: anything else could be personal data, and ends in the log.
+    fn id(&self, headers: &HeaderMap) -> CallId {
+        let given = headers.get(CALL_ID_HEADER).and_then(|value| Uuid::try_parse_ascii(value.as_bytes()).ok());
+        CallId(given.unwrap_or_else(|| self.ids.uuid_v7(&self.clock)).to_string())
+    }
+}
+
+/// The span of the log. The rest is recorded by the authentication layer: who calls, for whom, or why nobody is let in.
+fn line(path: &str, id: &CallId) -> Span {
+    let (caller, partner, refused) = (field::Empty, field::Empty, field::Empty);
+    let trace = traces::trace_id();
+    tracing::info_span!("call", method = path, id = %id.0, trace, caller, partner, refused)
+}
+
+/// `litebox.kkt.v1.KktService/Get`, for what is offered.
+fn method(path: &str) -> &'static str {
+    let known = METHOD_SCOPES.iter().map(|(method, _)| *method).chain(OTHERS).find(|known| *known == path);
+    known.and_then(|known| known.strip_prefix('/')).unwrap_or(NO_METHOD)
+}
+
+/// How a call was answered.
+struct Answer {
+    code: Code,
+    reason: Option<String>,
+}
+
 /// Completes the error of `response`, if it is one, and adds the id of the call.
-fn finish(response: Response, id: &CallId) -> Response {
-    let mut response = match tonic::Status::from_header_map(response.headers()) {
-        Some(status) if status.code() != Code::Ok => status::complete(&status, id).into_http(),
-        _ => response,
+fn finish(response: Response, id: &CallId) -> (Response, Answer) {
+    let (mut response, answer) = match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok => {
+            let status = status::complete(&status, id);
+            let reason = status::reason(&status);
+            let code = status.code();
+            (status.into_http(), Answer { code, reason })
+        }
+        _ => (response, Answer { code: Code::Ok, reason: None }),
     };
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(CALL_ID_HEADER, value);
     }
-    response
+    (response, answer)
 }
 
-fn log(response: &Response, started: Instant) {
-    let code = tonic::Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+/// Whoever asks for health asks all day long.
+fn log(answer: &Answer, started: Instant, probe: bool) {
     let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(?code, us, "answered");
+    let (code, reason) = (traces::code_name(answer.code), answer.reason.as_deref());
+    match probe {
+        true => tracing::debug!(code, reason, us, "answered"),
+        false => tracing::info!(code, reason, us, "answered"),
+    }
+}
+
+/// Only what is a fault of the server is an error of its span, as the conventions of OpenTelemetry have it.
+fn record(trace: &Span, code: Code) {
+    trace.record("rpc.status_code", traces::code_name(code));
+    use Code::{DataLoss, DeadlineExceeded, Internal, Unavailable, Unimplemented, Unknown};
+    if matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss) {
+        traces::failed(trace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls() -> Calls {
+        Calls { clock: Clock::fixed(1_795_000_000_000), ids: Ids::counted(1), follow_callers: true }
+    }
+
+    #[test]
+    fn the_callers_id_is_taken_when_it_can_hold_nothing_else() {
+        let given = "6F1A1F0E-6B0E-4C39-8A5D-0d9c1b2a3f4e";
+        for (text, taken) in [
+            (given, true),
+            ("6f1a1f0e6b0e4c398a5d0d9c1b2a3f4e", true),
+            ("", false),
+            ("+79161234567", false),
+            ("ivanov@example.ru", false),
+            ("6f1a1f0e6b0e4c398a5d0d9c1b2a3f4e0", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CALL_ID_HEADER, HeaderValue::from_static(text))]);
+            let id = calls().id(&headers);
+            assert_eq!(id.0 == given.to_lowercase(), taken, "{text:?}");
+            assert!(Uuid::try_parse(&id.0).is_ok());
+        }
+    }
+
+    #[test]
+    fn methods_are_those_that_are_offered() {
+        assert_eq!(method("/litebox.kkt.v1.KktService/Get"), "litebox.kkt.v1.KktService/Get");
+        assert_eq!(method("/grpc.health.v1.Health/Check"), "grpc.health.v1.Health/Check");
+        for path in ["/litebox.kkt.v1.KktService/Gett", "/", "", "litebox.kkt.v1.KktService/Get", "/x/79161234567"] {
+            assert_eq!(method(path), "_OTHER", "{path:?}");
+        }
+    }
 }

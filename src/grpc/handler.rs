@@ -4,12 +4,12 @@ use std::future::Future;
 
 use tokio::sync::watch::Receiver;
 use tonic::{Request, Status};
-use tracing::Instrument;
 
 use super::auth::AccessSince;
 use super::status;
 use crate::failure::Failure;
 use crate::partners::model::Caller;
+use crate::telemetry::traces;
 
 /// Who calls. The authentication layer lets nothing through without.
 pub fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
@@ -27,7 +27,7 @@ pub fn let_in<T>(request: &Request<T>) -> Result<Receiver<u64>, Status> {
 pub async fn detached<T: Send + 'static>(
     command: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::spawn(command.in_current_span()).await {
+    match tokio::spawn(traces::along(command)).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Failure::Internal { detail: format!("a command did not end: {error}") }),
     }

@@ -78,6 +78,11 @@ pub fn internal(detail: &str) -> Status {
     Failure::Internal { detail: detail.to_owned() }.into()
 }
 
+/// The reason that an error answer gives to programs.
+pub fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
+}
+
 /// What every error answer carries, whoever made it: a reason and the id of the call.
 pub fn complete(status: &Status, call: &CallId) -> Status {
     let known = status.get_details_error_info().is_some();

@@ -16,6 +16,7 @@ use crate::gateways::{Setback, Told};
 use crate::partners;
 use crate::storage::requests::{Accepted, Key};
 use crate::storage::{Constraint, StoreError};
+use crate::telemetry::traces;
 use crate::values::{EffectId, KktId, PartnerScope};
 
 /// What became of the latest command of a step.
@@ -80,7 +81,9 @@ impl Service {
 
     /// Takes the registration away from whoever drives it.
     pub(super) async fn seize(&self, scope: PartnerScope, id: KktId) -> Result<Claim, Failure> {
-        self.store.seize(scope, id).await?.ok_or(Failure::NotFound { what: "kkt" })
+        let claim = self.store.seize(scope, id).await?.ok_or(Failure::NotFound { what: "kkt" })?;
+        traces::link(claim.kkt.origin.as_deref());
+        Ok(claim)
     }
 
     /// Writes what a call came to and answers the registration after it. Otherwise gives it back as it was.

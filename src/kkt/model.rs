@@ -83,6 +83,8 @@ pub struct Kkt {
     pub created_ms: i64,
     /// Changed, Unix milliseconds.
     pub updated_ms: i64,
+    /// The trace in which it began, as `traceparent` of W3C.
+    pub origin: Option<String>,
 }
 
 crate::values::discreet::discreet!(Kkt { id, revision });

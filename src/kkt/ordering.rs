@@ -19,6 +19,7 @@ use crate::gateways::taxpayers::{RegisteredAddress, Taxpayer, TaxpayerStatus};
 use crate::partners;
 use crate::storage::requests::{Accepted, Key};
 use crate::storage::{Constraint, StoreError};
+use crate::telemetry::traces;
 use crate::values::{DeviceId, Inn, KktId, PartnerScope};
 
 /// Where nothing but this rule stands in the way, the refusal has a reason of its own; that such a model has no device
@@ -245,6 +246,7 @@ impl Service {
             next_attempt_ms: Some(now_ms),
             created_ms: now_ms,
             updated_ms: now_ms,
+            origin: traces::here(),
         }
     }
 

@@ -38,6 +38,7 @@ pub fn read(row: kkt::Model) -> Result<Kkt, StoreError> {
         next_attempt_ms: row.due_ms,
         created_ms: row.created_ms,
         updated_ms: row.updated_ms,
+        origin: row.origin,
     })
 }
 
@@ -79,6 +80,7 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
         attempts: Set(0),
         failures: Set(0),
         failing_since_ms: Set(None),
+        origin: Set(kkt.origin.clone()),
     })
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, field};
 
 use super::advice;
 use super::application::{self, Incomplete};
@@ -30,6 +31,7 @@ use crate::storage::crossing::work::Turn;
 use crate::storage::documents::Paper;
 use crate::storage::vault::Vault;
 use crate::storage::{StoreError, entity::kkt};
+use crate::telemetry::traces::{self, traced};
 use crate::values::{EffectId, KktId, PartnerId, PartnerScope};
 
 /// The states that this program knows. In the last of the path there is nothing to do, but one that was not given back
@@ -165,6 +167,22 @@ impl Worker {
 
     /// One step and its record. The next claim when it goes on at once.
     async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
+        let state = claim.kkt.state.name().as_str();
+        let span = traced!(
+            "internal",
+            "step",
+            "litebox.kkt.id" = field::display(claim.kkt.id),
+            "litebox.kkt.state" = state,
+            "litebox.kkt.attempt" = claim.attempt
+        );
+        let step = async {
+            traces::link(claim.kkt.origin.as_deref());
+            self.step_and_record(claim).await
+        };
+        step.instrument(span).await
+    }
+
+    async fn step_and_record(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
         let (verdict, answers) = match self.rests(claim) {
             Some(rest) => (Ok(Verdict::Setback(rest)), Vec::new()),
             None => recorded(Box::pin(self.step(claim))).await,

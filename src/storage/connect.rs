@@ -57,6 +57,16 @@ pub enum Backend {
     Postgres,
 }
 
+impl Backend {
+    /// As the conventions of OpenTelemetry name it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {

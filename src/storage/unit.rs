@@ -1,14 +1,18 @@
 //! Units of work: transactions that end, whatever becomes of the caller.
 
+use std::any::type_name;
 use std::future::Future;
 use std::pin::Pin;
 
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
+use tracing::Instrument;
+
 use super::observed::Observed;
 use super::{Db, StoreError};
 #[cfg(feature = "chaos")]
-use crate::chaos::{Side, function_of};
+use crate::chaos::Side;
+use crate::telemetry::traces::{self, traced};
 
 /// An open transaction.
 pub type Tx = Observed<DatabaseTransaction>;
@@ -33,8 +37,10 @@ impl Db {
         #[cfg(feature = "chaos")]
         self.reach(function_of::<F>(), Side::Before).await?;
         let db = self.clone();
-        let task = tokio::spawn(async move { db.transact(work).await });
-        let result = match task.await {
+        let name = function_of::<F>();
+        let span = traced!("client", name, "db.system.name" = self.backend().name(), "db.operation.name" = name);
+        let work = async move { db.transact(work).await };
+        let result = match tokio::spawn(traces::along(work.instrument(span))).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Other("a unit of work ended abnormally".into()).into()),
         };
@@ -70,5 +76,26 @@ impl Db {
                 Err(error)
             }
         }
+    }
+}
+
+/// The name of the function in which the closure of this type stands.
+fn function_of<F>() -> &'static str {
+    let name = type_name::<F>().trim_end_matches("::{{closure}}");
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of<F: FnOnce()>(_: F) -> &'static str {
+        function_of::<F>()
+    }
+
+    #[tokio::test]
+    async fn a_closure_is_named_after_the_function_it_stands_in() {
+        let named = async { name_of(|| ()) }.await;
+        assert_eq!(named, "a_closure_is_named_after_the_function_it_stands_in");
     }
 }

@@ -4,23 +4,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use litebox_partner::clock::{Clock, Ids};
-use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
-use litebox_partner::partners::service::{NewDevice, Partners};
-use litebox_partner::partners::token::Mode;
-use litebox_partner::pb::{client as cl, kkt as pb};
+use litebox_partner::pb::client as cl;
 use litebox_partner::sandbox::ledger::{Entry, Facts, Kind};
-use litebox_partner::sandbox::{Options, Sandbox, start};
 use litebox_partner::storage::Backend;
 use tokio::time::timeout;
 use tonic::Code;
 
 use crate::clients::inn;
-use crate::kkt::shop::{COMPANY, order, register, serial};
-use crate::support::act;
-use crate::support::app::{TestPartner, partner, until};
-use crate::support::database::{TestDb, backends};
+use crate::kkt::shop::{register, serial};
+use crate::support::app::until;
+use crate::support::database::backends;
 use crate::support::process::Server;
+use crate::support::stage::Stage;
 
 /// A one-way step: the command that asks for it, and the effect.
 #[derive(Debug, Clone, Copy)]
@@ -117,27 +112,7 @@ impl Record {
     }
 }
 
-/// One sandbox and one database; servers come and go.
-struct Stage {
-    sandbox: Sandbox,
-    database: TestDb,
-    partners: Partners,
-    partner: TestPartner,
-}
-
 impl Stage {
-    async fn new(backend: Backend) -> Self {
-        let sandbox = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
-        let database = TestDb::new(backend).await;
-        let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
-        let partner = partner(&partners, "Партнёр", Theme::LiteBox).await;
-        Self { sandbox, database, partners, partner }
-    }
-
-    async fn server(&self) -> Server {
-        Server::start(&self.sandbox, &self.database).await
-    }
-
     fn record(&self, keys: &[String]) -> Record {
         Record::about(self.sandbox.entries(), keys)
     }
@@ -167,33 +142,6 @@ impl Stage {
     async fn holds(&self, what: &str, count: usize) {
         let held = self.sandbox.wait_for_holds(|holds| holds.len() == count);
         timeout(Duration::from_secs(20), held).await.unwrap_or_else(|_| panic!("not within 20 s: {what}"));
-    }
-
-    async fn device(&self, n: u32) -> String {
-        let (hub, name) = (HubUrl::parse(&self.sandbox.http_url()).unwrap(), format!("kkt-{n}"));
-        let new = NewDevice { id: None, hub, hub_device: HubDevice::parse(&name).unwrap(), note: Label::default() };
-        self.partners.assign(self.partner.id, new).await.unwrap().id.to_string()
-    }
-
-    async fn client(&self, server: &Server) -> String {
-        let answer = server.clients(&self.partner.token).register(register(COMPANY)).await.unwrap();
-        answer.into_inner().client.unwrap().id
-    }
-
-    /// Sells register `n`; the id of its registration.
-    async fn sell(&self, server: &Server, client: &str, n: u32) -> String {
-        let order = order(client, &self.device(n).await, n);
-        server.kkts(&self.partner.token).quick_register(order).await.unwrap().into_inner().kkt.unwrap().id
-    }
-
-    async fn registered(&self, server: &Server, id: &str) {
-        let mut kkts = server.kkts(&self.partner.token);
-        let request = || pb::GetRequest { kkt_id: id.into() };
-        until("REGISTERED", async || {
-            let kkt = kkts.get(request()).await.unwrap().into_inner().kkt.unwrap();
-            kkt.state() == pb::KktState::Registered
-        })
-        .await;
     }
 
     /// One registration whose server dies.

@@ -27,4 +27,5 @@ mod sandbox;
 mod schema;
 mod storage;
 mod support;
+mod telemetry;
 mod tenancy;

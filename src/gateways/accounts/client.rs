@@ -1,17 +1,17 @@
 //! The client of the account contract.
 
 use async_trait::async_trait;
-use tonic::transport::Channel;
 
 use super::super::breaker::Breakers;
 use super::super::config::RpcConfig;
 use super::super::pb::accounts as pb;
 use super::super::rpc::Line;
+use super::super::traced::Traced;
 use super::super::{Gateway, Mishap, Outcome, Setback, SetupError, Told, World};
 use super::{Account, AccountOrder, AccountRefusal, Accounts, Known, PasswordRefusal};
 use crate::values::{EffectId, Inn, Password};
 
-type Stub = pb::accounts_service_client::AccountsServiceClient<Channel>;
+type Stub = pb::accounts_service_client::AccountsServiceClient<Traced>;
 
 /// The account service over gRPC.
 pub struct AccountsClient {

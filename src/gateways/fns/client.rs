@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use prost_types::Timestamp;
 use time::OffsetDateTime;
-use tonic::transport::Channel;
 
 use super::super::breaker::Breakers;
 use super::super::config::RpcConfig;
 use super::super::pb::fns as pb;
 use super::super::rpc::Line;
+use super::super::traced::Traced;
 use super::super::{Gateway, Mishap, Outcome, Setback, SetupError, Told, World};
 use super::{Application, Card, Filed, Fns, FnsRefusal, FnsRefusalReason, ReportFiled, ReportToFile, SignedDocument};
 use crate::clock::to_ms;
@@ -16,7 +16,7 @@ use crate::values::{EffectId, Rnm};
 
 use pb::report_or_void_response::Outcome as Said;
 
-type Stub = pb::fns_service_client::FnsServiceClient<Channel>;
+type Stub = pb::fns_service_client::FnsServiceClient<Traced>;
 
 /// The tax service over gRPC.
 pub struct FnsClient {

@@ -1,19 +1,19 @@
 //! The client of the OFD contract.
 
 use async_trait::async_trait;
-use tonic::transport::Channel;
 
 use super::super::breaker::Breakers;
 use super::super::config::RpcConfig;
 use super::super::pb::ofd as pb;
 use super::super::rpc::Line;
+use super::super::traced::Traced;
 use super::super::{Gateway, Mishap, Outcome, Setback, SetupError, Told, World};
 use super::{CodeOrder, CodeStanding, ConnectOrder, Contract, Ofd, OfdRefusal, OfdRefusalReason, Reserved};
 use crate::values::{ActivationCode, EffectId, Inn};
 
 use pb::report_or_void_response::Outcome as Said;
 
-type Stub = pb::ofd_service_client::OfdServiceClient<Channel>;
+type Stub = pb::ofd_service_client::OfdServiceClient<Traced>;
 
 /// The operators over gRPC.
 pub struct OfdClient {

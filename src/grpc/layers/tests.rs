@@ -27,7 +27,7 @@ impl Step for Door {
 }
 
 async fn through(open: bool, timeout: Option<&str>, answer: fn(Request) -> Response, delay: Duration) -> Response {
-    let calls = Calls { clock: Clock::fixed(1_795_000_000_000), ids: Ids::counted(1) };
+    let calls = Calls { clock: Clock::fixed(1_795_000_000_000), ids: Ids::counted(1), follow_callers: true };
     let pace = Pace { rate: Rate::new(0, 0, Clock::fixed(0)), under_way: Places::of_calls(9) };
     let layers = layers(calls, Load::new(9, 9, 9, CAP, CAP), Deadline { cap: CAP }, Door { open }, pace);
     let inner = tower::service_fn(move |request: Request| async move {

@@ -33,6 +33,7 @@ fn kkt(state: State, facts: Facts, since: OffsetDateTime) -> Kkt {
         next_attempt_ms: None,
         created_ms: ms,
         updated_ms: ms,
+        origin: None,
     }
 }
 

@@ -27,6 +27,7 @@ fn kkt(state: State, automatically: bool) -> Kkt {
         next_attempt_ms: None,
         created_ms: 0,
         updated_ms: 0,
+        origin: None,
     }
 }
 

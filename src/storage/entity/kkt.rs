@@ -52,6 +52,8 @@ pub struct Model {
     pub attempts: i32,
     pub failures: i32,
     pub failing_since_ms: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub origin: Option<String>,
 }
 
 /// Relations are not used: joins would hide which partner a row belongs to.

@@ -36,6 +36,7 @@ fn case(state: State) -> Case {
         next_attempt_ms: Some(NOW + 60_000),
         created_ms: ACCEPTED_MS,
         updated_ms: ACCEPTED_MS,
+        origin: None,
     };
     let scope = PartnerScope::new(PartnerId::new(id(9)));
     let found = Found { scope, kkt, attempts: 2, failures: 0, lease_until_ms: 0 };

@@ -29,6 +29,7 @@ fn kkt(state: State) -> Kkt {
         next_attempt_ms: None,
         created_ms: 0,
         updated_ms: 0,
+        origin: None,
     }
 }
 

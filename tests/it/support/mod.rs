@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod slow_proxy;
+pub mod stage;
 
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::storage::audit::Act;

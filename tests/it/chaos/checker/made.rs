@@ -245,5 +245,6 @@ fn kkt_row(state: &str) -> kkt::Model {
         attempts: 0,
         failures: 0,
         failing_since_ms: None,
+        origin: None,
     }
 }

@@ -1,0 +1,4 @@
+//! What the server tells of itself.
+
+mod collector;
+mod traces;

@@ -1,0 +1,156 @@
+//! One registration as a collector sees it, and a collector that is not there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use litebox_partner::pb::client::ListRequest;
+use litebox_partner::pb::kkt::QuickRegisterRequest;
+use litebox_partner::storage::Backend;
+use tokio::time::timeout;
+use tonic::Request;
+
+use super::collector::{Collector, Seen};
+use crate::kkt::shop::order;
+use crate::support::app::until;
+use crate::support::database::backends;
+use crate::support::process::Server;
+use crate::support::stage::Stage;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CALLER: &str = "b7ad6b7169203331";
+const SERVER: i32 = 2;
+const CLIENT: i32 = 3;
+
+fn all(url: &str) -> Vec<(&'static str, String)> {
+    vec![("traces.otlp_endpoint", url.to_owned()), ("traces.sample_ratio", "1".to_owned())]
+}
+
+fn in_trace(request: QuickRegisterRequest) -> Request<QuickRegisterRequest> {
+    let mut request = Request::new(request);
+    let parent = format!("00-{TRACE}-{CALLER}-01");
+    request.metadata_mut().insert("traceparent", parent.parse().unwrap());
+    request
+}
+
+/// The names of what hangs below a span, however deep.
+fn below<'a>(spans: &'a [Seen], root: &Seen) -> Vec<&'a Seen> {
+    let children = spans.iter().filter(|span| span.parent == root.id && span.trace == root.trace);
+    children.flat_map(|child| [vec![child], below(spans, child)].concat()).collect()
+}
+
+async fn until_spans(collector: &Collector, what: &str, enough: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
+    let came = timeout(Duration::from_secs(30), async {
+        while !enough(&collector.spans()) {
+            collector.more().await;
+        }
+    });
+    let came = came.await;
+    let spans = collector.spans();
+    let names: BTreeSet<_> = spans.iter().map(|span| &span.name).collect();
+    assert!(came.is_ok(), "{what}: not within 30 s; there are {names:?}");
+    spans
+}
+
+#[tokio::test]
+async fn one_registration_is_a_tree_of_spans_and_its_later_steps_are_linked_to_it() {
+    for backend in backends() {
+        let stage = Stage::new(backend).await;
+        let collector = Collector::start().await;
+        let server = stage.server_with(&all(&collector.url())).await;
+        let client = stage.client(&server).await;
+        let order = in_trace(order(&client, &stage.device(1).await, 1));
+        let mut kkts = server.kkts(&stage.partner.token);
+        let kkt = kkts.quick_register(order).await.unwrap().into_inner().kkt.unwrap();
+        stage.registered(&server, &kkt.id).await;
+        let done = |spans: &[Seen]| {
+            let named = |name: &str| spans.iter().any(|span| span.name == name);
+            named("litebox.gateway.fns.v1.FnsService/SubmitReport") && named("litebox.kkt.v1.KktService/QuickRegister")
+        };
+        let spans = until_spans(&collector, "the spans are there", done).await;
+        call_is_a_tree(&spans);
+        steps_are_linked(&spans, &kkt.id);
+        nothing_personal(&spans, &stage);
+    }
+}
+
+/// The call: within the trace of its caller, with its writes and its questions below it.
+fn call_is_a_tree(spans: &[Seen]) {
+    let call = spans.iter().find(|span| span.name == "litebox.kkt.v1.KktService/QuickRegister").unwrap();
+    assert_eq!((call.trace.as_str(), call.parent.as_str(), call.kind), (TRACE, CALLER, SERVER));
+    assert!(!call.failed);
+    for attribute in
+        ["rpc.system.name=grpc", "rpc.method=litebox.kkt.v1.KktService/QuickRegister", "rpc.status_code=OK"]
+    {
+        assert!(call.has(attribute), "{attribute}: {:?}", call.attributes);
+    }
+    let below = below(spans, call);
+    let asked = below.iter().find(|span| span.has("peer.service=taxpayers")).unwrap();
+    assert!(asked.has("http.request.method=POST") && asked.has("http.response.status_code=200"));
+    assert_eq!(asked.kind, CLIENT);
+    assert!(below.iter().any(|span| span.attributes.iter().any(|a| a.starts_with("db.operation.name="))), "{below:?}");
+}
+
+/// The steps of the worker: each a trace of its own with a link to where the registration began, and below it what was
+/// asked and written.
+fn steps_are_linked(spans: &[Seen], kkt: &str) {
+    let steps: Vec<&Seen> =
+        spans.iter().filter(|span| span.name == "step" && span.has(&format!("litebox.kkt.id={kkt}"))).collect();
+    assert!(steps.len() >= 8, "{}", steps.len());
+    for step in &steps {
+        assert!(step.trace != TRACE && step.parent.is_empty(), "{step:?}");
+        assert_eq!(step.links, [TRACE], "{step:?}");
+    }
+    let submitting = steps.iter().find(|span| span.has("litebox.kkt.state=SUBMITTING")).unwrap();
+    let below = below(spans, submitting);
+    let sent = below.iter().find(|span| span.name == "litebox.gateway.fns.v1.FnsService/SubmitApplication").unwrap();
+    assert!(sent.has("rpc.status_code=OK") && sent.has("peer.service=fns") && sent.kind == CLIENT, "{sent:?}");
+    assert!(below.iter().any(|span| span.name == "advance"), "{below:?}");
+}
+
+fn nothing_personal(spans: &[Seen], stage: &Stage) {
+    let told = format!("{spans:?}");
+    for text in [crate::kkt::shop::COMPANY, &stage.partner.token, "7999", "@", "Москва"] {
+        assert!(!told.contains(text), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_collector_that_is_down_or_mute_costs_nothing_but_the_spans_and_is_used_when_it_is_back() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let gone = Collector::start().await.address;
+    let mute = Collector::mute().await;
+    for url in [format!("http://{gone}"), mute.url()] {
+        let server = stage.server_with(&[all(&url), vec![("traces.timeout_ms", "300".to_owned())]].concat()).await;
+        for _ in 0..200 {
+            server.clients(&stage.partner.token).list(ListRequest::default()).await.unwrap();
+        }
+        if url == mute.url() {
+            until("spans are sent", async || !mute.spans().is_empty()).await;
+            continue;
+        }
+        let back = Collector::at(gone, false).await;
+        until("spans come again", async || lists(&server, &stage).await && !back.spans().is_empty()).await;
+    }
+}
+
+async fn lists(server: &Server, stage: &Stage) -> bool {
+    server.clients(&stage.partner.token).list(ListRequest::default()).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_caller_outside_is_linked_and_not_followed_when_so_configured() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let collector = Collector::start().await;
+    let other = [all(&collector.url()), vec![("traces.follow_callers", "false".to_owned())]].concat();
+    let server = stage.server_with(&other).await;
+    let mut kkts = server.kkts(&stage.partner.token);
+    assert!(kkts.quick_register(in_trace(QuickRegisterRequest::default())).await.is_err());
+    let method = "litebox.kkt.v1.KktService/QuickRegister";
+    let spans = until_spans(&collector, "the span", |spans| spans.iter().any(|span| span.name == method)).await;
+    let call = spans.iter().find(|span| span.name == method).unwrap();
+    assert!(call.trace != TRACE && call.parent.is_empty() && call.links == [TRACE], "{call:?}");
+    assert!(
+        call.has("rpc.status_code=INVALID_ARGUMENT") && !call.failed,
+        "the caller's fault is none of ours: {call:?}"
+    );
+}
