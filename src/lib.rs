@@ -17,6 +17,7 @@
 //! - `chaos`, with the feature of that name only, makes things fail and breaks guarantees on purpose, for the tests.
 
 pub mod app;
+pub mod budget;
 pub mod catalogue;
 #[cfg(feature = "chaos")]
 pub mod chaos;

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::config::ms;
 use super::{Gateway, Mishap, Setback, SetbackKind};
+use crate::budget;
 
 /// The section `gateways.breaker`.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -94,8 +95,15 @@ impl Breakers {
     /// Leave for one call.
     ///
     /// # Errors
-    /// A setback of kind `Resting`: certainly nothing is sent.
+    /// A setback of kind `Resting`, or `TooLate` when the caller for whom it is has gone: certainly nothing is sent.
     pub(super) fn pass(&self, gateway: Gateway, at: &str, now: Instant) -> Result<Leave<'_>, Mishap> {
+        if budget::is_over(now) {
+            return Err(Mishap::NotSent(Setback::new(
+                gateway,
+                SetbackKind::TooLate,
+                "the caller's deadline has passed",
+            )));
+        }
         let place = (gateway, at.to_owned());
         let mut troubled = self.troubled();
         let Some(trouble) = troubled.get_mut(&place) else { return Ok(Leave { breakers: self, place, tries: false }) };
@@ -168,6 +176,7 @@ const fn tells_failure(kind: SetbackKind) -> bool {
         | SetbackKind::Denied
         | SetbackKind::WrongWorld
         | SetbackKind::Stopped
+        | SetbackKind::TooLate
         | SetbackKind::Resting => false,
     }
 }

@@ -190,6 +190,8 @@ pub enum SetbackKind {
     WrongWorld,
     /// An operator of this service has stopped the gateway.
     Stopped,
+    /// The caller for whom it was has gone: nothing was sent.
+    TooLate,
     /// It has failed several times in a row and is left alone for a while: nothing was sent.
     Resting,
 }
@@ -205,6 +207,7 @@ impl fmt::Display for SetbackKind {
             Self::Denied => "denied",
             Self::WrongWorld => "wrong world",
             Self::Stopped => "stopped",
+            Self::TooLate => "too late",
             Self::Resting => "resting",
         })
     }

@@ -1,16 +1,18 @@
 //! No call without an end: the caller's deadline, and never more than ours.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 
 use super::layers::{Inner, Request, Response, Step};
 use super::status;
+use crate::budget;
 
 const HEADER: &str = "grpc-timeout";
 
 /// Ends a call whose answer does not begin in time with DEADLINE_EXCEEDED. (tonic's own time-out answers CANCELLED.) A
-/// stream begins at once; how long it goes on is for its handler to bound.
+/// stream begins at once; how long it goes on is for its handler to bound. What goes on behind the answer sends nothing new
+/// outside: see [`budget`].
 #[derive(Clone)]
 pub struct Deadline {
     /// Longest time a call may take, and the time it has when the caller names none.
@@ -20,7 +22,8 @@ pub struct Deadline {
 impl Step for Deadline {
     async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
         let limit = asked(request.headers()).map_or(self.cap, |asked| asked.min(self.cap));
-        match tokio::time::timeout(limit, inner.pass(request)).await {
+        let work = budget::within(Instant::now() + limit, inner.pass(request));
+        match tokio::time::timeout(limit, work).await {
             Ok(response) => response,
             Err(_) => status::deadline_exceeded().into_http(),
         }

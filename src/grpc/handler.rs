@@ -7,6 +7,7 @@ use tonic::{Request, Status};
 
 use super::auth::AccessSince;
 use super::status;
+use crate::budget;
 use crate::failure::Failure;
 use crate::partners::model::Caller;
 use crate::telemetry::traces;
@@ -23,11 +24,11 @@ pub fn let_in<T>(request: &Request<T>) -> Result<Receiver<u64>, Status> {
 }
 
 /// Runs a command on a task of its own: when the caller hangs up or its deadline passes, tonic drops the handler, and
-/// work that has begun outside must not stop halfway.
+/// work that has begun outside must not stop halfway. After the deadline it begins nothing new outside.
 pub async fn detached<T: Send + 'static>(
     command: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::spawn(traces::along(command)).await {
+    match tokio::spawn(traces::along(budget::along(command))).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Failure::Internal { detail: format!("a command did not end: {error}") }),
     }

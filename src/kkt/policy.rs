@@ -121,6 +121,7 @@ const fn stands(kind: SetbackKind) -> bool {
         | SetbackKind::Overloaded
         | SetbackKind::Failed
         | SetbackKind::Stopped
+        | SetbackKind::TooLate
         | SetbackKind::Resting => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The shell through the front door: a server on a socket, its clients generated from the contract.
 
 mod calls;
+mod deadlines;
 mod watch;
 
 use std::sync::Arc;
