@@ -24,6 +24,7 @@ use crate::grpc::client_service::ClientApi;
 use crate::grpc::deadline::Deadline;
 use crate::grpc::edge::doors::Doors;
 use crate::grpc::edge::tls::TlsError;
+use crate::grpc::health::{HealthConfig, Steady};
 use crate::grpc::kkt_service::KktApi;
 use crate::grpc::pace::Pace;
 use crate::grpc::places::Places;
@@ -43,9 +44,6 @@ use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
 use crate::storage::{Alone, Db, Schema, StoreError};
 use crate::support::switches::Switched;
-
-/// How often readiness looks at the database.
-const PROBE: Duration = Duration::from_secs(1);
 
 /// Why the server did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +216,7 @@ impl App {
         let (closing, halting) = (self.closing, CancellationToken::new());
         let drain = Duration::from_millis(self.config.shutdown.drain_ms);
         let delay = Duration::from_millis(self.config.shutdown.delay_ms);
-        let probe = tokio::spawn(probe(self.db.clone(), tell, stop.clone()));
+        let probe = tokio::spawn(probe(self.db.clone(), self.config.health, tell, stop.clone()));
         let every = Duration::from_millis(self.config.server.access_poll_ms);
         tokio::spawn(self.parts.auth.access.clone().follow(every, closing.clone()));
         tokio::spawn(self.services.run(closing.clone()));
@@ -367,13 +365,21 @@ fn page_keys(config: &Config, ids: &Ids) -> Result<PageKeys, KeysError> {
 }
 
 /// Tells whether calls can be served, until `stop`: the database answers and its schema fits.
-async fn probe(db: Db, tell: watch::Sender<bool>, stop: CancellationToken) {
+async fn probe(db: Db, config: HealthConfig, tell: watch::Sender<bool>, stop: CancellationToken) {
+    let mut steady = Steady::new(config);
+    let every = Duration::from_millis(config.probe_ms);
     while !stop.is_cancelled() {
-        let ready = matches!(db.schema().await, Ok(schema) if schema.serves());
-        tell.send_if_modified(|now| std::mem::replace(now, ready) != ready);
+        let looked = matches!(db.schema().await, Ok(schema) if schema.serves());
+        let ready = steady.after(looked);
+        let changed = tell.send_if_modified(|now| std::mem::replace(now, ready) != ready);
+        match ready {
+            _ if !changed => {}
+            true => tracing::info!("ready"),
+            false => tracing::warn!("not ready: the database does not answer, or its schema does not fit"),
+        }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(PROBE) => {}
+            () = tokio::time::sleep(every) => {}
         }
     }
     tell.send_replace(false);

@@ -13,6 +13,7 @@ use crate::clients::model::ClientsConfig;
 use crate::gateways::World;
 use crate::gateways::config::GatewaysConfig;
 use crate::grpc::edge::config::{ConnectionsConfig, TlsConfig};
+use crate::grpc::health::HealthConfig;
 use crate::kkt::policy::WorkerConfig;
 use crate::partners::jwt::config::JwtConfig;
 use crate::partners::token::Mode;
@@ -38,6 +39,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub connections: ConnectionsConfig,
     pub tls: TlsConfig,
+    pub health: HealthConfig,
     pub shutdown: ShutdownConfig,
     pub database: DatabaseConfig,
     pub gateways: GatewaysConfig,
@@ -184,7 +186,12 @@ impl Config {
         if self.limits.in_flight == 0 {
             return unfit("limits.in_flight", "must be at least 1");
         }
-        if let Some((key, what)) = self.connections.unfit().or_else(|| self.tls.unfit()).or_else(|| self.traces.unfit())
+        if let Some((key, what)) = self
+            .connections
+            .unfit()
+            .or_else(|| self.tls.unfit())
+            .or_else(|| self.traces.unfit())
+            .or_else(|| self.health.unfit())
         {
             return unfit(key, what);
         }
@@ -348,6 +355,7 @@ mod tests {
             ("[limits]\nin_flight = 0\n", "limits.in_flight"),
             ("[connections]\nper_peer = 0\n", "connections.per_peer"),
             ("[tls]\ncert = \"cert.pem\"\n", "tls.key"),
+            ("[health]\nfailures = 0\n", "health"),
             ("[traces]\nsample_ratio = 1.5\n", "traces.sample_ratio"),
             ("[traces]\notlp_endpoint = \"collector:4317\"\n", "traces.otlp_endpoint"),
         ];
