@@ -17,6 +17,7 @@ pub mod taxpayers;
 mod tests;
 mod traced;
 pub mod transcript;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;

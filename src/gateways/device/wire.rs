@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::super::words::plain;
 use super::{DriverError, FiscalReport, FnPhase, Inspection, RegistrationInFn, Shift};
 use crate::values::{FiscalSign, FnSerial, Inn, KktSerial, Rnm};
 
@@ -55,7 +56,7 @@ struct ErrorBody {
 
 impl From<ErrorBody> for DriverError {
     fn from(body: ErrorBody) -> Self {
-        Self { code: body.code, text: body.description }
+        Self { code: body.code, text: plain(&body.description) }
     }
 }
 

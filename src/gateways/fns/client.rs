@@ -9,6 +9,7 @@ use super::super::config::RpcConfig;
 use super::super::pb::fns as pb;
 use super::super::rpc::Line;
 use super::super::traced::Traced;
+use super::super::words::plain;
 use super::super::{Gateway, Mishap, Outcome, Setback, SetupError, Told, World};
 use super::{Application, Card, Filed, Fns, FnsRefusal, FnsRefusalReason, ReportFiled, ReportToFile, SignedDocument};
 use crate::clock::to_ms;
@@ -211,7 +212,8 @@ fn application(told: pb::GetApplicationResponse) -> Result<Application, &'static
 
 fn card(told: pb::RegistrationCard) -> Option<Card> {
     let issued_ms = to_ms(told.issue_time.and_then(instant)?);
-    (!told.number.is_empty()).then_some(Card { number: told.number, issued_ms })
+    let number = plain(&told.number);
+    (!number.is_empty()).then_some(Card { number, issued_ms })
 }
 
 fn instant(at: Timestamp) -> Option<OffsetDateTime> {
@@ -220,7 +222,7 @@ fn instant(at: Timestamp) -> Option<OffsetDateTime> {
 }
 
 fn refusal(told: pb::Refusal) -> Option<FnsRefusal> {
-    Some(FnsRefusal { reason: reason(told.reason())?, text: told.message })
+    Some(FnsRefusal { reason: reason(told.reason())?, text: plain(&told.message) })
 }
 
 const fn reason(told: pb::RefusalReason) -> Option<FnsRefusalReason> {

@@ -7,6 +7,7 @@ use super::super::config::RpcConfig;
 use super::super::pb::ofd as pb;
 use super::super::rpc::Line;
 use super::super::traced::Traced;
+use super::super::words::plain;
 use super::super::{Gateway, Mishap, Outcome, Setback, SetupError, Told, World};
 use super::{CodeOrder, CodeStanding, ConnectOrder, Contract, Ofd, OfdRefusal, OfdRefusalReason, Reserved};
 use crate::values::{ActivationCode, EffectId, Inn};
@@ -207,7 +208,7 @@ fn contract(told: pb::Connected) -> Option<Contract> {
 }
 
 fn refusal(told: pb::Refusal) -> Option<OfdRefusal> {
-    Some(OfdRefusal { reason: reason(told.reason())?, text: told.message })
+    Some(OfdRefusal { reason: reason(told.reason())?, text: plain(&told.message) })
 }
 
 const fn reason(told: pb::RefusalReason) -> Option<OfdRefusalReason> {
