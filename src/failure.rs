@@ -58,8 +58,8 @@ pub enum Failure {
     WarningsNotAcknowledged(Vec<Requirement>),
     /// The model cannot be driven.
     AutomaticUnsupported {
-        /// The model.
-        model: String,
+        /// The model as the catalogue has it; none when it does not: what a caller typed is in no error.
+        model: Option<String>,
     },
     /// No device of the fleet fits.
     NoRentalDevice,

@@ -46,9 +46,12 @@ pub fn of(failure: &Failure) -> String {
         Failure::WarningsNotAcknowledged(list) => {
             format!("Сверьте данные с кассой и повторите, перечислив коды в acknowledged_warnings: {}", rules(list))
         }
-        Failure::AutomaticUnsupported { model } => format!(
-            "Касса «{model}» не поддерживает автоматическую фискализацию. Выполните её на кассе и передайте данные отчёта."
-        ),
+        Failure::AutomaticUnsupported { model } => {
+            let which = model.as_ref().map_or_else(|| "этой модели".to_owned(), |model| format!("«{model}»"));
+            format!(
+                "Касса {which} не поддерживает автоматическую фискализацию. Выполните её на кассе и передайте данные отчёта."
+            )
+        }
         Failure::WrongKktState { state } => {
             format!(
                 "Регистрация сейчас в состоянии {state}, в нём это невозможно. Доступные действия — в next_actions."

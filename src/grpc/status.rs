@@ -208,7 +208,7 @@ fn metadata(failure: &Failure) -> Vec<(&'static str, String)> {
         Failure::TaxpayerNotActive { status } => vec![("status", (*status).to_owned())],
         Failure::KktAlreadyRegistered { kkt_id } => vec![("kkt_id", kkt_id.to_string())],
         Failure::AddressNotResolved { candidates } => vec![("candidates", candidates.len().to_string())],
-        Failure::AutomaticUnsupported { model } => vec![("model", model.clone())],
+        Failure::AutomaticUnsupported { model } => model.iter().map(|model| ("model", model.clone())).collect(),
         Failure::WrongKktState { state } => vec![("state", (*state).to_owned())],
         Failure::NotFound { what } => vec![("resource", (*what).to_owned())],
         Failure::NotOffered { what } => vec![("feature", (*what).to_owned())],

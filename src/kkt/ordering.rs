@@ -111,7 +111,7 @@ impl Service {
         let facts = ordered.facts(register);
         let mut found = ordered.found.clone().and(self.register_findings(&ordered, &facts));
         found.blocking.extend(self.in_fleet(scope, &facts.register).await?);
-        ordered.refuse(&found, &facts.register.model)?;
+        ordered.refuse(&found, || self.undriven(&facts.register.model))?;
         let kkt = self.drafted(&ordered, facts);
         if self.store.is_held(&kkt).await? {
             return Err(self.occupied(scope, &kkt).await?);
@@ -132,7 +132,7 @@ impl Service {
     /// A register of the partner's fleet.
     async fn hire(&self, ordered: Ordered<'_>, model: &str) -> Result<Registered, Failure> {
         if !ordered.found.blocking.is_empty() {
-            ordered.refuse(&ordered.found, model)?;
+            ordered.refuse(&ordered.found, || self.undriven(model))?;
         }
         if ordered.call.spec.fiscalize_automatically {
             self.model_drivable(model)?;
@@ -225,7 +225,11 @@ impl Service {
 
     fn model_drivable(&self, model: &str) -> Result<(), Failure> {
         let driven = self.catalogue.model(model).is_some_and(|m| m.driver != Driver::None);
-        if driven { Ok(()) } else { Err(Failure::AutomaticUnsupported { model: model.to_owned() }) }
+        if driven { Ok(()) } else { Err(self.undriven(model)) }
+    }
+
+    fn undriven(&self, model: &str) -> Failure {
+        Failure::AutomaticUnsupported { model: self.catalogue.model(model).map(|known| known.name.clone()) }
     }
 
     /// The registration as it is created.
@@ -275,15 +279,13 @@ impl Ordered<'_> {
     }
 
     /// Refuses what blocks, together with the open warnings; then the open warnings alone.
-    pub(super) fn refuse(&self, found: &Findings, model: &str) -> Result<(), Failure> {
+    pub(super) fn refuse(&self, found: &Findings, undriven: impl FnOnce() -> Failure) -> Result<(), Failure> {
         let warnings = found.unacknowledged(&self.call.acknowledged_warnings);
         match found.blocking.as_slice() {
             [] if warnings.is_empty() => Ok(()),
             [] => Err(Failure::WarningsNotAcknowledged(warnings)),
-            [undriven, rest @ ..]
-                if undriven.code == CANNOT_BE_DRIVEN && rest.iter().all(|rule| rule.code == NO_DEVICE) =>
-            {
-                Err(Failure::AutomaticUnsupported { model: model.to_owned() })
+            [only, rest @ ..] if only.code == CANNOT_BE_DRIVEN && rest.iter().all(|rule| rule.code == NO_DEVICE) => {
+                Err(undriven())
             }
             blocking => Err(Failure::OrderNotMet { blocking: blocking.to_vec(), warnings }),
         }

@@ -74,7 +74,7 @@ fn table() -> Vec<(Failure, Code, &'static str, &'static [&'static str])> {
             &["violations"],
         ),
         (
-            Failure::AutomaticUnsupported { model: "MSPOS-K".into() },
+            Failure::AutomaticUnsupported { model: Some("MSPOS-K".into()) },
             FailedPrecondition,
             "AUTOMATIC_UNSUPPORTED",
             &["model"],
