@@ -28,6 +28,20 @@ pub(crate) fn is_unscoped(at: &Location<'_>) -> bool {
     UNSCOPED.as_ref().is_some_and(|site| *site == format!("{}:{}", at.file(), at.line()))
 }
 
+/// The environment variable that makes every call of one method panic, as `PATH TEXT`.
+pub const PANIC_VARIABLE: &str = "LITEBOX_CHAOS_PANIC";
+static PANIC: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(PANIC_VARIABLE).ok());
+
+/// Panics with the text that the environment names for calls of this path.
+#[expect(clippy::panic, reason = "what becomes of a panic is to be seen")]
+pub(crate) fn panic_in(path: &str) {
+    if let Some((named, text)) = PANIC.as_ref().and_then(|panic| panic.split_once(' '))
+        && named == path
+    {
+        panic!("{text}");
+    }
+}
+
 /// A guarantee that is broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {

@@ -117,7 +117,12 @@ pub struct CatchPanic;
 
 impl Step for CatchPanic {
     async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
-        match AssertUnwindSafe(inner.pass(request)).catch_unwind().await {
+        let handled = async move {
+            #[cfg(feature = "chaos")]
+            crate::chaos::panic_in(request.uri().path());
+            inner.pass(request).await
+        };
+        match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(response) => response,
             Err(_) => status::internal("a handler panicked").into_http(),
         }

@@ -6,7 +6,7 @@ mod naming;
 mod order;
 mod readers;
 mod signed;
-mod signer;
+pub mod signer;
 mod streams;
 mod tokens;
 

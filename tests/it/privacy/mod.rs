@@ -1,3 +1,6 @@
 //! Personal data and secrets stay where they belong.
 
+mod canaries;
+mod errors;
 mod sources;
+mod spans;

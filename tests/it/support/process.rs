@@ -57,6 +57,7 @@ impl Server {
             .envs(others)
             .current_dir(folder.path())
             .stdin(Stdio::null())
+            .stdout(File::create(folder.path().join("out")).unwrap())
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
@@ -104,6 +105,11 @@ impl Server {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// What it has written to standard output so far: nothing, unless something is wrong.
+    pub fn out(&self) -> Vec<u8> {
+        std::fs::read(self.log.with_file_name("out")).unwrap()
     }
 
     /// Where it listens.

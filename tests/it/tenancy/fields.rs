@@ -1,6 +1,8 @@
 //! What each text of the contract's requests can say about somebody else's things. A field that is not listed here fails
 //! the test: whoever adds one has to say what it is.
 
+use std::sync::LazyLock;
+
 use litebox_partner::pb::DESCRIPTORS;
 use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor};
 
@@ -125,8 +127,8 @@ const FIELDS: &[Listed] = &[
 
 /// All methods of the contract.
 pub fn methods() -> Vec<MethodDescriptor> {
-    let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
-    let ours = pool.services().filter(|service| {
+    static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).unwrap());
+    let ours = POOL.services().filter(|service| {
         service.full_name().starts_with("litebox.") && !service.full_name().starts_with("litebox.gateway.")
     });
     ours.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()

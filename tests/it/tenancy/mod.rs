@@ -4,9 +4,9 @@
 //! that the front door cannot ask wrongly; `sources` reads that every statement names its partner. `scripts/mutants.sh`
 //! takes the conditions on the partner away, one by one, and demands that these tests notice.
 
-mod fields;
+pub mod fields;
 mod matrix;
 mod sources;
 mod stores;
-mod wire;
+pub mod wire;
 mod worlds;

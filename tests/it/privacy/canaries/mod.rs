@@ -1,0 +1,131 @@
+//! A whole run with a marked value of its own in every personal and secret field, in what outer systems answer and in the
+//! configuration. The server logs all it can; its output, its errors and the operators' commands are searched.
+
+pub mod flow;
+mod outer;
+pub mod requests;
+pub mod run;
+mod search;
+mod stage;
+
+use litebox_partner::chaos::PANIC_VARIABLE;
+use litebox_partner::pb::client as cl;
+use litebox_partner::storage::Backend;
+
+use crate::support::database::backends;
+use crate::support::process::Server;
+use flow::Shop;
+use outer::Fault;
+use run::Run;
+use stage::Stage;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_run_on_sqlite_tells_nothing_personal_in_logs_and_errors() {
+    whole_run(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_run_on_postgresql_tells_nothing_personal_in_logs_and_errors() {
+    if backends().contains(&Backend::Postgres) {
+        whole_run(Backend::Postgres).await;
+    }
+}
+
+async fn whole_run(backend: Backend) {
+    let stage = Stage::new(backend).await;
+    let server = stage.server(&[], &[]).await;
+    let mut run = stage.run(&server);
+    let shop = flow::job(&stage, &mut run).await;
+    flow::conflicts(&stage, &mut run, &shop).await;
+    let refused = flow::malformed(&mut run, &shop, flow::wrong_ways).await;
+    assert!(refused > 150, "{refused}");
+    flow::races(&mut run).await;
+    let channel = run.channel.clone();
+    flow::strangers(&stage, &mut run, &channel).await;
+    without_database(&stage, &mut run).await;
+    assert_eq!(run.marks.missing(), Vec::<String>::new(), "hidden fields that were never given a marked value");
+    let mut told = ended(server);
+    told.extend(beside_enemies(&stage, &mut run, &shop, &["accounts", "ofd"], 60).await);
+    told.extend(beside_enemies(&stage, &mut run, &shop, &["taxpayers", "fns"], 70).await);
+    let search = run.marks.search(&[]);
+    for (what, bytes) in &told {
+        println!("{what}: {} bytes", bytes.len());
+    }
+    let logged =
+        told.iter().flat_map(|(what, bytes)| search.find(bytes).into_iter().map(move |hit| format!("{what}: {hit}")));
+    let hits: Vec<String> = logged.chain(run.leaks()).chain(commands(&stage, &run, &shop)).collect();
+    assert!(hits.is_empty(), "{} hits:\n{}", hits.len(), hits.join("\n"));
+    let all: Vec<u8> = told.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    for expected in ["panicked", "answered", "h2::", "hyper_util::", "\"level\":\"TRACE\""] {
+        assert!(String::from_utf8_lossy(&all).contains(expected), "the log of everything has {expected}");
+    }
+}
+
+/// Ends a server; all that it has written.
+fn ended(server: Server) -> Vec<(&'static str, Vec<u8>)> {
+    let out = server.out();
+    vec![("log", server.kill().into_bytes()), ("output", out)]
+}
+
+/// The database goes away in the middle.
+async fn without_database(stage: &Stage, run: &mut Run) {
+    if !stage.database_is_there(false) {
+        return;
+    }
+    let list = cl::ListRequest { inn: requests::company(11), ..Default::default() };
+    run.ask("ClientService/List", &list).await;
+    assert_eq!(run.reason, "STORAGE_UNAVAILABLE");
+    run.ask("ClientService/Register", &requests::register(&requests::company(56), 60)).await;
+    stage.database_is_there(true);
+}
+
+async fn beside_enemies(
+    stage: &Stage,
+    run: &mut Run,
+    shop: &Shop,
+    enemies: &[&str],
+    first: u32,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let panicking = format!("/litebox.client.v1.ClientService/List {}", stage::panic_text());
+    stage.sandbox.clear_faults();
+    let server = stage.server(enemies, &[(PANIC_VARIABLE, panicking)]).await;
+    run.channel = server.channel();
+    for (fault, n) in Fault::ALL.into_iter().zip(first..) {
+        stage.enemy().fail(fault);
+        flow::among_enemies(stage, run, shop, n).await;
+    }
+    run.ask("ClientService/List", &cl::ListRequest::default()).await;
+    assert_eq!(run.reason, "INTERNAL");
+    ended(server)
+}
+
+/// What `client list` and `kkt show` print because operators look for a client by it.
+const SHOWN: [&str; 2] = [".inn", ".external_ref"];
+
+/// Leaks of the operators' commands.
+fn commands(stage: &Stage, run: &Run, shop: &Shop) -> Vec<String> {
+    let inn = requests::company(11);
+    let lines: [&[&str]; 13] = [
+        &["client", "list"],
+        &["client", "list", "--json"],
+        &["client", "list", "--inn", &inn],
+        &["kkt", "show", &shop.done],
+        &["kkt", "show", &shop.held, "--json"],
+        &["client", "list", "--inn", "kanar"],
+        &["client", "resolve", &shop.client, "--outcome", "abandoned", "--reason", "T-1"],
+        &["kkt", "explain", &shop.held],
+        &["kkt", "retry", &shop.done, "--reason", "T-1"],
+        &["kkt", "documents", &shop.done],
+        &["audit", "list", "--since", "1h"],
+        &["token", "list"],
+        &["config", "show"],
+    ];
+    let (all, but) = (run.marks.search(&[]), run.marks.search(&SHOWN));
+    let leaks = |(at, line): (usize, &&[&str])| {
+        let told = stage.operate(line);
+        let printed = if at < 5 { &but } else { &all }.find(&told.stdout);
+        let said = printed.into_iter().chain(all.find(&told.stderr));
+        said.map(|hit| format!("{}: {hit}", line.join(" "))).collect::<Vec<_>>()
+    };
+    lines.iter().enumerate().flat_map(leaks).collect()
+}
