@@ -33,6 +33,7 @@ pub const PANIC_VARIABLE: &str = "LITEBOX_CHAOS_PANIC";
 static PANIC: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(PANIC_VARIABLE).ok());
 
 /// Panics with the text that the environment names for calls of this path.
+#[expect(clippy::panic, reason = "what becomes of a panic is to be seen")]
 pub(crate) fn panic_in(path: &str) {
     if let Some((named, text)) = PANIC.as_ref().and_then(|panic| panic.split_once(' '))
         && named == path
