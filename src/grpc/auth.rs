@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::watch::Receiver;
 use tonic::Status;
 
+use super::edge::life::Link;
 use super::layers::{Inner, Request, Response, Step};
 use super::{health, status};
 use crate::failure::Failure;
@@ -59,7 +60,8 @@ impl Step for Auth {
         }
         // Before the question who calls: a stream that is let in by what was true before a change must learn of it.
         let changes = self.access.changes();
-        match self.admit(door, request.headers()).await {
+        let link = request.extensions().get::<Link>().cloned();
+        match self.admit(door, request.headers(), link).await {
             Ok(caller) => {
                 // Nobody behind this needs the secret, so nobody can leak it.
                 request.headers_mut().remove(AUTHORIZATION);
@@ -91,9 +93,12 @@ impl Auth {
     }
 
     /// Who calls, for whom; nobody in particular where a service needs no partner.
-    async fn admit(&self, door: Door, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
+    async fn admit(&self, door: Door, headers: &HeaderMap, link: Option<Link>) -> Result<Option<Caller>, Status> {
         let token = bearer(headers).ok_or(Denied::Credentials(Why::Missing)).map_err(|why| self.refuse(why))?;
         let shown = self.access.admit(token).await.map_err(|why| self.refuse(why))?;
+        if let Some(link) = link {
+            link.known();
+        }
         tracing::Span::current().record("caller", tracing::field::display(shown.who()));
         match door {
             Door::Scope(scope) if !shown.scopes().hold(scope) => return Err(status::scope_missing(scope.as_str())),

@@ -57,15 +57,15 @@ pub struct Load {
     standing: Arc<Semaphore>,
     answers: Answers,
     longest: Duration,
-    stall: Duration,
+    answer: Duration,
 }
 
 impl Load {
     /// `calls` at once, `standing` streams of health and reflection, `answers` that are not taken yet; a stream goes on
-    /// for `longest`; a peer that does not take its answer within `stall` loses its connection.
-    pub fn new(calls: usize, standing: usize, answers: usize, longest: Duration, stall: Duration) -> Self {
+    /// for `longest`; a peer that does not take its answer within `answer` loses its connection.
+    pub fn new(calls: usize, standing: usize, answers: usize, longest: Duration, answer: Duration) -> Self {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { calls: places(calls), standing: places(standing), answers: Answers::new(answers), longest, stall }
+        Self { calls: places(calls), standing: places(standing), answers: Answers::new(answers), longest, answer }
     }
 
     /// A place of this kind; `Ok(None)` when none is needed.
@@ -87,9 +87,9 @@ impl Load {
         link: Option<Link>,
     ) -> Response {
         let (place, end, limit) = match kind {
-            Kind::Probe | Kind::Call => (None, None, self.stall),
-            Kind::Stream => (None, None, self.longest + self.stall),
-            Kind::Standing => (place, Some(Box::pin(sleep(self.longest))), self.longest + self.stall),
+            Kind::Probe | Kind::Call => (None, None, self.answer),
+            Kind::Stream => (None, None, self.longest + self.answer),
+            Kind::Standing => (place, Some(Box::pin(sleep(self.longest))), self.longest + self.answer),
         };
         response.map(|inner| {
             if http_body::Body::is_end_stream(&inner) {

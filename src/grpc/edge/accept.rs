@@ -1,17 +1,19 @@
 //! The accept loop: takes what comes, closes what is too much, and greets the rest beside the loop.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use super::config::ConnectionsConfig;
-use super::life::Life;
+use super::life::{Life, Link};
+use super::newcomers::Newcomers;
 use super::places::{Place, Places};
 use super::rarely::{Turned, Why};
 use super::tls::Tls;
@@ -26,8 +28,7 @@ const GREETED: usize = 16;
 #[derive(Clone)]
 pub struct Edge {
     places: Places,
-    /// Those that have not shown yet what they speak.
-    newcomers: Arc<Semaphore>,
+    newcomers: Newcomers,
     handshake: Duration,
     preface: Duration,
     /// The bounds of a connection's life.
@@ -44,7 +45,7 @@ impl Edge {
     pub fn new(config: &ConnectionsConfig, life: Life, tls: Option<Tls>) -> Self {
         Self {
             places: Places::new(config.total, config.per_peer, config.trusted_peers.clone()),
-            newcomers: Arc::new(Semaphore::new(config.newcomers.min(Semaphore::MAX_PERMITS))),
+            newcomers: Newcomers::new(config.newcomers),
             handshake: Duration::from_millis(config.handshake_ms),
             preface: Duration::from_millis(config.preface_ms),
             life,
@@ -76,35 +77,40 @@ impl Edge {
     }
 
     /// Gives the connection a place and greets it on a task of its own, or closes it.
-    fn welcome(&self, stream: TcpStream, address: std::net::IpAddr, out: &Sender<io::Result<Wire>>) {
+    fn welcome(&self, stream: TcpStream, address: IpAddr, out: &Sender<io::Result<Wire>>) {
         let place = match self.places.take(address) {
             Ok(place) => place,
             Err(full) => return self.turned.away(Why::Full(full)),
         };
-        let Ok(newcomer) = self.newcomers.clone().try_acquire_owned() else {
-            return self.turned.away(Why::Newcomers);
-        };
-        let (edge, out) = (self.clone(), out.clone());
+        let link = self.link(&place);
+        let (edge, out, pushed) = (self.clone(), out.clone(), link.token());
         tokio::spawn(async move {
             tokio::select! {
                 () = out.closed() => {}
-                () = edge.greet(stream, place, newcomer, &out) => {}
+                () = pushed.cancelled() => {}
+                () = edge.greet(stream, place, link, &out) => {}
             }
         });
     }
 
-    async fn greet(
-        &self,
-        stream: TcpStream,
-        place: Place,
-        newcomer: OwnedSemaphorePermit,
-        out: &Sender<io::Result<Wire>>,
-    ) {
+    /// The link of a connection that begins: the one of a newcomer, unless its peer is trusted.
+    fn link(&self, place: &Place) -> Link {
+        let end = CancellationToken::new();
+        let newcomer = place.stranger().map(|peer| {
+            let (newcomer, pushed) = self.newcomers.enter(peer, end.clone());
+            if pushed {
+                self.turned.away(Why::Newcomers);
+            }
+            newcomer
+        });
+        Link::new(end, newcomer)
+    }
+
+    async fn greet(&self, stream: TcpStream, place: Place, link: Link, out: &Sender<io::Result<Wire>>) {
         match self.known(stream).await {
             Ok(io) => {
-                drop(newcomer);
                 // Nobody takes it when the server stops.
-                let _ = out.send(Ok(Wire::new(io, place, &self.life))).await;
+                let _ = out.send(Ok(Wire::new(io, place, link, &self.life))).await;
             }
             Err(_) => self.turned.away(Why::Silent),
         }
@@ -113,6 +119,7 @@ impl Edge {
     /// Finishes TLS and reads the preface, each within its time.
     async fn known(&self, stream: TcpStream) -> io::Result<Io> {
         stream.set_nodelay(true)?;
+        self.life.bound(&stream)?;
         let mut io = match &self.tls {
             None => Io::Plain(stream),
             Some(tls) => Io::Tls(Box::new(timeout(self.handshake, tls.accept(stream)).await??)),

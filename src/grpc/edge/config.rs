@@ -18,6 +18,7 @@ pub struct ConnectionsConfig {
     pub preface_ms: u64,
     pub age_ms: u64,
     pub stall_ms: u64,
+    pub answer_ms: u64,
     pub streams: u32,
     pub in_flight: usize,
     pub header_list_bytes: u32,
@@ -80,6 +81,7 @@ impl ConnectionsConfig {
             ("connections.preface_ms", self.preface_ms),
             ("connections.age_ms", self.age_ms),
             ("connections.stall_ms", self.stall_ms),
+            ("connections.answer_ms", self.answer_ms),
             ("connections.streams", self.streams.into()),
         ];
         let never = times.into_iter().find(|(_, time)| *time == 0).map(|(key, _)| key);

@@ -35,11 +35,11 @@ impl Doors {
         ids: &Ids,
     ) -> Result<Self, TlsError> {
         let ms = Duration::from_millis;
-        let stall = ms(connections.stall_ms);
-        let life = Life::new(ms(connections.age_ms), longest, stall, ids.clone());
+        let life = Life::new(ms(connections.age_ms), longest, ms(connections.stall_ms), ids.clone());
+        let answer = ms(connections.answer_ms);
         let (tls, reload) = Reload::start(tls)?.unzip();
         Ok(Self {
-            load: Load::new(in_flight, connections.standing_streams, connections.untaken_answers, longest, stall),
+            load: Load::new(in_flight, connections.standing_streams, connections.untaken_answers, longest, answer),
             edge: Edge::new(connections, life, tls),
             reload,
             connections: connections.clone(),

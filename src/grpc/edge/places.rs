@@ -8,11 +8,11 @@ use ipnet::IpNet;
 
 /// Whose connections are counted together. Whoever has one IPv6 address has a /64 of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Peer(IpAddr);
+pub struct Peer(IpAddr);
 
 impl Peer {
     /// An IPv4 address in IPv6 form is the IPv4 address.
-    fn of(address: IpAddr) -> Self {
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
@@ -66,12 +66,13 @@ impl Places {
             return Err(Full::All);
         }
         let has = taken.peers.get(&peer).copied().unwrap_or(0);
-        if has >= self.0.per_peer && !self.0.trusts(address) {
+        let trusted = self.0.trusts(address);
+        if has >= self.0.per_peer && !trusted {
             return Err(Full::Peer);
         }
         taken.all += 1;
         taken.peers.insert(peer, has + 1);
-        Ok(Place { places: self.0.clone(), peer })
+        Ok(Place { places: self.0.clone(), peer, trusted })
     }
 
     /// How many are taken.
@@ -95,6 +96,14 @@ impl Inner {
 pub struct Place {
     places: Arc<Inner>,
     peer: Peer,
+    trusted: bool,
+}
+
+impl Place {
+    /// Whose it is, unless that peer is trusted.
+    pub fn stranger(&self) -> Option<Peer> {
+        (!self.trusted).then_some(self.peer)
+    }
 }
 
 impl Drop for Place {

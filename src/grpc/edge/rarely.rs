@@ -19,12 +19,12 @@ pub struct Turned {
     silent: AtomicU64,
 }
 
-/// Why a connection was closed before it was served.
+/// Why a connection was closed before anybody has shown a credential on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// No place.
     Full(Full),
-    /// Too many that have shown nothing yet.
+    /// A newer one came, and too many had shown no credential yet.
     Newcomers,
     /// It did not show in time that it speaks TLS and HTTP/2, or showed something else.
     Silent,

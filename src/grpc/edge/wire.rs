@@ -79,8 +79,7 @@ pub struct Wire {
 
 impl Wire {
     /// A connection whose preface has been read.
-    pub fn new(io: Io, place: Place, life: &Life) -> Self {
-        let link = Link::default();
+    pub fn new(io: Io, place: Place, link: Link, life: &Life) -> Self {
         let told = Box::pin(link.token().cancelled_owned());
         let end = Box::pin(sleep(life.cut()));
         Self { io, greeting: &PREFACE, link, told, end, stalled: None, stall: life.stall, _place: place }
@@ -190,7 +189,7 @@ mod tests {
         let (stream, address) = listener.accept().await.unwrap();
         let places = Places::new(1, 1, Vec::new());
         let place = places.take(address.ip()).unwrap();
-        (Wire::new(Io::Plain(stream), place, life), peer, places)
+        (Wire::new(Io::Plain(stream), place, Link::default(), life), peer, places)
     }
 
     async fn greeted(life: &Life) -> (Wire, TcpStream, Places) {

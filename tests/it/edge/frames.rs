@@ -123,17 +123,17 @@ impl Raw {
         matches!(self.input.as_mut().unwrap().read(&mut byte).await, Ok(1))
     }
 
-    /// Reads frames until one of this kind. The first byte of the first one has been read by [`Raw::answers`].
+    /// Reads frames until the end of one of this kind. The first byte of the first one has been read by [`Raw::answers`].
     pub async fn until(&mut self, kind: u8) {
         let input = self.input.as_mut().unwrap();
         let (mut head, mut read) = ([0; 9], 1);
         loop {
             input.read_exact(&mut head[read..]).await.unwrap();
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            input.read_exact(&mut vec![0; length]).await.unwrap();
             if head[3] == kind {
                 return;
             }
-            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
-            input.read_exact(&mut vec![0; length]).await.unwrap();
             read = 0;
         }
     }

@@ -11,9 +11,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
-use super::frames::{GOAWAY, PREFACE, Raw};
+use super::frames::{GOAWAY, HEADERS, PING, PREFACE, Raw, call, frame};
 use crate::support::app::{TestApp, until};
 
+const LIST: &str = "/litebox.client.v1.ClientService/List";
 /// Against hangs only.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,6 +56,56 @@ async fn a_connection_that_does_not_say_what_it_speaks_is_closed() {
         timeout(PATIENCE, raw.closed()).await.expect("it is closed");
     }
     app.clients().list(ListRequest::default()).await.unwrap();
+}
+
+/// Whether the server still answers there.
+async fn alive(raw: &mut Raw) -> bool {
+    let answers = raw.send(&frame(PING, 0, 0, &[0; 8])).await.is_ok() && raw.answers().await;
+    if answers {
+        raw.until(PING).await;
+    }
+    answers
+}
+
+#[tokio::test]
+async fn newcomers_push_out_their_own_and_keep_nobody_else_out() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.connections.newcomers = 4;
+        config.connections.trusted_peers = vec!["127.0.77.9/32".parse().unwrap()];
+    })
+    .await;
+    let mut trusted = served(&app, 9).await.unwrap();
+    trusted.until(super::frames::SETTINGS).await;
+    let mut caller = Raw::hello(source(6), app.address(), &[]).await.unwrap();
+    caller.send(&call(1, LIST, Some(&app.partner.token), &[])).await.unwrap();
+    assert!(caller.answers().await);
+    caller.until(HEADERS).await;
+    let mut early = served(&app, 7).await.unwrap();
+    early.until(super::frames::SETTINGS).await;
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(served(&app, 5).await.expect("nobody is turned away"));
+        app.clients().list(ListRequest::default()).await.expect("nor is anybody else");
+    }
+    for raw in &mut held[..16] {
+        timeout(PATIENCE, raw.closed()).await.expect("the oldest of the crowd is ended");
+    }
+    for (one, who) in [(&mut trusted, "a trusted one"), (&mut caller, "one that has called"), (&mut early, "another's")] {
+        assert!(timeout(PATIENCE, alive(one)).await.unwrap(), "{who}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_nothing_is_cut_also_while_the_system_keeps_what_it_is_sent() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        (config.connections.stall_ms, config.connections.per_peer) = (300, 1);
+    })
+    .await;
+    let mut deaf = Raw::deaf(source(8), app.address()).await.unwrap();
+    // Answers for less than the system keeps, and more than the peer's takes.
+    deaf.send(&frame(PING, 0, 0, &[0; 8]).repeat(6_000)).await.unwrap();
+    assert!(served(&app, 8).await.is_none(), "it has its place");
+    until("it has lost its place", async || served(&app, 8).await.is_some()).await;
 }
 
 #[tokio::test]

@@ -28,9 +28,10 @@ use crate::support::app::{partner, shown};
 use crate::support::database::TestDb;
 use crate::support::process::Server;
 
-/// Shorter times than usual, so that what ends by time ends within a test.
-pub const SETTINGS: [(&str, &str); 3] =
-    [("connections.stall_ms", "2000"), ("connections.preface_ms", "2000"), ("connections.handshake_ms", "2000")];
+/// An attack goes on until the witness has made so many calls: fewer would say little.
+pub const ENOUGH: u64 = 30;
+/// But not longer.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The server, and who is there beside the attackers.
 pub struct Field {
@@ -38,6 +39,9 @@ pub struct Field {
     /// The token of the attacker where it has one.
     pub token: String,
     witness: String,
+    /// Calls that the witness has made since the attack began, and when it began.
+    seen: AtomicU64,
+    begun: Instant,
     secure: Option<(Authority, Mount)>,
     _sandbox: Sandbox,
     _database: TestDb,
@@ -96,7 +100,7 @@ impl Calls {
 }
 
 impl Field {
-    /// A server with these settings beside [`SETTINGS`], whose partner has a hundred clients: its list is a large answer.
+    /// A server with these settings beside the usual ones, whose partner has a hundred clients: its list is a large answer.
     pub async fn open(others: &[(&'static str, String)]) -> Self {
         Self::build(others, None).await
     }
@@ -116,11 +120,9 @@ impl Field {
         let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         let token = partner(&partners, "Нападающий", Theme::LiteBox).await.token;
         let witness = partner(&partners, "Свидетель", Theme::LiteBox).await.token;
-        let usual = SETTINGS.map(|(key, value)| (key, value.to_owned()));
-        let unset = usual.into_iter().filter(|(key, _)| others.iter().all(|(other, _)| key != other));
-        let all: Vec<_> = unset.chain(others.iter().cloned()).collect();
-        let server = Server::start_with(&sandbox, &database, &all, &[]).await;
-        let field = Self { server, token, witness, secure, _sandbox: sandbox, _database: database };
+        let server = Server::start_with(&sandbox, &database, others, &[]).await;
+        let (seen, begun) = (AtomicU64::new(0), Instant::now());
+        let field = Self { server, token, witness, seen, begun, secure, _sandbox: sandbox, _database: database };
         field.fill().await;
         field
     }
@@ -165,6 +167,7 @@ impl Field {
             let begun = Instant::now();
             let answer = timeout(Duration::from_secs(30), client.list(ListRequest::default())).await;
             calls.micros.push(u64::try_from(begun.elapsed().as_micros()).unwrap());
+            self.seen.fetch_add(1, Ordering::Relaxed);
             if !matches!(answer, Ok(Ok(_))) {
                 calls.failed += 1;
                 calls.why = format!("{answer:?}");
@@ -186,19 +189,25 @@ impl Field {
         let (before, sockets) = (self.server.memory(), self.server.sockets());
         let most = Arc::new(AtomicU64::new(before));
         let made = std::cell::OnceCell::new();
+        *self.seen.get_mut() = 0;
+        self.begun = Instant::now();
+        let field = &*self;
         let storm = async {
-            let done = attack(self).await;
+            let done = attack(field).await;
             // Whatever is held is still there, and still costs.
+            while !field.witnessed() {
+                sleep(Duration::from_millis(20)).await;
+            }
             let _ = made.set(done);
         };
         let mut calls = tokio::select! {
-            calls = self.witness(storm) => calls,
-            () = self.measure(&most) => unreachable!("it measures for ever"),
+            calls = field.witness(storm) => calls,
+            () = field.measure(&most) => unreachable!("it measures for ever"),
         };
         let Made { tried, held } = made.into_inner().unwrap();
         let recovered = tokio::select! {
-            recovered = self.recovers(sockets) => recovered,
-            () = self.measure(&most) => unreachable!("it measures for ever"),
+            recovered = field.recovers(sockets) => recovered,
+            () = field.measure(&most) => unreachable!("it measures for ever"),
         };
         drop(held);
         Outcome {
@@ -212,6 +221,11 @@ impl Field {
             loud: calls.median(),
             recovered,
         }
+    }
+
+    /// Whether the witness has seen enough of the attack.
+    pub fn witnessed(&self) -> bool {
+        self.seen.load(Ordering::Relaxed) >= ENOUGH || self.begun.elapsed() > LONGEST
     }
 
     async fn measure(&self, most: &AtomicU64) {

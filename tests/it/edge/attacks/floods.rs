@@ -11,19 +11,21 @@ const BATCH: u64 = 64;
 /// Connections that attack at once.
 const CONNECTIONS: u64 = 4;
 
-/// Sends what `write` writes for 0, 1, 2, … over a few connections until `total` has been sent; a connection that the server
+/// Sends what `write` writes for 0, 1, 2, … over a few connections until `total` has been sent and the witness has seen
+/// enough; a connection that the server
 /// ends is replaced. `write` gets the number within its connection.
 async fn flood(field: &Field, total: u64, write: impl Fn(u64) -> Vec<u8>) -> Made {
     let one = async |n: u64| {
         let mut sent = 0;
-        while sent < total / CONNECTIONS {
+        let over = |sent| sent >= total / CONNECTIONS && field.witnessed();
+        while !over(sent) {
             let Ok(mut raw) = Raw::hello(source(n), field.address(), &[]).await else { continue };
             raw.drain();
             for at in (0..).step_by(usize::try_from(BATCH).unwrap()) {
                 let bytes: Vec<u8> = (at..at + BATCH).flat_map(&write).collect();
                 // What the server would not take has been tried too.
                 sent += BATCH;
-                if raw.send(&bytes).await.is_err() || sent >= total / CONNECTIONS {
+                if raw.send(&bytes).await.is_err() || over(sent) {
                     break;
                 }
             }
@@ -86,12 +88,13 @@ async fn many_streams() {
     hold("streams on one connection, each a call without its message", &[], async |field| {
         let total = amount("STREAMS", 5_000, 30_000);
         let mut sent = 0;
-        while sent < total {
+        let over = |sent| sent >= total && field.witnessed();
+        while !over(sent) {
             let Ok(mut raw) = Raw::hello(source(0), field.address(), &[]).await else { continue };
             raw.drain();
             // The server may end the connection; then the rest go over the next.
             let mut n = 0;
-            while sent < total && raw.send(&begin(odd(n), LIST, Some(&field.token))).await.is_ok() {
+            while !over(sent) && raw.send(&begin(odd(n), LIST, Some(&field.token))).await.is_ok() {
                 (n, sent) = (n + 1, sent + 1);
             }
         }
