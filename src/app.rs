@@ -248,23 +248,21 @@ impl Ground {
         let remembered = ms(config.server.token_cache_ms);
         let limits = &config.limits;
         let access = Access::new(self.db.clone(), self.clock.clone(), config.mode, remembered).with(services);
+        let rate = Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone());
         Ok(Parts {
             clients: ClientApi::new(self.clients(config), config.clients.password_min_length),
             kkts: KktApi::new(
                 self.kkts(config),
                 Streams { longest, poll, stop: closing, places: Places::of_streams(limits.watch_streams) },
             ),
-            auth: Auth { access, open_reflection: config.server.open_reflection },
+            auth: Auth { access, rate: rate.clone(), open_reflection: config.server.open_reflection },
             calls: Calls {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 follow_callers: config.traces.follow_callers,
             },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
-            pace: Pace {
-                rate: Rate::new(limits.calls_per_second, limits.calls_at_once, self.clock.clone()),
-                under_way: Places::of_calls(limits.calls_under_way),
-            },
+            pace: Pace { rate, under_way: Places::of_calls(limits.calls_under_way) },
             doors: Doors::new(&config.connections, &config.tls, config.limits.in_flight, longest, &self.ids)?,
         })
     }

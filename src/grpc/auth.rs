@@ -12,9 +12,10 @@ use crate::failure::Failure;
 use crate::partners::access::{Access, Denied, Shown};
 use crate::partners::jwt::presented;
 use crate::partners::model::{Caller, Named, Scope};
+use crate::partners::rate::Rate;
 use crate::partners::why::Why;
 use crate::pb::{METHOD_SCOPES, options};
-use crate::values::PartnerId;
+use crate::values::{PartnerId, PartnerScope};
 
 /// Longer credentials are not looked at: the longest signed token and its scheme.
 const LONGEST: usize = presented::LONGEST + 16;
@@ -31,6 +32,8 @@ const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.refl
 pub struct Auth {
     /// Who shows a token.
     pub access: Access,
+    /// How fast a partner may be refused: the rate of its calls.
+    pub rate: Rate,
     /// Reflection without a token, for development.
     pub open_reflection: bool,
 }
@@ -95,11 +98,27 @@ impl Auth {
     /// Who calls, for whom; nobody in particular where a service needs no partner.
     async fn admit(&self, door: Door, headers: &HeaderMap, link: Option<Link>) -> Result<Option<Caller>, Status> {
         let token = bearer(headers).ok_or(Denied::Credentials(Why::Missing)).map_err(|why| self.refuse(why))?;
-        let shown = self.access.admit(token).await.map_err(|why| self.refuse(why))?;
+        let from = link.as_ref().and_then(Link::stranger);
+        let shown = self.access.admit(token, from).await.map_err(|why| self.refuse(why))?;
         if let Some(link) = link {
             link.known();
         }
         tracing::Span::current().record("caller", tracing::field::display(shown.who()));
+        let partner = match &shown {
+            Shown::Partner(caller) => Some(caller.scope),
+            Shown::Service(_) => None,
+        };
+        let admitted = self.pass(door, shown, headers).await;
+        admitted.map_err(|refused| partner.and_then(|scope| self.over(scope)).unwrap_or(refused))
+    }
+
+    /// A refused call counts like one that is served.
+    fn over(&self, scope: PartnerScope) -> Option<Status> {
+        self.rate.spend(scope).err().map(Status::from)
+    }
+
+    /// Whether a good credential is good for this.
+    async fn pass(&self, door: Door, shown: Shown, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
         match door {
             Door::Scope(scope) if !shown.scopes().hold(scope) => return Err(status::scope_missing(scope.as_str())),
             Door::Known | Door::Wall if matches!(shown, Shown::Service(_)) => {}
@@ -203,7 +222,11 @@ mod tests {
         let new = NewToken { scopes: [Scope::KktRead].into_iter().collect(), note: Label::default(), expires_ms: None };
         let token = partners.issue(partner.id, new).await.unwrap().0.reveal().to_string();
         let access = Access::new(db, Clock::system(), Mode::Test, Duration::ZERO);
-        Setup { auth: Auth { access, open_reflection: false }, token, _dir: dir }
+        Setup {
+            auth: Auth { access, rate: Rate::new(0, 0, Clock::system()), open_reflection: false },
+            token,
+            _dir: dir,
+        }
     }
 
     fn request(path: &str, credentials: &[&str]) -> Request {

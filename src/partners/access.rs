@@ -1,8 +1,9 @@
 //! Who shows a credential, and whom it may act for. One look-up a key in a while; what operators change works everywhere
 //! within seconds.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,8 +13,9 @@ use super::jwt::Services;
 use super::model::{Caller, Identity, Named, Partner, Scope, Scopes, Service, TokenRecord};
 use super::remembered::Remembered;
 use super::store;
-use super::strangers::Strangers;
+use super::strangers::{FRIENDS, Strangers};
 use super::token::{self, KeyId, Mode, Token};
+use super::turns::{Crowded, Room, Turns};
 use super::why::{Refusals, Why};
 use crate::clock::Clock;
 use crate::storage::crossing::access;
@@ -24,6 +26,14 @@ use crate::values::{PartnerId, PartnerScope};
 const CAPACITY: u64 = 10_000;
 /// The use of a token is written down at most so often.
 const NOTED_EVERY_MS: i64 = 10 * 60 * 1000;
+/// Keys that were used within this time are no strangers to a process that starts.
+const LATELY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How often it is asked which those are.
+const MET_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Partners that services name and that must be looked up: known services wait for each other longer than strangers do.
+const NAMED: Room = Room { at_once: 4, in_all: 256, share: 64 };
+/// That a partner is unknown is remembered for so long: it may just be on its way.
+const UNKNOWN: Duration = Duration::from_secs(5);
 
 /// Why nobody came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +86,8 @@ pub struct Access {
     mode: Mode,
     services: Services,
     tokens: Remembered<KeyId, Arc<Known>>,
-    partners: Remembered<PartnerId, Partner>,
+    partners: Remembered<PartnerId, Option<Partner>>,
+    named: Turns<Identity>,
     refusals: Refusals,
     strangers: Strangers,
     changes: Arc<watch::Sender<u64>>,
@@ -100,6 +111,7 @@ impl Access {
             services,
             tokens,
             partners,
+            named: Turns::new(NAMED),
             refusals,
             strangers: Strangers::new(),
             changes: Arc::default(),
@@ -124,13 +136,13 @@ impl Access {
     }
 
     /// Who shows this credential. Its shape tells which kind it is before any work; a token with a wrong checksum, or of
-    /// another mode, costs no look-up.
+    /// another mode, costs no look-up. `from` is the address whose share of look-ups this is, if it is to have one.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn admit(&self, presented: &str) -> Result<Shown, Denied> {
+    pub async fn admit(&self, presented: &str, from: Option<IpAddr>) -> Result<Shown, Denied> {
         if presented.starts_with(token::PREFIX) {
-            return self.partner(presented).await.map(Shown::Partner);
+            return self.partner(presented, from).await.map(Shown::Partner);
         }
         let service = self.services.admit(presented, self.clock.now_ms()).await;
         service.map(Shown::Service).map_err(Denied::Credentials)
@@ -166,6 +178,7 @@ impl Access {
     /// remembered ends by itself.
     pub async fn follow(self, every: Duration, stop: CancellationToken) {
         let (mut seen, mut away) = (None, false);
+        let mut met = tokio::time::Instant::now();
         while !stop.is_cancelled() {
             match access::changes(&self.db).await {
                 Ok(now) => {
@@ -176,6 +189,10 @@ impl Access {
                     // Told last: a stream that begins after it was let in by what is true now.
                     if seen.is_some_and(|before| before != now) {
                         self.changes.send_modify(|changes| *changes += 1);
+                    }
+                    if seen != Some(now) || met.elapsed() > MET_EVERY {
+                        met = tokio::time::Instant::now();
+                        self.meet().await;
                     }
                     (seen, away) = (Some(now), false);
                 }
@@ -192,14 +209,37 @@ impl Access {
         }
     }
 
-    async fn partner(&self, presented: &str) -> Result<Caller, Denied> {
+    /// Befriends the keys that were used lately, here or at another replica: a flood of strangers does not hold them up.
+    async fn meet(&self) {
+        let since = self.clock.now_ms() - LATELY_MS;
+        match access::lately(&self.db, since, FRIENDS).await {
+            Ok(keys) => {
+                for key in keys.iter().filter_map(|key| KeyId::parse(key).ok()) {
+                    self.strangers.befriend(&key).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "keys that were used lately are not known: each is looked up in its turn")
+            }
+        }
+    }
+
+    async fn partner(&self, presented: &str, from: Option<IpAddr>) -> Result<Caller, Denied> {
         let token = Token::parse(presented).map_err(|_| Denied::Credentials(Why::Malformed))?;
         if token.mode() != self.mode {
             return Err(Denied::Credentials(Why::WrongMode));
         }
-        let known = self.known(token.key_id()).await?;
+        let waited = AtomicBool::new(false);
+        let known = self.known(token.key_id(), from, &waited).await?;
         let now = self.clock.now_ms();
-        self.check(&known, &token, now).map_err(Denied::Credentials)?;
+        if let Err(why) = self.check(&known, &token, now) {
+            // Whoever does not hold the secret is a stranger, and told what a stranger is told: otherwise the answer would
+            // confirm that the key is in use.
+            if why == Why::WrongSecret && !waited.into_inner() {
+                self.strangers.wait(from).await.map_err(crowded)?;
+            }
+            return Err(Denied::Credentials(why));
+        }
         self.strangers.befriend(token.key_id()).await;
         self.note_use(&known, now);
         Ok(Caller {
@@ -225,7 +265,7 @@ impl Access {
 
     /// Unknown keys are not remembered: a token works from the moment it is issued. So strangers can make this look again
     /// and again; whoever bounds them does it around here.
-    async fn known(&self, key_id: &KeyId) -> Result<Arc<Known>, Denied> {
+    async fn known(&self, key_id: &KeyId, from: Option<IpAddr>, waited: &AtomicBool) -> Result<Arc<Known>, Denied> {
         let look = async {
             let (frozen, found) = store::find_token(&self.db, key_id).await.map_err(Denied::Unavailable)?;
             if frozen {
@@ -236,8 +276,8 @@ impl Access {
             Ok(Arc::new(Known { token, partner, noted_ms }))
         };
         let held = async {
-            let crowded = || StoreError::Exhausted("too many unknown keys are looked up".to_owned());
-            self.strangers.hold(key_id, look).await.map_err(|_| Denied::Unavailable(crowded()))?
+            waited.store(!self.strangers.knows(key_id), Ordering::Relaxed);
+            self.strangers.hold(key_id, from, look).await.map_err(crowded)?
         };
         self.tokens.get(key_id, held).await
     }
@@ -252,9 +292,13 @@ impl Access {
             if frozen {
                 return Err(Denied::Recovering);
             }
-            found.ok_or(Denied::Partner(Why::PartnerUnknown))
+            Ok(found)
         };
-        let partner = self.partners.get(&id, look).await?;
+        let who = service.who.clone();
+        let turn = async { self.named.take(Some(who), look).await.map_err(crowded)? };
+        let worth = |found: &Option<Partner>| if found.is_some() { Duration::MAX } else { UNKNOWN };
+        let found = self.partners.get_for(&id, worth, turn).await?;
+        let partner = found.ok_or(Denied::Partner(Why::PartnerUnknown))?;
         if !partner.enabled {
             return Err(Denied::Partner(Why::NamedDisabled));
         }
@@ -277,6 +321,10 @@ impl Access {
             });
         }
     }
+}
+
+fn crowded(_: Crowded) -> Denied {
+    Denied::Unavailable(StoreError::Exhausted("too many look-ups of strangers".to_owned()))
 }
 
 #[cfg(test)]

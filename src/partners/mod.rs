@@ -8,6 +8,7 @@ pub mod rate;
 mod remembered;
 pub mod service;
 pub mod store;
-pub mod strangers;
+mod strangers;
 pub mod token;
+mod turns;
 pub mod why;

@@ -290,7 +290,7 @@ impl HubDevice {
 }
 
 /// Who shows a credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// A partner, with the token of this key id.
     Token(KeyId),

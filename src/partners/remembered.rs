@@ -50,9 +50,25 @@ where
     where
         E: Clone + Send + Sync + 'static,
     {
+        self.get_for(key, |_| Duration::MAX, look).await
+    }
+
+    /// The same; an answer is remembered for the time that `worth` says, if that is shorter than usual.
+    pub async fn get_for<E>(
+        &self,
+        key: &K,
+        worth: impl Fn(&V) -> Duration,
+        look: impl Future<Output = Result<V, E>>,
+    ) -> Result<V, E>
+    where
+        E: Clone + Send + Sync + 'static,
+    {
         let key = (key.clone(), self.epoch.load(Ordering::Acquire));
-        let until = Instant::now() + self.longest;
-        let kept = self.answers.try_get_with(key, async { Ok(Kept { value: look.await?, until }) });
+        let asked = Instant::now();
+        let kept = self.answers.try_get_with(key, async {
+            let value = look.await?;
+            Ok(Kept { until: asked + worth(&value).min(self.longest), value })
+        });
         Ok(kept.await.map_err(|error: Arc<E>| (*error).clone())?.value)
     }
 
@@ -96,6 +112,15 @@ mod tests {
         };
         assert_eq!(kept.get(&1, slow).await, Ok(1));
         assert_eq!(kept.get(&1, async { Ok::<_, ()>(2) }).await, Ok(2), "the first was too old when it came");
+    }
+
+    #[tokio::test]
+    async fn an_answer_may_be_worth_less_than_usual() {
+        let kept = Remembered::<u8, u8>::new(10, Duration::from_secs(60));
+        let worth = |answer: &u8| if *answer == 1 { Duration::ZERO } else { Duration::MAX };
+        for (answer, seen) in [(1, 1), (2, 2), (3, 2)] {
+            assert_eq!(kept.get_for(&1, worth, async { Ok::<_, ()>(answer) }).await, Ok(seen));
+        }
     }
 
     #[tokio::test]

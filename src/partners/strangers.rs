@@ -1,66 +1,71 @@
 //! Look-ups of keys that nobody has seen before. Anybody can make up such keys, and each costs the database a question: so
-//! few run at once, few wait, and the rest are told to come back. Keys that let somebody in lately are not held up by them.
+//! few run at once, few wait, of one address fewer still, and the rest are told to come back. Keys that let somebody in lately
+//! are not held up by them.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
 
 use super::token::KeyId;
+use super::turns::{Crowded, Room, Turns};
 
-/// Look-ups of strangers that run at once, out of the eight connections that a pool usually has.
-const AT_ONCE: usize = 2;
-/// Those that run or wait. More wait too long, and would take places of other calls meanwhile.
-const IN_ALL: usize = 16;
-/// For so long a key that let somebody in is no stranger.
+/// Two at once, out of the eight connections that a pool usually has. More than sixteen would wait too long, and take places
+/// of other calls meanwhile.
+const ROOM: Room = Room { at_once: 2, in_all: 16, share: 4 };
+/// So long after it let somebody in last a key is no stranger.
 const FRIEND: Duration = Duration::from_secs(3600);
 /// Keys that are no strangers, at most.
-const FRIENDS: u64 = 10_000;
-
-/// Too many strangers ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Crowded;
+pub const FRIENDS: u64 = 10_000;
 
 /// Holds strangers up. Cheap to clone.
 #[derive(Clone)]
-pub struct Strangers {
-    room: Arc<Semaphore>,
-    desk: Arc<Semaphore>,
+pub(super) struct Strangers {
+    turns: Turns<IpAddr>,
     friends: Cache<KeyId, ()>,
 }
 
 impl Strangers {
     /// Everybody is one.
     pub fn new() -> Self {
-        let friends = Cache::builder().max_capacity(FRIENDS).time_to_live(FRIEND).build();
-        Self { room: Arc::new(Semaphore::new(IN_ALL)), desk: Arc::new(Semaphore::new(AT_ONCE)), friends }
+        let friends = Cache::builder().max_capacity(FRIENDS).time_to_idle(FRIEND).build();
+        Self { turns: Turns::new(ROOM), friends }
     }
 
     /// Makes the look-up of `key`: at once for a friend, in its turn for a stranger.
     ///
     /// # Errors
-    /// [`Crowded`] when too many wait already.
-    pub async fn hold<T>(&self, key: &KeyId, look_up: impl Future<Output = T>) -> Result<T, Crowded> {
-        if self.friends.contains_key(key) {
+    /// [`Crowded`] when too many wait already, or too many from this address.
+    pub async fn hold<T>(
+        &self,
+        key: &KeyId,
+        from: Option<IpAddr>,
+        look_up: impl Future<Output = T>,
+    ) -> Result<T, Crowded> {
+        if self.knows(key) {
             return Ok(look_up.await);
         }
-        let _room = self.room.try_acquire().map_err(|_| Crowded)?;
-        let _desk = self.desk.acquire().await.map_err(|_| Crowded)?;
-        Ok(look_up.await)
+        self.turns.take(from, look_up).await
+    }
+
+    /// Whether this key is a friend's.
+    pub fn knows(&self, key: &KeyId) -> bool {
+        self.friends.contains_key(key)
+    }
+
+    /// The wait of a stranger, without a look-up.
+    ///
+    /// # Errors
+    /// [`Crowded`], when a stranger's look-up would be.
+    pub async fn wait(&self, from: Option<IpAddr>) -> Result<(), Crowded> {
+        self.turns.take(from, async {}).await
     }
 
     /// This key let somebody in.
     pub async fn befriend(&self, key: &KeyId) {
-        if !self.friends.contains_key(key) {
+        if self.friends.get(key).await.is_none() {
             self.friends.insert(key.clone(), ()).await;
         }
-    }
-}
-
-impl Default for Strangers {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -83,12 +88,13 @@ mod tests {
         let (strangers, friend) = (Strangers::new(), key());
         strangers.befriend(&friend).await;
         let stranger = key();
-        let mut waiting: Vec<_> = (0..IN_ALL).map(|_| Box::pin(strangers.hold(&stranger, pending::<()>()))).collect();
+        let asked = (0..ROOM.in_all).map(|_| Box::pin(strangers.hold(&stranger, None, pending::<()>())));
+        let mut waiting: Vec<_> = asked.collect();
         assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
-        assert_eq!(strangers.desk.available_permits(), 0);
-        assert_eq!(strangers.hold(&key(), async { 1 }).await, Err(Crowded));
-        assert_eq!(strangers.hold(&friend, async { 2 }).await, Ok(2));
+        assert_eq!(strangers.hold(&key(), None, async { 1 }).await, Err(Crowded));
+        assert_eq!(strangers.wait(None).await, Err(Crowded));
+        assert_eq!(strangers.hold(&friend, None, async { 2 }).await, Ok(2));
         drop(waiting);
-        assert_eq!(strangers.hold(&key(), async { 3 }).await, Ok(3));
+        assert_eq!(strangers.hold(&key(), None, async { 3 }).await, Ok(3));
     }
 }

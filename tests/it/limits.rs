@@ -1,6 +1,7 @@
 //! How much a partner may have, through the front door.
 
-use litebox_partner::partners::model::Theme;
+use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
+use litebox_partner::partners::service::NewToken;
 use litebox_partner::pb::{client as cl, kkt as pb};
 use litebox_partner::storage::Backend;
 use tonic::{Code, Status};
@@ -46,6 +47,27 @@ async fn a_partner_that_calls_too_fast_slows_down_nobody_else() {
     // Without good credentials nothing is counted, and nothing is told of a limit.
     let nobody = app.clients_as(None).list(cl::ListRequest::default()).await.unwrap_err();
     assert_eq!(nobody.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_partner_that_asks_for_what_it_may_not_is_counted_too() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.limits.calls_per_second = 1;
+        config.limits.calls_at_once = 3;
+    })
+    .await;
+    let scopes = Scopes::from_iter([Scope::KktRead]);
+    let new = NewToken { scopes, note: Label::default(), expires_ms: None };
+    let token = app.partners.issue(app.partner.id, new).await.unwrap().0;
+    let mut reader = app.clients_as(Some(&bearer(&token.reveal())));
+    let mut reasons = Vec::new();
+    for _ in 0..20 {
+        let refused = reader.list(cl::ListRequest::default()).await.unwrap_err();
+        reasons.push(refused.get_details_error_info().unwrap().reason);
+    }
+    assert_eq!(reasons[..3], ["SCOPE_MISSING"; 3]);
+    let over = reasons.iter().filter(|reason| *reason == "RATE_LIMITED").count();
+    assert!(over >= 10, "{reasons:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! How long a connection lives, and how it is ended when its peer does not help.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,11 @@ impl Link {
         if let Some(newcomer) = &self.newcomer {
             newcomer.known();
         }
+    }
+
+    /// The address whose share this connection takes, unless its peer is trusted.
+    pub fn stranger(&self) -> Option<IpAddr> {
+        self.newcomer.as_ref().map(|newcomer| newcomer.peer().address())
     }
 
     /// Ends the connection at once.

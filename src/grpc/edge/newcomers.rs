@@ -83,6 +83,11 @@ impl Inner {
 }
 
 impl Newcomer {
+    /// Whose connection it is, also when it is known.
+    pub const fn peer(&self) -> Peer {
+        self.peer
+    }
+
     /// It is none any more. Every call says so; the first one does it.
     pub fn known(&self) {
         if !self.known.load(Ordering::Relaxed) && !self.known.swap(true, Ordering::Relaxed) {

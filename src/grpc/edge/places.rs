@@ -23,6 +23,13 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// The address, or the first one of the /64.
+    pub const fn address(self) -> IpAddr {
+        self.0
+    }
+}
+
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {

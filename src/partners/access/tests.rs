@@ -41,7 +41,7 @@ impl Setup {
     }
 
     async fn admits(&self, token: &Token) -> bool {
-        match self.access.admit(&token.reveal()).await {
+        match self.access.admit(&token.reveal(), None).await {
             Ok(_) => true,
             Err(Denied::Credentials(_)) => false,
             Err(denied) => panic!("{denied:?}"),
@@ -52,7 +52,7 @@ impl Setup {
 #[tokio::test]
 async fn an_issued_token_names_its_partner_theme_and_scopes() {
     let s = setup().await;
-    let shown = s.access.admit(&s.token(None).await.reveal()).await.unwrap();
+    let shown = s.access.admit(&s.token(None).await.reveal(), None).await.unwrap();
     let Shown::Partner(caller) = shown else { panic!("a partner") };
     assert_eq!(caller.scope.partner(), s.partner);
     assert_eq!(caller.theme, Theme::Mts);
@@ -73,7 +73,7 @@ async fn bad_tokens_are_refused_alike() {
         (&live, Why::WrongMode),
         (&unknown, Why::UnknownKey),
     ] {
-        assert_eq!(s.access.admit(bad).await.err(), Some(Denied::Credentials(why)));
+        assert_eq!(s.access.admit(bad, None).await.err(), Some(Denied::Credentials(why)));
     }
     assert!(s.admits(&token).await);
 }
@@ -86,7 +86,7 @@ async fn a_right_key_id_with_another_secret_is_refused() {
     let body = format!("{}{}", &known[..21], &other[21..53]);
     let forged = format!("{body}{}", crate::partners::token::checksum_of(&body));
     assert!(Token::parse(&forged).is_ok());
-    assert_eq!(s.access.admit(&forged).await.err(), Some(Denied::Credentials(Why::WrongSecret)));
+    assert_eq!(s.access.admit(&forged, None).await.err(), Some(Denied::Credentials(Why::WrongSecret)));
 }
 
 #[tokio::test]
@@ -114,11 +114,11 @@ async fn a_look_up_is_remembered_for_a_while_and_no_longer() {
     let s = setup().await;
     let remembering = Access::new(s.access.db.clone(), s.clock.clone(), Mode::Test, Duration::from_millis(300));
     let token = s.token(None).await;
-    remembering.admit(&token.reveal()).await.unwrap();
+    remembering.admit(&token.reveal(), None).await.unwrap();
     s.partners.revoke(token.key_id()).await.unwrap();
-    assert!(remembering.admit(&token.reveal()).await.is_ok());
+    assert!(remembering.admit(&token.reveal(), None).await.is_ok());
     tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(remembering.admit(&token.reveal()).await.err(), Some(Denied::Credentials(Why::TokenRevoked)));
+    assert_eq!(remembering.admit(&token.reveal(), None).await.err(), Some(Denied::Credentials(Why::TokenRevoked)));
 }
 
 #[tokio::test]

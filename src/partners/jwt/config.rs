@@ -159,7 +159,13 @@ impl IssuerConfig {
         let (ca, token) = (some(&self.jwks_ca_file), some(&self.jwks_token_file));
         match (self.jwks_url.as_str(), some(&self.jwks_file)) {
             ("", Some(file)) if ca.is_none() && token.is_none() => Ok(Place::File(file)),
-            (url, None) if !url.is_empty() => Ok(Place::Url { url: safe(url, mode)?, ca, token }),
+            (url, None) if !url.is_empty() => {
+                let url = safe(url, mode)?;
+                if token.is_some() && url.scheme() != "https" && !loopback(&url) {
+                    return Err("jwks_token_file is shown over https only");
+                }
+                Ok(Place::Url { url, ca, token })
+            }
             _ => Err("an issuer needs either jwks_url or jwks_file; jwks_ca_file and jwks_token_file go with jwks_url"),
         }
     }

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QueryResult, Statement,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -86,6 +86,22 @@ pub async fn changes(db: &Db) -> Result<i64, StoreError> {
     let row = db.direct().query_one_raw(Statement::from_string(backend, sql)).await?;
     let row = row.ok_or_else(|| StoreError::Other("access_change has no row".into()))?;
     Ok(row.try_get("", "changes")?)
+}
+
+/// Key ids of live tokens that were used since then, the last used first, at most so many. Crosses because nobody is known
+/// before the token is.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn lately(db: &Db, since_ms: i64, most: u64) -> Result<Vec<String>, StoreError> {
+    let query = token::Entity::find()
+        .select_only()
+        .column(token::Column::KeyId)
+        .filter(token::Column::LastUsedMs.gte(since_ms))
+        .filter(token::Column::RevokedMs.is_null())
+        .order_by_desc(token::Column::LastUsedMs)
+        .limit(most);
+    Ok(query.into_tuple().all(db.direct()).await?)
 }
 
 /// Notes that a token was used, unless that was noted after `unless_since_ms`. Crosses like the look-up before it.

@@ -154,7 +154,7 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
     server::Parts {
         clients: ClientApi::new(ClientService::new(parts), password_min),
         kkts: KktApi::new(service, streams),
-        auth: Auth { access, open_reflection: false },
+        auth: Auth { access, rate: pace.rate.clone(), open_reflection: false },
         calls: Calls { clock, ids, follow_callers: true },
         deadline: Deadline { cap: Duration::from_secs(10) },
         pace,

@@ -7,6 +7,7 @@ mod order;
 mod readers;
 mod signed;
 pub mod signer;
+mod strangers;
 mod streams;
 mod tokens;
 

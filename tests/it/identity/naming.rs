@@ -5,10 +5,11 @@ use litebox_partner::storage::Backend;
 use tonic::Code;
 
 use super::signer::Signer;
-use super::{app_with, claims, issuer, list, published, reason, subject};
+use super::tokens::scans;
+use super::{app_with, claims, issuer, list, published, quick, reason, subject};
 use crate::auth::seen;
 use crate::kkt::shop::{COMPANY, register};
-use crate::support::app::until;
+use crate::support::app::{TestApp, until};
 use crate::support::database::backends;
 use crate::support::fresh_id;
 
@@ -75,4 +76,29 @@ async fn a_partner_that_is_disabled_is_refused_to_services_within_seconds() {
         app.partners.set_enabled(app.partner.id, true).await.unwrap();
         until("it is let in again", async || list(&app, &service, &[&own]).await.is_ok()).await;
     }
+}
+
+/// Whatever a service names: known for what it is, an unknown partner costs one look-up in a while.
+#[tokio::test]
+async fn a_partner_that_is_unknown_is_not_looked_up_again_and_again() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let signer = Signer::ec("k");
+    let keys = published(&signer).await;
+    let app = TestApp::start_with(Backend::Postgres, |config| {
+        quick(config, vec![issuer(&keys.url)]);
+        config.server.access_poll_ms = 3_600_000;
+    })
+    .await;
+    let (service, unknown) = (signer.token(&claims()), fresh_id());
+    let before = scans(app.db(), "recovery").await;
+    for _ in 0..60 {
+        assert_eq!(reason(&list(&app, &service, &[&unknown]).await.unwrap_err()), "PARTNER_NOT_ALLOWED");
+    }
+    // Another one is looked up after them, and counted.
+    list(&app, &service, &[&app.partner.id.to_string()]).await.unwrap();
+    until("the look-ups are counted", async || scans(app.db(), "recovery").await >= before + 2).await;
+    let made = scans(app.db(), "recovery").await - before;
+    assert!(made < 20, "{made} look-ups for 60 calls");
 }

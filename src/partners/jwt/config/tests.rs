@@ -76,6 +76,9 @@ fn what_cannot_be_meant_is_refused() {
         let mut config = good.clone();
         config.issuers[0].jwks_url = url.into();
         assert_eq!((config.parse(Mode::Live).is_ok(), config.parse(Mode::Test).is_ok()), (live, test), "{url}");
+        // A secret goes over no readable line, whatever the mode.
+        config.issuers[0].jwks_token_file = "/token".into();
+        assert_eq!((config.parse(Mode::Live).is_ok(), config.parse(Mode::Test).is_ok()), (live, live), "{url}");
     }
     for json in
         ["{}", "[{}]", "x", r#"[{"issuer": 5}]"#, r#"[{"issuer": "i", "audiences": ["a"], "subjects": [], "more": 1}]"#]
