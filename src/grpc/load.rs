@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
@@ -29,6 +29,10 @@ const STANDING: [&str; 3] = [
 ];
 /// What an orchestrator asks. Answered from memory, whatever there is to do.
 const PROBE: &str = "/grpc.health.v1.Health/Check";
+/// Probes that wait for their message, over all connections: one that is whole is answered at once.
+const PROBES: usize = 256;
+/// So long a probe may wait.
+const PROBE_TIME: Duration = Duration::from_secs(1);
 
 /// What a path asks of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,7 @@ fn kind(path: &str) -> Kind {
 pub struct Load {
     calls: Arc<Semaphore>,
     standing: Arc<Semaphore>,
+    probes: Answers,
     answers: Answers,
     longest: Duration,
     answer: Duration,
@@ -65,7 +70,8 @@ impl Load {
     /// for `longest`; a peer that does not take its answer within `answer` loses its connection.
     pub fn new(calls: usize, standing: usize, answers: usize, longest: Duration, answer: Duration) -> Self {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { calls: places(calls), standing: places(standing), answers: Answers::new(answers), longest, answer }
+        let (calls, standing) = (places(calls), places(standing));
+        Self { calls, standing, probes: Answers::new(PROBES), answers: Answers::new(answers), longest, answer }
     }
 
     /// A place of this kind; `Ok(None)` when none is needed.
@@ -76,6 +82,20 @@ impl Load {
             Kind::Standing => &self.standing,
         };
         places.clone().try_acquire_owned().map(Some).map_err(|_| status::overloaded())
+    }
+
+    /// Answers a probe, from memory. None keeps others out: one too many ends the one that has waited longest, which has not
+    /// even said what it asks.
+    async fn probe(&self, answer: impl Future<Output = Response>) -> Response {
+        let link = Link::default();
+        let _turn = self.probes.wait(link.clone());
+        tokio::select! {
+            biased;
+            answered = timeout(PROBE_TIME, answer) => {
+                answered.unwrap_or_else(|_| status::deadline_exceeded().into_http())
+            }
+            () = link.token().cancelled_owned() => status::overloaded().into_http(),
+        }
     }
 
     /// The answer, with what it keeps until it has been taken.
@@ -165,7 +185,10 @@ impl Step for Load {
             Err(refused) => return refused.into_http(),
         };
         let link = request.extensions().get::<Link>().cloned();
-        let response = inner.pass(request).await;
+        let response = match kind {
+            Kind::Probe => self.probe(inner.pass(request)).await,
+            _ => inner.pass(request).await,
+        };
         self.keep(response, kind, place, link)
     }
 }

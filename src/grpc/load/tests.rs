@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use http_body::Body as _;
 use prost_reflect::DescriptorPool;
 use tonic::Code;
@@ -89,6 +89,19 @@ async fn whoever_left_an_answer_longest_loses_its_connection_when_there_are_too_
     let _fourth = answer(&load, LIST, &links[3]).await;
     let cut: Vec<_> = links.iter().map(|link| link.token().is_cancelled()).collect();
     assert_eq!(cut, [true, false, false, false]);
+}
+
+#[tokio::test]
+async fn one_probe_too_many_ends_the_one_that_waits_longest_and_keeps_nobody_out() {
+    let load = Load::new(1, 1, 9, SECOND, SECOND);
+    let never = || tower::service_fn(|_| std::future::pending::<Result<Response, Infallible>>());
+    let ask = || Box::pin(load.clone().call(request(PROBE, &Link::default()), never()));
+    let mut waiting: Vec<_> = (0..PROBES).map(|_| ask()).collect();
+    assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
+    assert_eq!(code(&answer(&load, PROBE, &Link::default()).await), Code::Ok);
+    let first = waiting.remove(0).now_or_never().expect("it has ended");
+    assert_eq!(code(&first), Code::ResourceExhausted);
+    assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()), "the others go on");
 }
 
 #[tokio::test]

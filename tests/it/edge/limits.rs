@@ -11,10 +11,11 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
-use super::frames::{GOAWAY, HEADERS, PING, PREFACE, Raw, call, frame};
+use super::frames::{GOAWAY, HEADERS, PING, PREFACE, Raw, begin, call, frame};
 use crate::support::app::{TestApp, until};
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
+const CHECK: &str = "/grpc.health.v1.Health/Check";
 /// Against hangs only.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -90,7 +91,8 @@ async fn newcomers_push_out_their_own_and_keep_nobody_else_out() {
     for raw in &mut held[..16] {
         timeout(PATIENCE, raw.closed()).await.expect("the oldest of the crowd is ended");
     }
-    for (one, who) in [(&mut trusted, "a trusted one"), (&mut caller, "one that has called"), (&mut early, "another's")] {
+    for (one, who) in [(&mut trusted, "a trusted one"), (&mut caller, "one that has called"), (&mut early, "another's")]
+    {
         assert!(timeout(PATIENCE, alive(one)).await.unwrap(), "{who}");
     }
 }
@@ -106,6 +108,24 @@ async fn a_peer_that_reads_nothing_is_cut_also_while_the_system_keeps_what_it_is
     deaf.send(&frame(PING, 0, 0, &[0; 8]).repeat(6_000)).await.unwrap();
     assert!(served(&app, 8).await.is_none(), "it has its place");
     until("it has lost its place", async || served(&app, 8).await.is_some()).await;
+}
+
+/// A question of health without its message costs a place of nobody, and not for long.
+#[tokio::test]
+async fn health_is_answered_while_others_do_not_say_what_they_ask() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.deadline_ms = 600_000).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut raw = Raw::hello(source(10), app.address(), &[]).await.unwrap();
+        let questions: Vec<u8> = (0..64).flat_map(|n| begin(2 * n + 1, CHECK, None)).collect();
+        raw.send(&questions).await.unwrap();
+        HealthClient::new(app.channel()).check(HealthCheckRequest { service: "liveness".into() }).await.unwrap();
+        held.push(raw);
+    }
+    for mut raw in held {
+        assert!(raw.answers().await);
+        timeout(PATIENCE, raw.until(HEADERS)).await.expect("it is answered that its time is over");
+    }
 }
 
 #[tokio::test]
