@@ -29,7 +29,10 @@ use crate::support::database::TestDb;
 use crate::support::process::Server;
 
 /// An attack goes on until the witness has made so many calls: fewer would say little.
-pub const ENOUGH: u64 = 30;
+pub fn enough() -> u64 {
+    amount("CALLS", 10, 30)
+}
+
 /// But not longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -225,7 +228,7 @@ impl Field {
 
     /// Whether the witness has seen enough of the attack.
     pub fn witnessed(&self) -> bool {
-        self.seen.load(Ordering::Relaxed) >= ENOUGH || self.begun.elapsed() > LONGEST
+        self.seen.load(Ordering::Relaxed) >= enough() || self.begun.elapsed() > LONGEST
     }
 
     async fn measure(&self, most: &AtomicU64) {

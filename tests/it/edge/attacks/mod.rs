@@ -24,7 +24,7 @@ fn wrong(outcome: &Outcome) -> Vec<String> {
     if outcome.failed > 0 {
         wrong.push(format!("{} calls of the witness failed: {}", outcome.failed, outcome.why));
     }
-    if outcome.made < field::ENOUGH {
+    if outcome.made < field::enough() {
         wrong.push(format!("the witness made {} calls", outcome.made));
     }
     if outcome.recovered.is_none() {
