@@ -17,6 +17,9 @@ use crate::clients::reaper::Reaper;
 use crate::clients::{service as clients, store::Store as ClientStore};
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
+use crate::erasure::key::Malformed;
+use crate::erasure::retention::Retention;
+use crate::erasure::service::Erasures;
 use crate::gateways::{Gateways, SetupError};
 use crate::grpc::auth::Auth;
 use crate::grpc::call::Calls;
@@ -69,6 +72,9 @@ pub enum AppError {
     /// The keys of documents.
     #[error("documents.keys: {0}")]
     DocumentKeys(#[from] vault::KeysError),
+    /// The key of erasures.
+    #[error("erasure.key: {0}")]
+    ErasureKey(#[from] Malformed),
     /// The files of the certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -95,6 +101,7 @@ pub struct App {
     services: Services,
     worker: Worker,
     reaper: Reaper,
+    retention: Retention,
     /// From here on no new calls, and streams end.
     closing: CancellationToken,
 }
@@ -163,6 +170,7 @@ impl App {
             services,
             worker: ground.worker(&config),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
+            retention: ground.retention(&config)?,
             db: ground.db,
             alone,
             clock: ground.clock,
@@ -224,6 +232,8 @@ impl App {
         let reaper = self.reaper;
         let halt = halting.clone();
         let reaper = tokio::spawn(async move { reaper.run(halt).await });
+        let (retention, halt) = (self.retention, halting.clone());
+        let retention = tokio::spawn(async move { retention.run(halt).await });
         let close = closing.clone();
         tokio::spawn(async move {
             stop.cancelled().await;
@@ -233,7 +243,7 @@ impl App {
         let served = server::serve(self.parts, self.listener, ready, closing, drain).await;
         halting.cancel();
         // A step that does not end in time is taken over by another worker when its lease runs out.
-        let _ = tokio::time::timeout(drain, async { tokio::join!(worker, reaper) }).await;
+        let _ = tokio::time::timeout(drain, async { tokio::join!(worker, reaper, retention) }).await;
         probe.abort();
         let _ = self.db.close().await;
         drop(self.alone);
@@ -295,6 +305,11 @@ impl Ground {
             pages: self.pages.clone(),
             papers: Papers::new(self.db.clone(), self.vault.clone()),
         }
+    }
+
+    fn retention(&self, config: &Config) -> Result<Retention, Malformed> {
+        let (db, clock, ids) = (self.db.clone(), self.clock.clone(), self.ids.clone());
+        Ok(Retention::new(Erasures { db, key: config.erasure.key()?, clock, ids }, config.retention))
     }
 
     fn worker(&self, config: &Config) -> Worker {

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::clients::model::ClientsConfig;
+use crate::erasure::config::{ErasureConfig, RetentionConfig};
 use crate::gateways::World;
 use crate::gateways::config::GatewaysConfig;
 use crate::grpc::edge::config::{ConnectionsConfig, TlsConfig};
@@ -24,8 +25,14 @@ use crate::telemetry::traces::TracesConfig;
 pub const DEFAULTS: &str = include_str!("default.toml");
 const PREFIX: &str = "LITEBOX";
 /// Settings that are shown as `***`.
-const SECRETS: [&str; 5] =
-    ["database.url", "gateways.taxpayers.api_key", "gateways.device.password", "server.page_keys", "documents.keys"];
+const SECRETS: [&str; 6] = [
+    "database.url",
+    "gateways.taxpayers.api_key",
+    "gateways.device.password",
+    "server.page_keys",
+    "documents.keys",
+    "erasure.key",
+];
 
 /// Settings that are lists of tables: JSON in the environment.
 const TABLES: [&str; 1] = ["jwt.issuers"];
@@ -49,6 +56,8 @@ pub struct Config {
     pub application: ApplicationConfig,
     pub catalogue: CatalogueConfig,
     pub documents: DocumentsConfig,
+    pub erasure: ErasureConfig,
+    pub retention: RetentionConfig,
     pub jwt: JwtConfig,
     pub log: LogConfig,
     pub traces: TracesConfig,
@@ -193,6 +202,9 @@ impl Config {
             .or_else(|| self.traces.unfit())
             .or_else(|| self.health.unfit())
         {
+            return unfit(key, what);
+        }
+        if let Some((key, what)) = self.retention.unfit(&self.erasure) {
             return unfit(key, what);
         }
         if self.worker.concurrency == 0 {

@@ -7,6 +7,7 @@
 //! - `partners`, `clients`, `kkt` are the slices, each with `model`, `service`, `store`; `kkt` also has the pure
 //!   state machine (`state`), the pure checks before filing (`preflight`), the XML (`application`) and the `worker`.
 //! - `fleet` is what partners hire out: imported by operators, taken and freed by `kkt`.
+//! - `erasure` removes personal data: a client's when an operator says so, and what its period has ended for.
 //! - `gateways` speaks to the five outer systems; `failure` says why a call failed.
 //! - `conformance` tries the contracts of the outer systems on a site's own adapters.
 //! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod config;
 pub mod conformance;
 pub mod demo;
+pub mod erasure;
 pub mod failure;
 pub mod fleet;
 #[cfg(any(feature = "fuzzing", feature = "chaos"))]

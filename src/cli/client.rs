@@ -6,15 +6,16 @@ use serde_json::{Value, json};
 use super::CliError;
 use super::act::{Who, Why};
 use super::output::{Output, instant_or};
-use crate::clients::model::{Client, StateName};
+use crate::clients::model::StateName;
+use crate::clients::store::Listed;
 use crate::partners::service::Partners;
 use crate::storage::crossing::support::ClientFilter;
 use crate::support::service::{ClientEnd, Support};
-use crate::values::{ClientId, Inn, PartnerScope};
+use crate::values::{ClientId, Inn};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List clients, the newest first, 200 at most. Names and contacts are not shown.
+    /// List clients, the newest first, 200 at most. Names and contacts are not shown; erased ones have no tax number.
     List {
         /// Id or name of one partner; all without it.
         #[arg(long)]
@@ -42,6 +43,8 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
+    #[command(flatten)]
+    Erasure(super::erasure::Command),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,11 +83,19 @@ impl Command {
                 support.resolve_client(client, end, unasked, who.act(&why)?).await?;
                 output.line("resolved")
             }
+            // It needs no outer system and is run before these are connected.
+            Self::Erasure(_) => Ok(()),
         }
     }
 }
 
-fn client_json((scope, client): &(PartnerScope, Client)) -> Value {
+fn client_json(listed: &Listed) -> Value {
+    let (scope, client) = match listed {
+        Listed::There(scope, client) => (scope, client),
+        Listed::Erased { id, partner, created_ms, erased_ms } => {
+            return json!({ "id": id, "partner": partner, "state": "ERASED", "created_ms": created_ms, "updated_ms": erased_ms });
+        }
+    };
     json!({
         "id": client.id,
         "partner": scope.partner(),

@@ -3,6 +3,7 @@
 mod act;
 mod audit;
 mod client;
+mod erasure;
 mod fleet;
 mod gateway;
 mod health;
@@ -78,7 +79,7 @@ enum Command {
     /// Look at registrations of any partner, explain and mend them.
     #[command(subcommand)]
     Kkt(kkt::Command),
-    /// Look at clients of any partner, and end unfinished ones.
+    /// Look at clients of any partner, end unfinished ones, and erase personal data.
     #[command(subcommand)]
     Client(client::Command),
     /// Read who changed what and why.
@@ -148,6 +149,20 @@ pub enum CliError {
         /// All cases.
         of: usize,
     },
+    /// A client was not erased.
+    #[error(transparent)]
+    Erasure(#[from] crate::erasure::service::Refused),
+    /// The key of erasures.
+    #[error("erasure.key: {0}")]
+    ErasureKey(#[from] crate::erasure::key::Malformed),
+    /// A record of an erasure is not as it was signed.
+    #[error("{bad} of {of} records are not as they were signed, or not verified: see VERDICT")]
+    RecordsChanged {
+        /// These.
+        bad: usize,
+        /// All.
+        of: usize,
+    },
     /// Printing, listening, signals.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -204,6 +219,7 @@ impl Cli {
             Command::Token(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Device(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Kkt(command) => command.run(&support(&config).await?, &who, &output).await,
+            Command::Client(client::Command::Erasure(command)) => command.run(&config, &who, &output).await,
             Command::Client(command) => {
                 let partners = partners(&config).await?;
                 command.run(&support(&config).await?, &partners, &who, &output).await
@@ -312,6 +328,10 @@ mod tests {
             "kkt document 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --reason T-1 --out file.xml",
             "client list --partner Касса --state ACCOUNT_PENDING --inn 7707083893",
             "client resolve 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --outcome abandoned --reason T-1",
+            "client erase 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --removed --yes --reason T-1",
+            "client erasures --inn 7707083893 --json",
+            "client erasures --public-key 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+            "client erasure-key",
             "audit list --since 7d",
             "gateway start fns --reason T-1",
             "gateway list --json",
@@ -331,6 +351,9 @@ mod tests {
             "kkt resolve 1 --outcome burnt --fd 1 --reason T-1",
             "kkt document 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f",
             "client resolve 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --outcome active --reason T-1",
+            "client erase 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --reason T-1",
+            "client erase 0198f2a0-7c1e-7e6b-8f00-3a5b5c1d2e3f --yes",
+            "client erasures --public-key short",
             "gateway stop fns",
             "serve --recover",
             "healthcheck --cert probe.pem",

@@ -77,6 +77,7 @@ pub fn new(scope: PartnerScope, id: ClientId, draft: &Draft, now_ms: i64) -> Res
         due_ms: Set(None),
         lease_until_ms: Set(0),
         fence: Set(0),
+        erased_ms: Set(None),
         ..content(draft, 1, now_ms)?
     })
 }

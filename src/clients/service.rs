@@ -159,9 +159,7 @@ impl ClientService {
     /// The client that a request id stands for.
     pub(super) async fn known(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Client>, Failure> {
         let Some(accepted) = self.parts.store.accepted(key).await? else { return Ok(None) };
-        if accepted.fingerprint != fingerprint {
-            return Err(Failure::KeyReused);
-        }
+        accepted.is_of(fingerprint, "client")?;
         Ok(self.parts.store.get(key.scope, ClientId::new(accepted.resource)).await?)
     }
 

@@ -49,6 +49,24 @@ pub enum Held {
     Active(Client),
 }
 
+/// A client as support sees it in a list.
+#[derive(Debug, Clone)]
+pub enum Listed {
+    /// It is there.
+    There(PartnerScope, Box<Client>),
+    /// Its personal data were erased.
+    Erased {
+        /// Its id.
+        id: ClientId,
+        /// Whose it was.
+        partner: PartnerId,
+        /// Unix milliseconds.
+        created_ms: i64,
+        /// Unix milliseconds.
+        erased_ms: i64,
+    },
+}
+
 /// How support ends a pending client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
@@ -162,8 +180,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer or a row is corrupt.
-    pub async fn search(&self, filter: &ClientFilter) -> Result<Vec<(PartnerScope, Client)>, StoreError> {
-        support::clients(&self.db, filter).await?.into_iter().map(scoped).collect()
+    pub async fn search(&self, filter: &ClientFilter) -> Result<Vec<Listed>, StoreError> {
+        support::clients(&self.db, filter).await?.into_iter().map(listed).collect()
     }
 
     /// A client of any partner, for support.
@@ -265,6 +283,14 @@ impl Store {
     }
 }
 
+fn listed(row: client::Model) -> Result<Listed, StoreError> {
+    let (id, partner, created_ms) = (ClientId::new(row.id), PartnerId::new(row.partner_id), row.created_ms);
+    match row.erased_ms {
+        Some(erased_ms) => Ok(Listed::Erased { id, partner, created_ms, erased_ms }),
+        None => scoped(row).map(|(scope, client)| Listed::There(scope, Box::new(client))),
+    }
+}
+
 fn scoped(row: client::Model) -> Result<(PartnerScope, Client), StoreError> {
     let scope = PartnerScope::new(PartnerId::new(row.partner_id));
     Ok((scope, rows::read(row)?))
@@ -299,7 +325,7 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
 async fn unused(tx: &Tx, key: Key) -> Result<ClientId, StoreError> {
     for generation in 0..=u32::MAX {
         let id = ClientId::derive(key.scope.partner(), key.id, generation);
-        if mine(key.scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?.is_none() {
+        if every(key.scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?.is_none() {
             return Ok(id);
         }
     }
@@ -362,8 +388,23 @@ const fn changed(rows: u64) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 
+/// The partner's clients; an erased one is as missing.
 fn mine(scope: PartnerScope) -> Select<client::Entity> {
+    every(scope).filter(client::Column::ErasedMs.is_null())
+}
+
+/// Erased ones too: their ids are taken for ever.
+fn every(scope: PartnerScope) -> Select<client::Entity> {
     client::Entity::find().filter(of_partner(client::Column::PartnerId, scope))
+}
+
+/// Keeps a client from being erased before this transaction ends: a registration is about to hang under it.
+///
+/// # Errors
+/// [`StoreError::Contention`] when it has just been erased.
+pub async fn keep(tx: &Tx, scope: PartnerScope, id: ClientId) -> Result<(), StoreError> {
+    let here = mine(scope).filter(client::Column::Id.eq(id.uuid())).lock_shared().one(tx).await?;
+    here.map(drop).ok_or(StoreError::Contention)
 }
 
 const fn sort(order: Order) -> (client::Column, Direction) {

@@ -29,7 +29,11 @@ impl Store {
             .db
             .unit(move |tx| {
                 Box::pin(async move {
-                    let mine = || of_partner(kkt::Column::PartnerId, scope).and(kkt::Column::Id.eq(id.uuid()));
+                    let mine = || {
+                        of_partner(kkt::Column::PartnerId, scope)
+                            .and(kkt::Column::Id.eq(id.uuid()))
+                            .and(kkt::Column::ErasedMs.is_null())
+                    };
                     kkt::Entity::update_many()
                         .col_expr(kkt::Column::Fence, Expr::col(kkt::Column::Fence).add(1))
                         .col_expr(kkt::Column::LeaseUntilMs, Expr::cust(format!("{db_now} + {LEASE_MS}")))

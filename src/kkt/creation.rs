@@ -7,6 +7,7 @@ use super::hire::sold;
 use super::model::Kkt;
 use super::rows;
 use super::store::Store;
+use crate::clients;
 use crate::fleet;
 use crate::fleet::model::FleetDevice;
 use crate::storage::entity::{kkt, kkt_history};
@@ -60,6 +61,7 @@ impl Store {
 
 /// Request, registration and the first line of its history.
 async fn insert(tx: &Tx, key: Key, accepted: &Accepted, kkt: &Kkt) -> Result<(), StoreError> {
+    clients::store::keep(tx, key.scope, kkt.client_id).await?;
     requests::insert(tx, key, accepted, kkt.created_ms).await?;
     kkt::Entity::insert(rows::new(key.scope, kkt)?).exec_without_returning(tx).await?;
     mark(tx, key.scope, kkt.id).await?;

@@ -63,10 +63,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer or a row is corrupt.
     pub async fn search(&self, text: &str) -> Result<Vec<Found>, StoreError> {
+        self.rows_of(text, false).await?.into_iter().map(found).collect()
+    }
+
+    /// Id and last state of the newest erased registration with this id, serial number, FN or RNM.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn erased(&self, text: &str) -> Result<Option<(KktId, String)>, StoreError> {
+        let newest = self.rows_of(text, true).await?.into_iter().next();
+        Ok(newest.map(|row| (KktId::new(row.id), row.state)))
+    }
+
+    async fn rows_of(&self, text: &str, erased: bool) -> Result<Vec<kkt::Model>, StoreError> {
         let id = KktId::parse(text).ok().map(KktId::uuid);
         let serial = KktSerial::parse(text).ok().map(|serial| serial.normalised());
-        let rows = support::kkts(&self.db, id, serial.as_deref(), text).await?;
-        rows.into_iter().map(found).collect()
+        support::kkts(&self.db, id, serial.as_deref(), text, erased).await
     }
 
     /// The commands of a registration, the oldest first.

@@ -153,9 +153,7 @@ impl Service {
     /// The registration that this call made before, when its content is the same.
     pub(super) async fn repeated(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Kkt>, Failure> {
         let Some(accepted) = self.store.accepted(key).await? else { return Ok(None) };
-        if accepted.fingerprint != fingerprint {
-            return Err(Failure::KeyReused);
-        }
+        accepted.is_of(fingerprint, "kkt")?;
         self.get(key.scope, KktId::new(accepted.resource)).await.map(Some)
     }
 

@@ -81,6 +81,7 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
         failures: Set(0),
         failing_since_ms: Set(None),
         origin: Set(kkt.origin.clone()),
+        erased_ms: Set(None),
     })
 }
 

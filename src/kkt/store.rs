@@ -320,8 +320,9 @@ fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_histo
     }
 }
 
+/// The partner's registrations; an erased one is as missing.
 fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
-    kkt::Entity::find().filter(of_partner(kkt::Column::PartnerId, scope))
+    kkt::Entity::find().filter(of_partner(kkt::Column::PartnerId, scope)).filter(kkt::Column::ErasedMs.is_null())
 }
 
 fn condition(filter: &Filter, now_ms: i64) -> Where {

@@ -2,6 +2,7 @@
 //! `PartnerScope`.
 
 pub mod access;
+pub mod erasure;
 pub mod fleet;
 pub mod support;
 pub mod work;

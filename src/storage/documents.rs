@@ -174,6 +174,7 @@ impl Db {
                 // The numbers of a registration's documents are given under its row.
                 let held = kkt::Entity::find_by_id(owner.kkt.uuid())
                     .filter(of_partner(kkt::Column::PartnerId, owner.scope))
+                    .filter(kkt::Column::ErasedMs.is_null())
                     .lock_exclusive();
                 if held.one(tx).await?.is_none() {
                     return Ok(());

@@ -5,15 +5,31 @@ use uuid::Uuid;
 
 use super::entity::request;
 use super::{StoreError, of_partner};
+use crate::failure::Failure;
 use crate::values::{PartnerScope, RequestId};
 
 /// A call that was accepted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// SHA-256 over the content, without any password.
+    /// SHA-256 over the content, without any password; empty when what it stands for was erased.
     pub fingerprint: Vec<u8>,
     /// The client or registration it made or changed.
     pub resource: Uuid,
+}
+
+impl Accepted {
+    /// Whether a call with this fingerprint is the one that was accepted. A request id whose resource was erased stands for
+    /// nothing, and for nothing else ever again.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`] of `what` when it was erased; [`Failure::KeyReused`] for another content.
+    pub fn is_of(&self, fingerprint: &[u8], what: &'static str) -> Result<(), Failure> {
+        match self.fingerprint.as_slice() {
+            [] => Err(Failure::NotFound { what }),
+            same if same == fingerprint => Ok(()),
+            _ => Err(Failure::KeyReused),
+        }
+    }
 }
 
 // A plain hash over an INN can be found by trying all of them.

@@ -8,7 +8,7 @@ use super::findings::{self, Finding, Unfit};
 use crate::catalogue::Catalogue;
 use crate::clients::model::Client;
 pub use crate::clients::store::End as ClientEnd;
-use crate::clients::store::Store as Clients;
+use crate::clients::store::{Listed, Store as Clients};
 use crate::clock::{Clock, Ids};
 use crate::gateways::accounts::Accounts;
 use crate::gateways::{Setback, Told};
@@ -21,7 +21,7 @@ use crate::storage::documents::{Kept, Sealed};
 use crate::storage::switches::Stop;
 use crate::storage::vault::{Closed, Vault};
 use crate::storage::{Db, StoreError};
-use crate::values::{ClientId, KktId, PartnerScope};
+use crate::values::{ClientId, KktId};
 
 /// How often a command is tried while somebody else is faster.
 const ATTEMPTS: usize = 5;
@@ -32,6 +32,16 @@ pub enum Declined {
     /// Nothing has this number.
     #[error("no registration has this id, serial number, FN or RNM")]
     NoKkt,
+    /// Nothing else is known of it.
+    #[error(
+        "ERASED: registration {id} ended {state}, and the data of its client were erased (`client erasures` has the record)"
+    )]
+    Erased {
+        /// The registration.
+        id: KktId,
+        /// Its end.
+        state: String,
+    },
     /// More than one.
     #[error("several registrations have this number: give the id of one (`kkt show` lists them)")]
     SeveralKkts,
@@ -127,10 +137,14 @@ impl Support {
     /// Registrations with this id, serial number, FN or RNM, the newest first.
     ///
     /// # Errors
-    /// [`Declined::NoKkt`].
+    /// [`Declined::NoKkt`]; [`Declined::Erased`] when nothing but an erased one has it.
     pub async fn search(&self, text: &str) -> Result<Vec<Found>, Declined> {
         let found = self.kkts().search(text.trim()).await?;
-        if found.is_empty() { Err(Declined::NoKkt) } else { Ok(found) }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let erased = self.kkts().erased(text.trim()).await?;
+        Err(erased.map_or(Declined::NoKkt, |(id, state)| Declined::Erased { id, state }))
     }
 
     /// All that is known of the one registration with this number.
@@ -257,7 +271,7 @@ impl Support {
     ///
     /// # Errors
     /// [`Declined::Store`].
-    pub async fn list_clients(&self, filter: &ClientFilter) -> Result<Vec<(PartnerScope, Client)>, Declined> {
+    pub async fn list_clients(&self, filter: &ClientFilter) -> Result<Vec<Listed>, Declined> {
         Ok(self.clients().search(filter).await?)
     }
 

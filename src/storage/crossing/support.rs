@@ -36,7 +36,8 @@ pub struct ClientFilter {
     pub inn: Option<Inn>,
 }
 
-/// Registrations with this id, this normalised serial number, or this FN or RNM, the newest first.
+/// Registrations with this id, this normalised serial number, or this FN or RNM, the newest first: those that are there, or
+/// those that were `erased`.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -45,13 +46,21 @@ pub async fn kkts(
     id: Option<Uuid>,
     serial_key: Option<&str>,
     text: &str,
+    erased: bool,
 ) -> Result<Vec<kkt::Model>, StoreError> {
     let same = Condition::any()
         .add_option(id.map(|id| kkt::Column::Id.eq(id)))
         .add_option(serial_key.map(|serial| kkt::Column::SerialKey.eq(serial)))
         .add(kkt::Column::FnSerial.eq(text))
         .add(kkt::Column::Rnm.eq(text));
-    Ok(kkt::Entity::find().filter(same).order_by_desc(kkt::Column::CreatedMs).limit(MOST).all(db.direct()).await?)
+    let there = if erased { kkt::Column::ErasedMs.is_not_null() } else { kkt::Column::ErasedMs.is_null() };
+    Ok(kkt::Entity::find()
+        .filter(there)
+        .filter(same)
+        .order_by_desc(kkt::Column::CreatedMs)
+        .limit(MOST)
+        .all(db.direct())
+        .await?)
 }
 
 /// The name of a partner.
@@ -90,12 +99,14 @@ pub async fn audit(db: &Db, filter: &AuditFilter) -> Result<Vec<Line>, StoreErro
     lines.all(db.direct()).await?.into_iter().map(audit::read).collect()
 }
 
-/// Clients, the newest first.
+/// Clients, the newest first; erased ones only when neither state nor tax number is asked for.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn clients(db: &Db, filter: &ClientFilter) -> Result<Vec<client::Model>, StoreError> {
+    let there = (filter.state.is_some() || filter.inn.is_some()).then(|| client::Column::ErasedMs.is_null());
     let matching = Condition::all()
+        .add_option(there)
         .add_option(filter.partner.map(|id| client::Column::PartnerId.eq(id.uuid())))
         .add_option(filter.state.map(|state| client::Column::State.eq(state)))
         .add_option(filter.inn.as_ref().map(|inn| client::Column::Inn.eq(inn.as_str())));
@@ -103,12 +114,12 @@ pub async fn clients(db: &Db, filter: &ClientFilter) -> Result<Vec<client::Model
     Ok(newest.all(db.direct()).await?)
 }
 
-/// A client, whosever it is.
+/// A client that is not erased, whosever it is.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn client(db: &Db, id: Uuid) -> Result<Option<client::Model>, StoreError> {
-    Ok(client::Entity::find_by_id(id).one(db.direct()).await?)
+    Ok(client::Entity::find_by_id(id).filter(client::Column::ErasedMs.is_null()).one(db.direct()).await?)
 }
 
 /// How many commands of these steps were intended and have no outcome yet.

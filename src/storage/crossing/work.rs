@@ -93,7 +93,7 @@ impl Db {
         let sql = format!(
             "UPDATE client SET lease_until_ms = {now} + {lease_ms}, fence = fence + 1 \
              WHERE id IN (SELECT id FROM client WHERE due_ms <= {now} AND lease_until_ms <= {now} \
-             AND state = 'ACCOUNT_PENDING' ORDER BY due_ms LIMIT {limit} {skip}) RETURNING *"
+             AND state = 'ACCOUNT_PENDING' AND erased_ms IS NULL ORDER BY due_ms LIMIT {limit} {skip}) RETURNING *"
         );
         let rows = self.direct().query_all_raw(self.statement(sql, [])).await?;
         let read = |row| {
@@ -112,10 +112,10 @@ impl Db {
     }
 }
 
-/// Due, held by nobody, and in a state that this program knows. The clock is read once, in a query of its own: PostgreSQL
+/// Due, held by nobody, not erased, and in a state that this program knows. The clock is read once, in a query of its own: PostgreSQL
 /// does not look into an index with a value that may change from row to row.
 fn due(now: &str, states: &[&'static str]) -> String {
     let now = format!("(SELECT {now})");
     let states = states.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ");
-    format!("due_ms <= {now} AND lease_until_ms <= {now} AND state IN ({states})")
+    format!("due_ms <= {now} AND lease_until_ms <= {now} AND erased_ms IS NULL AND state IN ({states})")
 }

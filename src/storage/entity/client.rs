@@ -42,6 +42,7 @@ pub struct Model {
     pub due_ms: Option<i64>,
     pub lease_until_ms: i64,
     pub fence: i64,
+    pub erased_ms: Option<i64>,
 }
 
 /// Relations are not used: joins would hide which partner a row belongs to.

@@ -54,6 +54,7 @@ pub struct Model {
     pub failing_since_ms: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub origin: Option<String>,
+    pub erased_ms: Option<i64>,
 }
 
 /// Relations are not used: joins would hide which partner a row belongs to.

@@ -17,6 +17,7 @@ pub mod client;
 pub mod device;
 pub mod document;
 pub mod effect;
+pub mod erasure;
 pub mod fleet;
 pub mod kkt;
 pub mod kkt_history;

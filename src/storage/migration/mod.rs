@@ -42,6 +42,7 @@ const FILES: &[File] = &[
     File { name: "m0005_replicas", sql: include_str!("m0005_replicas.sql") },
     File { name: "m0006_access", sql: include_str!("m0006_access.sql") },
     File { name: "m0007_quota", sql: include_str!("m0007_quota.sql") },
+    File { name: "m0008_erasure", sql: include_str!("m0008_erasure.sql") },
     File { name: "m0009_operations", sql: include_str!("m0009_operations.sql") },
 ];
 

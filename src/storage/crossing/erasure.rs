@@ -1,0 +1,186 @@
+//! Erasing the personal data of a client and of its registrations, and removing what a period has ended for. All of it crosses
+//! because operators erase whoever's client it is, and periods are the same for everybody; each statement names ids that
+//! were found first, so nothing but one client's rows is touched.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value,
+};
+use uuid::Uuid;
+
+use crate::storage::entity::{client, effect, erasure, kkt};
+use crate::storage::{Db, StoreError, Tx, db_now};
+
+/// Key of the advisory lock under which records are chained, any number of our own.
+const CHAIN: i64 = 0x6572_6173_7572;
+
+/// A client and all that hangs under it, locked until the transaction ends.
+pub struct Held {
+    /// The client.
+    pub client: client::Model,
+    /// Its registrations.
+    pub kkts: Vec<kkt::Model>,
+    /// Commands of these whose outcome is unclear.
+    pub unclear: Vec<effect::Model>,
+    /// The database's clock, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// How many rows were emptied or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name is that of a table")]
+pub struct Counts {
+    pub registrations: u64,
+    pub documents: u64,
+    pub requests: u64,
+}
+
+/// Takes a client and its registrations, so that nobody changes them or adds one; `None` when there is no such client.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer; `Contention` when somebody is at work on them.
+pub async fn hold(tx: &Tx, id: Uuid) -> Result<Option<Held>, StoreError> {
+    let Some(client) = client::Entity::find_by_id(id).lock_exclusive().one(tx).await? else { return Ok(None) };
+    let kkts = kkt::Entity::find()
+        .filter(kkt::Column::PartnerId.eq(client.partner_id))
+        .filter(kkt::Column::ClientId.eq(id))
+        .order_by_asc(kkt::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    let unclear = effect::Entity::find()
+        .filter(effect::Column::KktId.is_in(kkts.iter().map(|row| row.id)))
+        .filter(effect::Column::State.eq("INTENDED"))
+        .all(tx)
+        .await?;
+    Ok(Some(Held { client, kkts, unclear, now_ms: now_ms(tx).await? }))
+}
+
+async fn now_ms(tx: &Tx) -> Result<i64, StoreError> {
+    let sql = format!("SELECT {} AS now_ms", db_now(tx));
+    let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
+    let row = row.ok_or_else(|| StoreError::Other("the database tells no time".into()))?;
+    Ok(row.try_get("", "now_ms")?)
+}
+
+/// Every column of `client` that tells about a person; ids, state and times stay.
+const CLIENT: &str = "UPDATE client SET inn = '', login = '', phone = '', company = '', last_name = '', first_name = '', \
+    middle_name = '', address = '', taxpayer = '', search = '', external_ref = NULL, account_id = NULL, due_ms = NULL, \
+    lease_until_ms = 0, fence = fence + 1, updated_ms = $1, erased_ms = $1 \
+    WHERE id = $2 AND fence = $3 AND state = $4 AND erased_ms IS NULL";
+
+/// Every column of `kkt` that tells about a person; what is held, numbers, state and times stay. The revision rises, so that
+/// nothing that was read before can be written.
+const KKTS: &str = "UPDATE kkt SET inn = '', external_ref = NULL, spec = '', facts = '', state_data = '', block = NULL, \
+    waiting_for = NULL, due_ms = NULL, lease_until_ms = 0, fence = fence + 1, revision = revision + 1, \
+    updated_ms = $1, erased_ms = $1 WHERE partner_id = $2 AND client_id = $3 AND erased_ms IS NULL";
+
+const DOCUMENTS: &str = "DELETE FROM document WHERE partner_id = $1 \
+    AND kkt_id IN (SELECT id FROM kkt WHERE partner_id = $1 AND client_id = $2)";
+
+/// The fingerprint is a hash over the INN without a key. The row stays, so that its id never does anything again.
+const REQUESTS: &str = "UPDATE request SET fingerprint = $3 WHERE partner_id = $1 \
+    AND (resource_id = $2 OR resource_id IN (SELECT id FROM kkt WHERE partner_id = $1 AND client_id = $2))";
+
+/// Empties what [`hold`] has taken, as it was then.
+///
+/// # Errors
+/// [`StoreError::Contention`] when it is not so any more; nothing may be committed then.
+pub async fn empty(tx: &Tx, held: &Held, at_ms: i64) -> Result<Counts, StoreError> {
+    let (partner, id) = (held.client.partner_id, held.client.id);
+    let client = [at_ms.into(), id.into(), held.client.fence.into(), held.client.state.clone().into()];
+    if run(tx, CLIENT, client).await? != 1 {
+        return Err(StoreError::Contention);
+    }
+    let registrations = run(tx, KKTS, [at_ms.into(), partner.into(), id.into()]).await?;
+    if registrations != held.kkts.len() as u64 {
+        return Err(StoreError::Contention);
+    }
+    let documents = run(tx, DOCUMENTS, [partner.into(), id.into()]).await?;
+    let requests = run(tx, REQUESTS, [partner.into(), id.into(), Vec::<u8>::new().into()]).await?;
+    Ok(Counts { registrations, documents, requests })
+}
+
+/// The last record; nobody adds one before this transaction ends. SQLite has one writer at a time.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn last(tx: &Tx) -> Result<Option<erasure::Model>, StoreError> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let lock = format!("SELECT pg_advisory_xact_lock({CHAIN})");
+        tx.execute_raw(Statement::from_string(DbBackend::Postgres, lock)).await?;
+    }
+    Ok(erasure::Entity::find().order_by_desc(erasure::Column::Seq).one(tx).await?)
+}
+
+/// The latest record about a client.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn of_client(tx: &Tx, client: Uuid) -> Result<Option<erasure::Model>, StoreError> {
+    let about = erasure::Entity::find().filter(erasure::Column::ClientId.eq(client));
+    Ok(about.order_by_desc(erasure::Column::Seq).one(tx).await?)
+}
+
+/// Adds a record.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn add(tx: &Tx, row: erasure::Model) -> Result<(), StoreError> {
+    row.into_active_model().insert(tx).await?;
+    Ok(())
+}
+
+/// All records, the oldest first.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn all(db: &Db) -> Result<Vec<erasure::Model>, StoreError> {
+    Ok(erasure::Entity::find().order_by_asc(erasure::Column::Seq).all(db.direct()).await?)
+}
+
+/// Up to `limit` abandoned clients that have not changed since `before_ms`, the oldest first.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn abandoned(db: &Db, before_ms: i64, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+    use client::Column as C;
+    let old = client::Entity::find().filter(C::State.eq("ABANDONED")).filter(C::ErasedMs.is_null());
+    let old = old.filter(C::UpdatedMs.lt(before_ms)).order_by_asc(C::UpdatedMs).limit(limit);
+    Ok(old.select_only().column(C::Id).into_tuple().all(db.direct()).await?)
+}
+
+const ENDED: &str = "('REGISTERED', 'REJECTED', 'CANCELLED')";
+
+/// Deletes up to `limit` request ids accepted before `before_ms` whose client or registration has come to an end, the oldest
+/// first; how many. Those of erased ones stay: they hold nothing, and keep an old call from doing anything.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn drop_requests(db: &Db, before_ms: i64, limit: u64) -> Result<u64, StoreError> {
+    let sql = format!(
+        "DELETE FROM request WHERE (partner_id, method, request_id) IN (SELECT r.partner_id, r.method, r.request_id \
+         FROM request r WHERE r.created_ms < $1 AND length(r.fingerprint) > 0 \
+         AND NOT EXISTS (SELECT 1 FROM client c WHERE c.id = r.resource_id AND c.state = 'ACCOUNT_PENDING') \
+         AND NOT EXISTS (SELECT 1 FROM kkt k WHERE k.id = r.resource_id \
+         AND (k.state NOT IN {ENDED} OR k.due_ms IS NOT NULL)) ORDER BY r.created_ms LIMIT {limit})"
+    );
+    run(db.direct(), &sql, [before_ms.into()]).await
+}
+
+/// Deletes up to `limit` documents of registrations that ended before `before_ms`; how many.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn drop_documents(db: &Db, before_ms: i64, limit: u64) -> Result<u64, StoreError> {
+    let sql = format!(
+        "DELETE FROM document WHERE id IN (SELECT d.id FROM kkt k JOIN document d ON d.kkt_id = k.id \
+         WHERE k.state IN {ENDED} AND k.since_ms < $1 AND k.due_ms IS NULL LIMIT {limit})"
+    );
+    run(db.direct(), &sql, [before_ms.into()]).await
+}
+
+async fn run<const N: usize>(on: &impl ConnectionTrait, sql: &str, values: [Value; N]) -> Result<u64, StoreError> {
+    let statement = Statement::from_sql_and_values(on.get_database_backend(), sql, values);
+    Ok(on.execute_raw(statement).await?.rows_affected())
+}
