@@ -2,6 +2,7 @@
 
 mod account;
 pub mod card;
+pub mod desk;
 pub mod model;
 pub mod reaper;
 mod rows;

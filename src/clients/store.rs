@@ -10,17 +10,15 @@ use sea_orm::{
 use super::model::{Client, Draft, Filter, Order, State, StateName, fold};
 use super::rows;
 use crate::gateways::Gateway;
-use crate::storage::audit::Record;
-use crate::storage::crossing::support::{self, ClientFilter};
 use crate::storage::entity::client;
 use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::{Db, StoreError, Tx, of_partner, switches};
-use crate::values::{ClientId, Inn, PartnerId, PartnerScope};
+use crate::values::{ClientId, Inn, PartnerScope};
 
 /// Clients in the database.
 #[derive(Clone)]
 pub struct Store {
-    db: Db,
+    pub(super) db: Db,
 }
 
 /// A Register call that is about to take effect.
@@ -47,36 +45,6 @@ pub enum Held {
     OtherLogin(Client),
     /// The partner's own finished one; nothing was written.
     Active(Client),
-}
-
-/// A client as support sees it in a list.
-#[derive(Debug, Clone)]
-pub enum Listed {
-    /// It is there.
-    There(PartnerScope, Box<Client>),
-    /// Its personal data were erased.
-    Erased {
-        /// Its id.
-        id: ClientId,
-        /// Whose it was.
-        partner: PartnerId,
-        /// Unix milliseconds.
-        created_ms: i64,
-        /// Unix milliseconds.
-        erased_ms: i64,
-    },
-}
-
-/// How support ends a pending client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// Its account is there.
-    Active {
-        /// Id in the LiteBox service.
-        account_id: String,
-    },
-    /// It came to nothing.
-    Abandoned,
 }
 
 impl Store {
@@ -176,55 +144,6 @@ impl Store {
         self.db.allowed(Gateway::Accounts).await
     }
 
-    /// Clients of any partner, for support, the newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer or a row is corrupt.
-    pub async fn search(&self, filter: &ClientFilter) -> Result<Vec<Listed>, StoreError> {
-        support::clients(&self.db, filter).await?.into_iter().map(listed).collect()
-    }
-
-    /// A client of any partner, for support.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer or the row is corrupt.
-    pub async fn find(&self, id: ClientId) -> Result<Option<(PartnerScope, Client)>, StoreError> {
-        support::client(&self.db, id.uuid()).await?.map(scoped).transpose()
-    }
-
-    /// Ends a pending client as support says, with its line in the audit log.
-    ///
-    /// # Errors
-    /// [`StoreError::Contention`] when it changed meanwhile.
-    pub async fn end(
-        &self,
-        scope: PartnerScope,
-        seen: &Client,
-        end: End,
-        record: Record,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
-        let id = seen.id.uuid();
-        let update = match &end {
-            End::Abandoned => settle(scope, seen, &State::Abandoned, now_ms),
-            End::Active { account_id } => {
-                settle(scope, seen, &State::Active { account_id: account_id.clone() }, now_ms)
-                    .col_expr(client::Column::AccountId, Expr::val(account_id.as_str()))
-            }
-        };
-        self.db
-            .unit(move |tx| {
-                Box::pin(async move {
-                    changed(update.exec(tx).await?.rows_affected)?;
-                    if end == End::Abandoned {
-                        requests::forget(tx, scope, id).await?;
-                    }
-                    record.write(tx).await
-                })
-            })
-            .await
-    }
-
     /// A page of clients after the client `after`.
     ///
     /// # Errors
@@ -281,19 +200,6 @@ impl Store {
         };
         Ok(rows.into_iter().filter_map(scoped).collect())
     }
-}
-
-fn listed(row: client::Model) -> Result<Listed, StoreError> {
-    let (id, partner, created_ms) = (ClientId::new(row.id), PartnerId::new(row.partner_id), row.created_ms);
-    match row.erased_ms {
-        Some(erased_ms) => Ok(Listed::Erased { id, partner, created_ms, erased_ms }),
-        None => scoped(row).map(|(scope, client)| Listed::There(scope, Box::new(client))),
-    }
-}
-
-fn scoped(row: client::Model) -> Result<(PartnerScope, Client), StoreError> {
-    let scope = PartnerScope::new(PartnerId::new(row.partner_id));
-    Ok((scope, rows::read(row)?))
 }
 
 async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError> {
@@ -367,7 +273,12 @@ async fn open<C: ConnectionTrait>(on: &C, scope: PartnerScope, inn: &Inn) -> Res
 }
 
 /// The end of a pending client: its state, and no more business for the reaper.
-fn settle(scope: PartnerScope, seen: &Client, state: &State, now_ms: i64) -> sea_orm::UpdateMany<client::Entity> {
+pub(super) fn settle(
+    scope: PartnerScope,
+    seen: &Client,
+    state: &State,
+    now_ms: i64,
+) -> sea_orm::UpdateMany<client::Entity> {
     client::Entity::update_many()
         .col_expr(client::Column::State, Expr::val(state.name().as_str()))
         .col_expr(client::Column::DueMs, Expr::cust("NULL"))
@@ -384,7 +295,7 @@ fn as_seen(scope: PartnerScope, seen: &Client) -> Where {
         .add(client::Column::PasswordVersion.eq(seen.password_version))
 }
 
-const fn changed(rows: u64) -> Result<(), StoreError> {
+pub(super) const fn changed(rows: u64) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 

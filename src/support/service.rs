@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::findings::{self, Finding, Unfit};
 use crate::catalogue::Catalogue;
+pub use crate::clients::desk::End as ClientEnd;
+use crate::clients::desk::Listed;
 use crate::clients::model::Client;
-pub use crate::clients::store::End as ClientEnd;
-use crate::clients::store::{Listed, Store as Clients};
+use crate::clients::store::Store as Clients;
 use crate::clock::{Clock, Ids};
 use crate::gateways::accounts::Accounts;
 use crate::gateways::{Setback, Told};

@@ -26,7 +26,7 @@ const IO: &[&str] = &[
     "crate::config",
     "crate::app",
 ];
-const SLICES: &[&str] = &["crate::clients", "crate::fleet", "crate::kkt", "crate::partners"];
+const SLICES: &[&str] = &["crate::clients", "crate::erasure", "crate::fleet", "crate::kkt", "crate::partners"];
 
 /// A border: the files it is about, and what they may not name. `only` turns it round for the own crate.
 struct Border {
@@ -56,6 +56,8 @@ const BORDERS: &[Border] = &[
                 "crate::kkt::desk",
                 "crate::partners::store",
                 "crate::fleet::store",
+                "crate::clients::desk",
+                "crate::erasure::store",
             ],
         ],
         only: None,

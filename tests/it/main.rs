@@ -10,6 +10,7 @@ mod conformance;
 mod contract;
 mod documents;
 mod edge;
+mod erasure;
 mod examples;
 mod fleet;
 mod grpc;

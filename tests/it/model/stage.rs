@@ -159,5 +159,6 @@ fn shop(partner: Uuid, id: Uuid) -> client::ActiveModel {
         due_ms: Set(None),
         lease_until_ms: Set(0),
         fence: Set(0),
+        erased_ms: Set(None),
     }
 }

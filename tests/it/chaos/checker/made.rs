@@ -209,6 +209,7 @@ fn client_row() -> client::Model {
         due_ms: None,
         lease_until_ms: 0,
         fence: 0,
+        erased_ms: None,
     }
 }
 
@@ -246,5 +247,6 @@ fn kkt_row(state: &str) -> kkt::Model {
         failures: 0,
         failing_since_ms: None,
         origin: None,
+        erased_ms: None,
     }
 }
