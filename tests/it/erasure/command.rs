@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::{Desk, Made, erase, on_both_desks};
-use crate::kkt::shop::{COMPANY, ENTREPRENEUR, Shop, register, serial};
+use crate::kkt::shop::{COMPANY, ENTREPRENEUR, Shop, order, register, serial};
 use crate::support::fresh_id;
 
 /// Code, text and reason.
@@ -16,12 +16,12 @@ fn told(status: &Status) -> (Code, String, String) {
     (status.code(), status.message().to_owned(), reason)
 }
 
-/// Everything that a partner can ask about an id.
-async fn asked(shop: &Shop<'_>, client: &str, kkt: &str) -> Vec<(Code, String, String)> {
+/// Everything that a partner can ask about an id; the device is one of the partner's.
+async fn asked(shop: &Shop<'_>, device: &str, client: &str, kkt: &str) -> Vec<(Code, String, String)> {
     let (mut clients, mut kkts) = (shop.app.clients(), shop.kkts.clone());
-    let order = pb::QuickRegisterRequest { client_id: client.into(), ..shop.order(3).await };
+    let order = order(client, device, 3);
     let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: kkt.into() };
-    let change = pb::amend_request::Change::DeviceId(shop.device(4).await);
+    let change = pb::amend_request::Change::DeviceId(device.into());
     let amend = pb::AmendRequest { request_id: fresh_id(), kkt_id: kkt.into(), change: Some(change) };
     let how = pb::fiscalize_request::How::Automatic(pb::AutomaticFiscalization {});
     let burn = pb::FiscalizeRequest { request_id: fresh_id(), kkt_id: kkt.into(), how: Some(how) };
@@ -47,8 +47,9 @@ async fn an_erased_client_is_as_missing_for_partners_and_known_as_erased_to_oper
         desk.erase(client);
         let mut stream = kkts.watch(pb::WatchRequest::default()).await.unwrap().into_inner();
 
-        let never = asked(&made.shop, &fresh_id(), &fresh_id()).await;
-        assert_eq!(asked(&made.shop, client, kkt).await, never);
+        let device = made.shop.device(3).await;
+        let never = asked(&made.shop, &device, &fresh_id(), &fresh_id()).await;
+        assert_eq!(asked(&made.shop, &device, client, kkt).await, never);
         assert!(never.iter().all(|(code, ..)| *code == Code::NotFound), "{never:?}");
         assert!(clients.list(cl::ListRequest::default()).await.unwrap().into_inner().clients.is_empty());
         for filter in [made.kkt.rnm.as_str(), ""] {
@@ -68,7 +69,7 @@ async fn an_erased_client_is_as_missing_for_partners_and_known_as_erased_to_oper
         assert_eq!(desk.app.sandbox.entries().len(), effects, "nobody was even asked");
 
         let other = Shop::open(&desk.app, ENTREPRENEUR).await;
-        let held = other.kkts.clone().quick_register(other.order(1).await).await.unwrap_err();
+        let held = other.kkts.clone().quick_register(order(&other.client_id, &device, 1)).await.unwrap_err();
         assert_eq!(told(&held).2, "SERIAL_OR_FN_IN_USE", "a burnt drive stays known");
         let own = pb::ListRequest { client_id: other.client_id.clone(), ..Default::default() };
         assert!(kkts.list(own).await.unwrap().into_inner().kkts.is_empty());
