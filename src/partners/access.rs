@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -177,14 +177,17 @@ impl Access {
     /// Empties what is remembered whenever something has changed, until `stop`. While that cannot be read, what is
     /// remembered ends by itself.
     pub async fn follow(self, every: Duration, stop: CancellationToken) {
-        let (mut seen, mut away) = (None, false);
-        let mut met = tokio::time::Instant::now();
+        let (mut seen, mut away, mut met) = (None, false, None);
         while !stop.is_cancelled() {
             match access::changes(&self.db).await {
                 Ok(now) => {
                     if seen != Some(now) {
-                        self.tokens.forget();
-                        self.partners.forget();
+                        self.forget(seen.is_some());
+                        met = None;
+                    }
+                    if met.is_none_or(|met: Instant| met.elapsed() > MET_EVERY) {
+                        self.meet().await;
+                        met = Some(Instant::now());
                     }
                     // Told last: a stream that begins after it was let in by what is true now.
                     if seen.is_some_and(|before| before != now) {
@@ -207,6 +210,15 @@ impl Access {
                 () = tokio::time::sleep(every) => {}
             }
         }
+    }
+
+    /// Nothing that was looked up is believed any more; `changed`, and who is here is told so.
+    fn forget(&self, changed: bool) {
+        if changed {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+        self.tokens.forget();
+        self.partners.forget();
     }
 
     /// Befriends the keys that were used lately, here or at another replica: a flood of strangers does not hold them up.
