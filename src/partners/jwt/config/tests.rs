@@ -75,6 +75,7 @@ fn what_cannot_be_meant_is_refused() {
     ] {
         let mut config = good.clone();
         config.issuers[0].jwks_url = url.into();
+        config.issuers[0].jwks_token_file = std::path::PathBuf::new();
         assert_eq!((config.parse(Mode::Live).is_ok(), config.parse(Mode::Test).is_ok()), (live, test), "{url}");
         // A secret goes over no readable line, whatever the mode.
         config.issuers[0].jwks_token_file = "/token".into();
