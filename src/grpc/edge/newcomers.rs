@@ -147,6 +147,7 @@ mod tests {
         drop(gone.newcomer);
         let (first, second) = (come(&all, "10.0.0.1"), come(&all, "10.0.0.2"));
         assert_eq!(ended(&[known, first, second]), [1]);
-        assert_eq!((all.0.lock().count, all.0.lock().peers.len()), (0, 0), "nobody is remembered who has gone");
+        let left = all.0.lock();
+        assert_eq!((left.count, left.peers.len()), (0, 0), "nobody is remembered who has gone");
     }
 }
