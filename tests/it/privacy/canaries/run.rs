@@ -10,8 +10,8 @@ use tonic_types::StatusExt;
 
 use super::search::Marks;
 use crate::support::app::until;
-use crate::tenancy::fields::{methods, name};
 use crate::support::raw::Raw;
+use crate::tenancy::fields::{methods, name};
 use crate::tenancy::wire::dynamic;
 
 /// What has been asked and told so far.
