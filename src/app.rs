@@ -27,7 +27,6 @@ use crate::grpc::client_service::ClientApi;
 use crate::grpc::deadline::Deadline;
 use crate::grpc::edge::doors::Doors;
 use crate::grpc::edge::tls::TlsError;
-use crate::grpc::health::{HealthConfig, Steady};
 use crate::grpc::kkt_service::KktApi;
 use crate::grpc::pace::Pace;
 use crate::grpc::places::Places;
@@ -42,6 +41,7 @@ use crate::partners::access::Access;
 use crate::partners::jwt::Services;
 use crate::partners::quota::Quota;
 use crate::partners::rate::Rate;
+use crate::readiness;
 use crate::storage::audit::{Act, Deed, Desk, Unsaid};
 use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
@@ -224,7 +224,7 @@ impl App {
         let (closing, halting) = (self.closing, CancellationToken::new());
         let drain = Duration::from_millis(self.config.shutdown.drain_ms);
         let delay = Duration::from_millis(self.config.shutdown.delay_ms);
-        let probe = tokio::spawn(probe(self.db.clone(), self.config.health, tell, stop.clone()));
+        let probe = tokio::spawn(readiness::probe(self.db.clone(), self.config.health, tell, stop.clone()));
         let every = Duration::from_millis(self.config.server.access_poll_ms);
         tokio::spawn(self.parts.auth.access.clone().follow(every, closing.clone()));
         tokio::spawn(self.services.run(closing.clone()));
@@ -375,27 +375,4 @@ fn page_keys(config: &Config, ids: &Ids) -> Result<PageKeys, KeysError> {
         return PageKeys::new([key]);
     }
     PageKeys::new(config.server.page_keys.iter().map(ExposeSecret::expose_secret))
-}
-
-/// Tells whether calls can be served, until `stop`: the database answers and its schema fits.
-async fn probe(db: Db, config: HealthConfig, tell: watch::Sender<bool>, stop: CancellationToken) {
-    let mut steady = Steady::new(config);
-    let every = Duration::from_millis(config.probe_ms);
-    while !stop.is_cancelled() {
-        let looked = matches!(db.schema().await, Ok(schema) if schema.serves());
-        let ready = steady.after(looked);
-        let changed = tell.send_if_modified(|now| std::mem::replace(now, ready) != ready);
-        match ready {
-            _ if !changed => {}
-            true => tracing::info!("ready"),
-            false => tracing::warn!("not ready: the database does not answer, or its schema does not fit"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(every) => {}
-        }
-    }
-    tell.send_replace(false);
-    // Kept: without a sender nobody could tell draining from gone.
-    std::future::pending::<()>().await;
 }

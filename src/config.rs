@@ -14,10 +14,10 @@ use crate::erasure::config::{ErasureConfig, RetentionConfig};
 use crate::gateways::World;
 use crate::gateways::config::GatewaysConfig;
 use crate::grpc::edge::config::{ConnectionsConfig, TlsConfig};
-use crate::grpc::health::HealthConfig;
 use crate::kkt::policy::WorkerConfig;
 use crate::partners::jwt::config::JwtConfig;
 use crate::partners::token::Mode;
+use crate::readiness::HealthConfig;
 use crate::storage::DatabaseConfig;
 use crate::telemetry::traces::TracesConfig;
 

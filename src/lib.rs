@@ -39,6 +39,7 @@ pub mod kkt;
 pub mod page;
 pub mod partners;
 pub mod pb;
+pub mod readiness;
 pub mod sandbox;
 pub mod storage;
 pub mod support;

@@ -1,6 +1,5 @@
 //! Honest health: closed until told otherwise, and answered from memory, never by a query inside the probe.
 
-use serde::Deserialize;
 use tokio::sync::watch;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
@@ -17,53 +16,6 @@ pub const READINESS: [&str; 3] = ["", CLIENTS, KKTS];
 
 /// The name of the health service; the authentication layer lets it pass.
 pub const NAME: &str = <HealthServer<HealthService> as NamedService>::NAME;
-
-/// The section `health`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "default.toml explains each")]
-pub struct HealthConfig {
-    pub probe_ms: u64,
-    pub failures: u32,
-    pub successes: u32,
-}
-
-impl HealthConfig {
-    /// The setting that cannot be used, and what it must be.
-    pub fn unfit(&self) -> Option<(&'static str, &'static str)> {
-        let none = self.probe_ms == 0 || self.failures == 0 || self.successes == 0;
-        none.then_some(("health", "probe_ms, failures and successes must be at least 1"))
-    }
-}
-
-/// Readiness that does not flutter: one look that fails among good ones changes nothing. The first good look is believed,
-/// so that a start takes no longer than it must.
-#[derive(Debug)]
-pub struct Steady {
-    config: HealthConfig,
-    ready: bool,
-    begun: bool,
-    /// Looks in a row that say otherwise.
-    against: u32,
-}
-
-impl Steady {
-    /// Not ready.
-    pub const fn new(config: HealthConfig) -> Self {
-        Self { config, ready: false, begun: false, against: 0 }
-    }
-
-    /// Whether it is ready after one more look.
-    pub const fn after(&mut self, looked: bool) -> bool {
-        self.against = if looked == self.ready { 0 } else { self.against.saturating_add(1) };
-        let enough = if self.ready { self.config.failures } else { self.config.successes };
-        if self.against >= enough || (looked && !self.begun) {
-            (self.ready, self.against) = (looked, 0);
-        }
-        self.begun = self.begun || looked;
-        self.ready
-    }
-}
 
 /// What health says.
 #[derive(Clone)]
@@ -105,25 +57,6 @@ mod tests {
     use super::*;
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_check_response::ServingStatus as Wire;
-
-    #[test]
-    fn readiness_goes_and_comes_after_several_looks_and_comes_first_after_one() {
-        let config = HealthConfig { probe_ms: 1000, failures: 3, successes: 2 };
-        for (looks, expected) in [
-            ("+", "R"),
-            ("--+-", "..RR"),
-            ("+--+--+", "RRRRRRR"),
-            ("+---", "RRR."),
-            ("+---+", "RRR.."),
-            ("+---++", "RRR..R"),
-            ("+---+-++", "RRR....R"),
-            ("+---++--+---", "RRR..RRRRRR."),
-        ] {
-            let mut steady = Steady::new(config);
-            let seen: String = looks.chars().map(|look| if steady.after(look == '+') { 'R' } else { '.' }).collect();
-            assert_eq!(seen, expected, "{looks}");
-        }
-    }
 
     async fn ask(service: &HealthService, name: &str) -> Wire {
         let request = tonic::Request::new(HealthCheckRequest { service: name.into() });
