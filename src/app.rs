@@ -1,5 +1,7 @@
 //! Wires everything together, and stops it in order. The tests build the same.
 
+mod metrics;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalogue::{Catalogue, CatalogueError};
@@ -36,6 +39,7 @@ use crate::kkt::hire;
 use crate::kkt::papers::Papers;
 use crate::kkt::signal::Signal;
 use crate::kkt::{application::Format, service as kkt, store::Store as KktStore, worker::Worker};
+use crate::metrics::{Endpoint, Meters};
 use crate::page::{KeysError, PageKeys};
 use crate::partners::access::Access;
 use crate::partners::jwt::Services;
@@ -81,6 +85,9 @@ pub enum AppError {
     /// The listener or signals.
     #[error("server.listen: {0}")]
     Listen(#[from] std::io::Error),
+    /// The port of metrics.
+    #[error("metrics.listen: {0}")]
+    Metrics(std::io::Error),
     /// Who vouches for services.
     #[error("jwt.issuers: {0}")]
     Jwt(&'static str),
@@ -102,6 +109,7 @@ pub struct App {
     worker: Worker,
     reaper: Reaper,
     retention: Retention,
+    metrics: Option<Endpoint>,
     /// From here on no new calls, and streams end.
     closing: CancellationToken,
 }
@@ -116,6 +124,7 @@ struct Ground {
     vault: Vault,
     clock: Clock,
     ids: Ids,
+    meters: Meters,
 }
 
 /// Runs the server until it is told to stop; on a backup that was restored, the name of its recovery comes with it.
@@ -127,6 +136,9 @@ pub async fn serve(config: Config, recover: Option<&str>) -> Result<(), AppError
     let app = App::build(config, Clock::system(), Ids::system()).await?;
     if let Some(name) = recover {
         app.recover(name).await?;
+    }
+    if let Some(address) = app.metrics_address()? {
+        tracing::info!(%address, "metrics");
     }
     tracing::info!(address = %app.address()?, mode = %app.config.mode, "listening");
     let stop = CancellationToken::new();
@@ -148,8 +160,9 @@ impl App {
     /// [`AppError`].
     pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
         let (db, alone) = database(&config).await?;
+        let meters = Meters::default();
         let ground = Ground {
-            gateways: gateways(&config, &db, &ids)?,
+            gateways: gateways(&config, &db, &ids, &meters)?,
             vault: vault(&config, &clock, &ids)?,
             db,
             catalogue: Arc::new(catalogue(&config, &clock)?),
@@ -157,6 +170,7 @@ impl App {
             signal: Signal::new(),
             clock,
             ids,
+            meters,
         };
         if !ground.vault.keeps() {
             tracing::warn!("documents.keys is empty: what outer systems are sent and answer is not kept");
@@ -165,8 +179,10 @@ impl App {
         let clients = ClientStore::new(ground.db.clone());
         let closing = CancellationToken::new();
         let services = Services::new(&config.jwt, config.mode).map_err(AppError::Jwt)?;
+        let parts = ground.parts(&config, closing.clone(), services.clone())?;
         Ok(Self {
-            parts: ground.parts(&config, closing.clone(), services.clone())?,
+            metrics: ground.metrics(&config, &parts.auth, services.clone()).await?,
+            parts,
             services,
             worker: ground.worker(&config),
             reaper: Reaper::new(clients, ground.gateways.accounts.clone(), ground.clock.clone()),
@@ -187,6 +203,14 @@ impl App {
     /// When the listener has none.
     pub fn address(&self) -> Result<SocketAddr, AppError> {
         Ok(self.listener.local_addr()?)
+    }
+
+    /// Where metrics are asked for, when they are.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn metrics_address(&self) -> Result<Option<SocketAddr>, AppError> {
+        self.metrics.as_ref().map(Endpoint::address).transpose().map_err(AppError::Metrics)
     }
 
     /// The database, for whoever watches its pool.
@@ -240,11 +264,14 @@ impl App {
             tokio::time::sleep(delay).await;
             close.cancel();
         });
+        let metrics = self.metrics.map(|endpoint| tokio::spawn(endpoint.run()));
         let served = server::serve(self.parts, self.listener, ready, closing, drain).await;
         halting.cancel();
         // A step that does not end in time is taken over by another worker when its lease runs out.
         let _ = tokio::time::timeout(drain, async { tokio::join!(worker, reaper, retention) }).await;
         probe.abort();
+        // To the very end: how a replica drains is worth seeing.
+        metrics.inspect(JoinHandle::abort);
         let _ = self.db.close().await;
         drop(self.alone);
         Ok(served?)
@@ -270,11 +297,17 @@ impl Ground {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 follow_callers: config.traces.follow_callers,
+                meters: self.meters.clone(),
             },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
             pace: Pace { rate, under_way: Places::of_calls(limits.calls_under_way) },
-            doors: Doors::new(&config.connections, &config.tls, config.limits.in_flight, longest, &self.ids)?,
+            doors: self.doors(config, longest)?,
         })
+    }
+
+    fn doors(&self, config: &Config, longest: Duration) -> Result<Doors, TlsError> {
+        let in_flight = config.limits.in_flight;
+        Doors::new(&config.connections, &config.tls, in_flight, longest, &self.ids, &self.meters)
     }
 
     fn clients(&self, config: &Config) -> clients::ClientService {
@@ -324,6 +357,7 @@ impl Ground {
             format: Format { version: config.application.version.clone(), receiver },
             signal: self.signal.clone(),
             vault: self.vault.clone(),
+            meters: self.meters.clone(),
         }
     }
 }
@@ -338,8 +372,8 @@ pub fn vault(config: &Config, clock: &Clock, ids: &Ids) -> Result<Vault, vault::
 }
 
 /// The outside, with the switch before what has no commands to hold back.
-fn gateways(config: &Config, db: &Db, ids: &Ids) -> Result<Gateways, SetupError> {
-    let gateways = Gateways::connect(&config.gateways, config.world(), ids)?;
+fn gateways(config: &Config, db: &Db, ids: &Ids, meters: &Meters) -> Result<Gateways, SetupError> {
+    let gateways = Gateways::counted(&config.gateways, config.world(), ids, meters)?;
     let taxpayers = Arc::new(Switched::new(gateways.taxpayers, db.clone()));
     Ok(Gateways { taxpayers, ..gateways })
 }

@@ -15,6 +15,7 @@ use crate::gateways::World;
 use crate::gateways::config::GatewaysConfig;
 use crate::grpc::edge::config::{ConnectionsConfig, TlsConfig};
 use crate::kkt::policy::WorkerConfig;
+use crate::metrics::config::MetricsConfig;
 use crate::partners::jwt::config::JwtConfig;
 use crate::partners::token::Mode;
 use crate::readiness::HealthConfig;
@@ -61,6 +62,7 @@ pub struct Config {
     pub jwt: JwtConfig,
     pub log: LogConfig,
     pub traces: TracesConfig,
+    pub metrics: MetricsConfig,
 }
 
 /// The section `server`.
@@ -195,16 +197,15 @@ impl Config {
         if self.limits.in_flight == 0 {
             return unfit("limits.in_flight", "must be at least 1");
         }
-        if let Some((key, what)) = self
-            .connections
-            .unfit()
-            .or_else(|| self.tls.unfit())
-            .or_else(|| self.traces.unfit())
-            .or_else(|| self.health.unfit())
-        {
-            return unfit(key, what);
-        }
-        if let Some((key, what)) = self.retention.unfit(&self.erasure) {
+        let sections = [
+            self.connections.unfit(),
+            self.tls.unfit(),
+            self.traces.unfit(),
+            self.metrics.unfit(),
+            self.health.unfit(),
+            self.retention.unfit(&self.erasure),
+        ];
+        if let Some((key, what)) = sections.into_iter().flatten().next() {
             return unfit(key, what);
         }
         if self.worker.concurrency == 0 {
@@ -368,6 +369,7 @@ mod tests {
             ("[connections]\nper_peer = 0\n", "connections.per_peer"),
             ("[tls]\ncert = \"cert.pem\"\n", "tls.key"),
             ("[health]\nfailures = 0\n", "health"),
+            ("[metrics]\npoll_ms = 0\n", "metrics.poll_ms"),
             ("[traces]\nsample_ratio = 1.5\n", "traces.sample_ratio"),
             ("[traces]\notlp_endpoint = \"collector:4317\"\n", "traces.otlp_endpoint"),
         ];

@@ -121,6 +121,9 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Calls, Self::Lookups, Self::UnderWay, Self::Streams];
+
     /// Its name in the metadata of an error: `LOOKUPS_PER_HOUR`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@
 //! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
 //! - `support` is what LiteBox's own people do with registrations that hang, audited.
 //! - `storage` connects, migrates and runs units of work.
+//! - `metrics` is what operators watch: counters, figures, and the port on which Prometheus asks for them.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
 //! - `fuzzing`, with the feature of that name only, gives the readers of strangers' texts to the fuzzers.
 //! - `chaos`, with the feature of that name only, makes things fail and breaks guarantees on purpose, for the tests.
@@ -36,6 +37,7 @@ pub mod fuzzing;
 pub mod gateways;
 pub mod grpc;
 pub mod kkt;
+pub mod metrics;
 pub mod page;
 pub mod partners;
 pub mod pb;

@@ -158,6 +158,8 @@ fn settings(http: &str, grpc: &str, database: &str) -> Vec<(&'static str, String
         ("LITEBOX_MODE", "test".to_owned()),
         ("LITEBOX_SERVER_LISTEN", "127.0.0.1:0".to_owned()),
         ("LITEBOX_SERVER_PAGE_KEYS", key),
+        // A server beside it may have the usual port.
+        ("LITEBOX_METRICS_LISTEN", String::new()),
         ("LITEBOX_SERVER_WATCH_POLL_MS", "100".to_owned()),
         ("LITEBOX_SHUTDOWN_DELAY_MS", "0".to_owned()),
         ("LITEBOX_DATABASE_URL", database.to_owned()),

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::config::ms;
 use super::{Gateway, Mishap, Setback, SetbackKind};
 use crate::budget;
+use crate::metrics::{Meters, Outcome};
 
 /// The section `gateways.breaker`.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -40,6 +41,7 @@ const MOST: usize = 100_000;
 pub struct Breakers {
     config: BreakerConfig,
     troubled: Arc<Mutex<HashMap<Place, Trouble>>>,
+    meters: Meters,
 }
 
 /// An outer system: a gateway and, among hubs, the address of one.
@@ -73,12 +75,20 @@ pub(super) struct Leave<'a> {
     breakers: &'a Breakers,
     place: Place,
     tries: bool,
+    since: Instant,
+    outcome: Outcome,
 }
 
 impl Breakers {
     /// Nothing has failed yet.
     pub fn new(config: BreakerConfig) -> Self {
-        Self { config, troubled: Arc::default() }
+        Self { config, troubled: Arc::default(), meters: Meters::default() }
+    }
+
+    /// The same; calls are counted there.
+    #[must_use]
+    pub fn counting(self, meters: &Meters) -> Self {
+        Self { meters: meters.clone(), ..self }
     }
 
     /// Lets nothing rest.
@@ -90,6 +100,12 @@ impl Breakers {
     pub fn rests(&self, gateway: Gateway, at: &str, now: Instant) -> Option<Rest> {
         let troubled = self.troubled();
         troubled.get(&(gateway, at.to_owned())).and_then(|trouble| self.rest(trouble, now))
+    }
+
+    /// How many of a gateway's outer systems rest at `now`: more than one only among hubs.
+    pub fn resting(&self, gateway: Gateway, now: Instant) -> usize {
+        let troubled = self.troubled();
+        troubled.iter().filter(|((of, _), trouble)| *of == gateway && self.rest(trouble, now).is_some()).count()
     }
 
     /// Leave for one call.
@@ -106,13 +122,15 @@ impl Breakers {
         }
         let place = (gateway, at.to_owned());
         let mut troubled = self.troubled();
-        let Some(trouble) = troubled.get_mut(&place) else { return Ok(Leave { breakers: self, place, tries: false }) };
+        let mut leave = Leave { breakers: self, place, tries: false, since: now, outcome: Outcome::Abandoned };
+        let Some(trouble) = troubled.get_mut(&leave.place) else { return Ok(leave) };
         if let Some(rest) = self.rest(trouble, now) {
+            leave.outcome = Outcome::Setback(SetbackKind::Resting);
             return Err(Mishap::NotSent(resting(gateway, rest)));
         }
-        let tries = trouble.failures >= self.config.failures && self.config.failures > 0;
-        trouble.trying = tries;
-        Ok(Leave { breakers: self, place, tries })
+        leave.tries = trouble.failures >= self.config.failures && self.config.failures > 0;
+        trouble.trying = leave.tries;
+        Ok(leave)
     }
 
     fn rest(&self, trouble: &Trouble, now: Instant) -> Option<Rest> {
@@ -150,17 +168,19 @@ impl Leave<'_> {
     /// What the call told of the other side.
     pub fn told<T>(mut self, answer: &Result<T, Mishap>, now: Instant) {
         let tried = std::mem::take(&mut self.tries);
-        let place = std::mem::replace(&mut self.place, (Gateway::Fns, String::new()));
+        self.outcome =
+            answer.as_ref().err().map_or(Outcome::Answered, |mishap| Outcome::Setback(mishap.setback().kind));
         match answer {
-            Err(mishap) if tells_failure(mishap.setback().kind) => self.breakers.failed(place, tried, now),
-            _ => drop(self.breakers.troubled().remove(&place)),
+            Err(mishap) if tells_failure(mishap.setback().kind) => self.breakers.failed(self.place.clone(), tried, now),
+            _ => drop(self.breakers.troubled().remove(&self.place)),
         }
     }
 }
 
-/// A try that was cut off leaves the next one to another call.
+/// Counts the call. A try that was cut off leaves the next one to another call.
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
+        self.breakers.meters.gateway(self.place.0, self.outcome, self.since.elapsed());
         if self.tries
             && let Some(trouble) = self.breakers.troubled().get_mut(&self.place)
         {

@@ -76,9 +76,12 @@ impl Http {
         answer
     }
 
-    /// What an answer tells of the other side.
+    /// What an answer tells of the other side. Other refusals than of our credentials are answers to what was asked.
     fn seen(&self, answer: &Result<Answer, Mishap>) -> Result<(), Mishap> {
         match answer {
+            Ok(told) if matches!(told.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                Err(Mishap::Unsure(self.unwelcome(told)))
+            }
             Ok(told) if told.status.is_server_error() || told.status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(Mishap::Unsure(self.unwelcome(told)))
             }

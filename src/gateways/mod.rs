@@ -26,6 +26,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::clock::Ids;
+use crate::metrics::Meters;
 use breaker::Breakers;
 
 /// Header (HTTP) or metadata key (gRPC) in which each party names its world.
@@ -56,7 +57,20 @@ impl Gateways {
     /// # Errors
     /// An address that is not a URL, or a TLS set-up that cannot be loaded.
     pub fn connect(config: &config::GatewaysConfig, world: World, ids: &Ids) -> Result<Self, SetupError> {
-        let breakers = Breakers::new(config.breaker);
+        Self::counted(config, world, ids, &Meters::default())
+    }
+
+    /// The same; their calls are counted there.
+    ///
+    /// # Errors
+    /// See [`Gateways::connect`].
+    pub fn counted(
+        config: &config::GatewaysConfig,
+        world: World,
+        ids: &Ids,
+        meters: &Meters,
+    ) -> Result<Self, SetupError> {
+        let breakers = Breakers::new(config.breaker).counting(meters);
         let dadata = taxpayers::DaData::new(&config.taxpayers, world)?.guarded(&breakers);
         Ok(Self {
             taxpayers: Arc::new(taxpayers::CachedTaxpayers::new(dadata, &config.taxpayers)),
@@ -230,6 +244,9 @@ pub enum Gateway {
 }
 
 impl Gateway {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Taxpayers, Self::Accounts, Self::Fns, Self::Ofd, Self::Device];
+
     /// Lower-case name, as in configuration and metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -239,6 +256,11 @@ impl Gateway {
             Self::Ofd => "ofd",
             Self::Device => "device",
         }
+    }
+
+    /// The one of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|gateway| gateway.name() == name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The id of a call, its span and its log line, and what every error must carry whoever made it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::{Code, Status};
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::layers::{Inner, Request, Response, Step};
 use super::{health, status};
 use crate::clock::{Clock, Ids};
+use crate::metrics::{Meters, Shed};
 use crate::pb::METHOD_SCOPES;
 use crate::telemetry::traces::{self, traced};
 
@@ -39,6 +40,8 @@ pub struct Calls {
     pub ids: Ids,
     /// Whether a call is a part of its caller's trace.
     pub follow_callers: bool,
+    /// Counts calls and what they came to.
+    pub meters: Meters,
 }
 
 impl Step for Calls {
@@ -60,8 +63,13 @@ impl Step for Calls {
         async move {
             let started = Instant::now();
             let (response, answer) = finish(inner.pass(request).await, &id);
-            log(&answer, started, probe);
+            let took = started.elapsed();
+            log(&answer, took, probe);
             record(&trace, answer.code);
+            self.meters.answered(method, traces::code_name(answer.code), took);
+            if let Some(why) = answer.shed {
+                self.meters.shed(why);
+            }
             response
         }
         .instrument(line)
@@ -95,6 +103,7 @@ fn method(path: &str) -> &'static str {
 struct Answer {
     code: Code,
     reason: Option<String>,
+    shed: Option<Shed>,
 }
 
 /// Completes the error of `response`, if it is one, and adds the id of the call.
@@ -103,10 +112,10 @@ fn finish(response: Response, id: &CallId) -> (Response, Answer) {
         Some(status) if status.code() != Code::Ok => {
             let status = status::complete(&status, id);
             let reason = status::reason(&status);
-            let code = status.code();
-            (status.into_http(), Answer { code, reason })
+            let (code, shed) = (status.code(), status::shed(&status));
+            (status.into_http(), Answer { code, reason, shed })
         }
-        _ => (response, Answer { code: Code::Ok, reason: None }),
+        _ => (response, Answer { code: Code::Ok, reason: None, shed: None }),
     };
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(CALL_ID_HEADER, value);
@@ -115,8 +124,8 @@ fn finish(response: Response, id: &CallId) -> (Response, Answer) {
 }
 
 /// Whoever asks for health asks all day long.
-fn log(answer: &Answer, started: Instant, probe: bool) {
-    let us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+fn log(answer: &Answer, took: Duration, probe: bool) {
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let (code, reason) = (traces::code_name(answer.code), answer.reason.as_deref());
     match probe {
         true => tracing::debug!(code, reason, us, "answered"),
@@ -138,7 +147,8 @@ mod tests {
     use super::*;
 
     fn calls() -> Calls {
-        Calls { clock: Clock::fixed(1_795_000_000_000), ids: Ids::counted(1), follow_callers: true }
+        let (clock, ids) = (Clock::fixed(1_795_000_000_000), Ids::counted(1));
+        Calls { clock, ids, follow_callers: true, meters: Meters::default() }
     }
 
     #[test]

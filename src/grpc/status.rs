@@ -11,6 +11,7 @@ use super::call::CallId;
 use super::russian;
 use crate::failure::{Candidate, Failure, Requirement, Violation};
 use crate::gateways::Gateway;
+use crate::metrics::Shed;
 use crate::pb::error::ErrorReason;
 
 /// The domain of every `ErrorInfo`.
@@ -81,6 +82,13 @@ pub fn internal(detail: &str) -> Status {
 /// The reason that an error answer gives to programs.
 pub fn reason(status: &Status) -> Option<String> {
     status.get_details_error_info().map(|info| info.reason)
+}
+
+/// Whether a caller was told to come again because there is too much to do.
+pub fn shed(status: &Status) -> Option<Shed> {
+    let info = status.get_details_error_info()?;
+    let named = info.metadata.get("limit").unwrap_or(&info.reason);
+    Shed::ALL.into_iter().find(|why| why.name() == named)
 }
 
 /// What every error answer carries, whoever made it: a reason and the id of the call.

@@ -134,6 +134,9 @@ pub enum WaitingFor {
 }
 
 impl WaitingFor {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Fns, Self::Ofd, Self::Device, Self::Partner, Self::Signer, Self::Operator];
+
     /// Name in the contract and the database.
     pub const fn name(self) -> &'static str {
         match self {
@@ -144,6 +147,11 @@ impl WaitingFor {
             Self::Signer => "SIGNER",
             Self::Operator => "OPERATOR",
         }
+    }
+
+    /// The one of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|who| who.name() == text)
     }
 }
 

@@ -333,7 +333,7 @@ impl State {
 
     /// The end of the path. All that may still happen is that a held code is freed.
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Registered { .. } | Self::Rejected { .. } | Self::Cancelled(_))
+        self.name().is_final()
     }
 
     /// The KKT is taken by this registration.

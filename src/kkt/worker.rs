@@ -26,8 +26,9 @@ use crate::gateways::breaker::resting;
 use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
 use crate::gateways::{Gateway, Gateways, Setback, SetbackKind, World};
+use crate::metrics::Meters;
 use crate::partners;
-use crate::storage::crossing::work::Turn;
+use crate::storage::crossing::work::{Turn, taken_over};
 use crate::storage::documents::Paper;
 use crate::storage::vault::Vault;
 use crate::storage::{StoreError, entity::kkt};
@@ -71,6 +72,8 @@ pub struct Worker {
     pub signal: Signal,
     /// Encrypts what is kept of the exchange with the outside.
     pub vault: Vault,
+    /// Counts what was taken over.
+    pub meters: Meters,
 }
 
 /// When a blocked registration is looked at again.
@@ -132,7 +135,10 @@ impl Worker {
         let states = DRIVEN.map(Name::as_str);
         let limit = u32::try_from(free).unwrap_or(u32::MAX);
         match self.store.db.claim_due_kkt(&states, limit, self.config.lease_ms, turn).await {
-            Ok(rows) => rows.into_iter().filter_map(claimed).collect(),
+            Ok(rows) => {
+                self.meters.taken_over(rows.iter().map(|row| u64::from(taken_over(row))).sum());
+                rows.into_iter().filter_map(claimed).collect()
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot look for due registrations");
                 Vec::new()

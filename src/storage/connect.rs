@@ -120,6 +120,11 @@ impl Db {
         }
     }
 
+    /// Its name for operators: `sqlite`, `postgresql`.
+    pub fn kind(&self) -> &'static str {
+        self.backend().name()
+    }
+
     /// For single reads and single writes that need no transaction.
     pub const fn direct(&self) -> &Observed<DatabaseConnection> {
         &self.connection

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod erasure;
 pub mod fleet;
+pub mod operations;
 pub mod support;
 pub mod work;
 

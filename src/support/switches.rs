@@ -16,7 +16,7 @@ use crate::storage::{Db, STOPPED_RETRY, StoreError};
 use crate::values::Inn;
 
 /// All gateways, in the order in which they are listed.
-pub const GATEWAYS: [Gateway; 5] = [Gateway::Taxpayers, Gateway::Accounts, Gateway::Fns, Gateway::Ofd, Gateway::Device];
+pub const GATEWAYS: [Gateway; 5] = Gateway::ALL;
 
 /// How a gateway's switch stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

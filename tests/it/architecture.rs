@@ -158,6 +158,20 @@ const BORDERS: &[Border] = &[
         ],
     },
     Border {
+        name: "metrics count and read; they call nobody",
+        about: |f| f.starts_with("src/metrics"),
+        forbidden: &[
+            SQL,
+            &["tonic", "reqwest", "crate::grpc", "crate::storage::entity", "crate::sandbox", "crate::app"],
+        ],
+        only: None,
+        broken: &[
+            ("src/metrics/figures.rs", "use sea_orm::EntityTrait;"),
+            ("src/metrics/meters.rs", "use crate::grpc::call::Calls;"),
+            ("src/metrics.rs", "fn f() { reqwest::get(\"x\"); }"),
+        ],
+    },
+    Border {
         name: "the server does not know the sandbox",
         about: |f| {
             !["src/sandbox/", "src/cli/", "src/demo", "src/main.rs", "src/lib.rs"].iter().any(|p| f.starts_with(p))

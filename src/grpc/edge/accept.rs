@@ -18,6 +18,7 @@ use super::places::{Place, Places};
 use super::rarely::{Turned, Why};
 use super::tls::Tls;
 use super::wire::{Io, Wire};
+use crate::metrics::Meters;
 
 /// After an accept error, such as no free descriptor: trying on at once would only burn a processor.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,7 +43,7 @@ pub type Incoming = ReceiverStream<io::Result<Wire>>;
 
 impl Edge {
     /// The edge as configured; without `tls` it is plain HTTP/2.
-    pub fn new(config: &ConnectionsConfig, life: Life, tls: Option<Tls>) -> Self {
+    pub fn new(config: &ConnectionsConfig, life: Life, tls: Option<Tls>, meters: &Meters) -> Self {
         Self {
             places: Places::new(config.total, config.per_peer, config.trusted_peers.clone()),
             newcomers: Newcomers::new(config.newcomers),
@@ -50,7 +51,7 @@ impl Edge {
             preface: Duration::from_millis(config.preface_ms),
             life,
             tls,
-            turned: Arc::new(Turned::new()),
+            turned: Arc::new(Turned::new(meters)),
         }
     }
 

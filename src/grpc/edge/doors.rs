@@ -9,6 +9,7 @@ use super::reload::Reload;
 use super::tls::TlsError;
 use crate::clock::Ids;
 use crate::grpc::load::Load;
+use crate::metrics::Meters;
 
 /// What stands between strangers and the handlers.
 pub struct Doors {
@@ -33,6 +34,7 @@ impl Doors {
         in_flight: usize,
         longest: Duration,
         ids: &Ids,
+        meters: &Meters,
     ) -> Result<Self, TlsError> {
         let ms = Duration::from_millis;
         let life = Life::new(ms(connections.age_ms), longest, ms(connections.stall_ms), ids.clone());
@@ -40,7 +42,7 @@ impl Doors {
         let (tls, reload) = Reload::start(tls)?.unzip();
         Ok(Self {
             load: Load::new(in_flight, connections.standing_streams, connections.untaken_answers, longest, answer),
-            edge: Edge::new(connections, life, tls),
+            edge: Edge::new(connections, life, tls, meters),
             reload,
             connections: connections.clone(),
         })

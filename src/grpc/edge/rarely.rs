@@ -1,9 +1,12 @@
-//! Log lines that strangers can cause as often as they like, written at most once a second.
+//! What strangers can cause as often as they like: counted each time, logged at most once a second.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::places::Full;
+use crate::metrics::Meters;
 
 /// Between two lines.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -17,6 +20,15 @@ pub struct Turned {
     peer: AtomicU64,
     newcomers: AtomicU64,
     silent: AtomicU64,
+    meters: Counters,
+}
+
+/// The same since the start of the process.
+struct Counters {
+    full: Counter,
+    peer: Counter,
+    newcomers: Counter,
+    silent: Counter,
 }
 
 /// Why a connection was closed before anybody has shown a credential on it.
@@ -41,9 +53,13 @@ struct Counts {
 
 impl Turned {
     /// Nobody yet.
-    pub fn new() -> Self {
+    pub fn new(meters: &Meters) -> Self {
         let none = AtomicU64::default;
-        Self { since: Instant::now(), next: none(), full: none(), peer: none(), newcomers: none(), silent: none() }
+        let of = |reason| meters.turned_away(reason);
+        let meters =
+            Counters { full: of("full"), peer: of("peer_full"), newcomers: of("newcomers"), silent: of("silent") };
+        let since = Instant::now();
+        Self { since, next: none(), full: none(), peer: none(), newcomers: none(), silent: none(), meters }
     }
 
     /// Counts one, and writes a line when none was written for a second.
@@ -55,13 +71,14 @@ impl Turned {
     }
 
     fn count(&self, why: Why) {
-        let counter = match why {
-            Why::Full(Full::All) => &self.full,
-            Why::Full(Full::Peer) => &self.peer,
-            Why::Newcomers => &self.newcomers,
-            Why::Silent => &self.silent,
+        let (lately, ever) = match why {
+            Why::Full(Full::All) => (&self.full, &self.meters.full),
+            Why::Full(Full::Peer) => (&self.peer, &self.meters.peer),
+            Why::Newcomers => (&self.newcomers, &self.meters.newcomers),
+            Why::Silent => (&self.silent, &self.meters.silent),
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        lately.fetch_add(1, Ordering::Relaxed);
+        ever.inc();
     }
 
     /// What to tell at this instant, if anything: whoever gets it has the only right to this second.
@@ -80,19 +97,13 @@ impl Turned {
     }
 }
 
-impl Default for Turned {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_second_has_one_line_that_tells_all_since_the_last() {
-        let turned = Turned::new();
+        let turned = Turned::new(&Meters::default());
         let at = |ms| turned.due(Duration::from_millis(ms));
         turned.count(Why::Silent);
         assert_eq!(at(5), Some(Counts { full: 0, peer: 0, newcomers: 0, silent: 1 }));

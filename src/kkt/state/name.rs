@@ -52,6 +52,11 @@ impl Name {
         }
     }
 
+    /// The end of the path.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Registered | Self::Rejected | Self::Cancelled)
+    }
+
     /// The state of that name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|name| name.as_str() == text)

@@ -42,9 +42,9 @@ impl Db {
             )
         });
         let sql = format!(
-            "UPDATE kkt SET lease_until_ms = {} + {lease_ms}, fence = fence + 1, attempts = attempts + 1 \
+            "UPDATE kkt SET lease_until_ms = {}, fence = fence + 1, attempts = attempts + 1 \
              WHERE id IN ({}) RETURNING *",
-            self.now_sql(),
+            marked(self.now_sql(), lease_ms),
             shares.collect::<Vec<_>>().join(" UNION ALL ")
         );
         #[cfg(feature = "chaos")]
@@ -110,6 +110,18 @@ impl Db {
         };
         Statement::from_sql_and_values(backend, sql, ids.into_iter().map(Value::from))
     }
+}
+
+/// The end of a lease, whose last bit tells whether the lease before it ran out instead of being given back: neither database
+/// returns what a row was before.
+fn marked(now: &str, lease_ms: i64) -> String {
+    format!("({now} + {lease_ms}) / 2 * 2 + CASE WHEN lease_until_ms > 0 THEN 1 ELSE 0 END")
+}
+
+/// Whether a registration that was claimed just now had been held by somebody who did not give it back: a process that has
+/// died, hangs, or could not reach the database.
+pub const fn taken_over(claimed: &kkt::Model) -> bool {
+    claimed.lease_until_ms & 1 == 1
 }
 
 /// Due, held by nobody, not erased, and in a state that this program knows. The clock is read once, in a query of its own: PostgreSQL

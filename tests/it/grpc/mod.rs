@@ -30,6 +30,7 @@ use litebox_partner::kkt::papers::Papers;
 use litebox_partner::kkt::service::Service;
 use litebox_partner::kkt::signal::Signal;
 use litebox_partner::kkt::store::Store;
+use litebox_partner::metrics::Meters;
 use litebox_partner::page::PageKeys;
 use litebox_partner::partners::access::Access;
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
@@ -150,12 +151,13 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
     let pace = Pace { rate: Rate::new(0, 0, clock.clone()), under_way: Places::of_calls(100) };
     let usual = Config::load(None, |_| None).unwrap();
-    let doors = Doors::new(&usual.connections, &usual.tls, usual.limits.in_flight, LONGEST, &ids).unwrap();
+    let doors =
+        Doors::new(&usual.connections, &usual.tls, usual.limits.in_flight, LONGEST, &ids, &Meters::default()).unwrap();
     server::Parts {
         clients: ClientApi::new(ClientService::new(parts), password_min),
         kkts: KktApi::new(service, streams),
         auth: Auth { access, rate: pace.rate.clone(), open_reflection: false },
-        calls: Calls { clock, ids, follow_callers: true },
+        calls: Calls { clock, ids, follow_callers: true, meters: Meters::default() },
         deadline: Deadline { cap: Duration::from_secs(10) },
         pace,
         doors,

@@ -11,6 +11,7 @@ use litebox_partner::kkt::service::Service;
 use litebox_partner::kkt::signal::Signal;
 use litebox_partner::kkt::store::Store;
 use litebox_partner::kkt::worker::Worker;
+use litebox_partner::metrics::Meters;
 use litebox_partner::page::PageKeys;
 use litebox_partner::storage::Db;
 use litebox_partner::storage::vault::Vault;
@@ -51,6 +52,7 @@ impl Process {
             signal,
             world: Mode::Test,
             vault: vault(clock),
+            meters: Meters::default(),
         };
         Self { db, service, worker }
     }

@@ -215,6 +215,7 @@ pub fn settings(sandbox: &Sandbox, database: &TestDb) -> Config {
     let mut config = Config::load(None, |_| None).unwrap();
     config.server.listen = "127.0.0.1:0".into();
     config.server.watch_poll_ms = 50;
+    config.metrics.listen = String::new();
     config.shutdown.delay_ms = 0;
     config.database = database.config.clone();
     config.gateways.taxpayers.base_url = sandbox.http_url();

@@ -20,6 +20,7 @@ pub struct Server {
     child: Child,
     log: PathBuf,
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
     _folder: tempfile::TempDir,
 }
 
@@ -61,7 +62,7 @@ impl Server {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), _folder: folder };
+        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), metrics: None, _folder: folder };
         until("the server listens", async || server.listens()).await;
         server
     }
@@ -117,6 +118,11 @@ impl Server {
         self.address
     }
 
+    /// Where it shows its metrics.
+    pub fn metrics(&self) -> SocketAddr {
+        self.metrics.unwrap()
+    }
+
     /// Sockets that it has open.
     pub fn sockets(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
@@ -149,8 +155,13 @@ impl Server {
         assert!(self.child.try_wait().unwrap().is_none(), "the server did not start");
         // The last line may not be whole yet.
         let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let told = lines.into_iter().find(|line| line["message"] == "listening");
-        told.inspect(|line| self.address = line["address"].as_str().unwrap().parse().unwrap()).is_some()
+        let lines: Vec<_> = lines.collect();
+        let address = |message: &str| {
+            let told = lines.iter().find(|line| line["message"] == message);
+            told.map(|line| line["address"].as_str().unwrap().parse().unwrap())
+        };
+        self.metrics = address("metrics");
+        address("listening").inspect(|address| self.address = *address).is_some()
     }
 }
 
@@ -166,10 +177,12 @@ impl Drop for Server {
 }
 
 /// Quick to look, and quick to take over what a killed server held.
-fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 17] {
+fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 19] {
     [
         ("server.listen", "127.0.0.1:0".to_owned()),
         ("server.watch_poll_ms", "50".to_owned()),
+        ("metrics.listen", "127.0.0.1:0".to_owned()),
+        ("metrics.poll_ms", "200".to_owned()),
         ("database.url", url.to_owned()),
         ("gateways.taxpayers.base_url", sandbox.http_url()),
         ("gateways.taxpayers.api_key", "key-1".to_owned()),

@@ -1,4 +1,6 @@
 //! What the server tells of itself.
 
 mod collector;
+mod exposition;
+mod metrics;
 mod traces;
