@@ -4,28 +4,27 @@
 use std::time::Instant;
 
 tokio::task_local! {
-    static UNTIL: Instant;
+    static UNTIL: Option<Instant>;
 }
 
 /// Does `work` for a caller who waits until then.
 pub fn within<F: Future>(until: Instant, work: F) -> impl Future<Output = F::Output> {
-    UNTIL.scope(until, work)
+    UNTIL.scope(Some(until), work)
+}
+
+/// Does `work` whether anybody waits or not: what was left outside is cleared away.
+pub fn without<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    UNTIL.scope(None, work)
 }
 
 /// Takes the deadline along to another task.
 pub fn along<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    let until = UNTIL.try_get().ok();
-    async move {
-        match until {
-            Some(until) => UNTIL.scope(until, work).await,
-            None => work.await,
-        }
-    }
+    UNTIL.scope(UNTIL.try_get().ok().flatten(), work)
 }
 
 /// Whether somebody waited for this work, and does no longer.
 pub fn is_over(now: Instant) -> bool {
-    UNTIL.try_with(|until| now >= *until).unwrap_or(false)
+    UNTIL.try_with(|until| until.is_some_and(|until| now >= until)).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -42,6 +41,7 @@ mod tests {
         within(now, async {
             assert!(is_over(later));
             assert!(tokio::spawn(along(async move { is_over(later) })).await.unwrap());
+            assert!(!without(async { is_over(later) }).await, "what is cleared away");
             assert!(!tokio::spawn(async move { is_over(later) }).await.unwrap(), "it goes along when it is taken");
         })
         .await;

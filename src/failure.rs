@@ -8,6 +8,8 @@ use crate::values::{ClientId, KktId};
 /// Why a call failed. One variant a row of the error table in `docs/errors.md`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
+    /// The caller's deadline has passed: nobody waits for an answer, and what was not asked outside must not count as silence.
+    DeadlinePassed,
     /// Bad fields, all of them at once.
     Validation(Vec<Violation>),
     /// The request id was used with other content.

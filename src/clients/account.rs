@@ -32,6 +32,7 @@ impl ClientService {
             match self.hold(key, order, &draft).await? {
                 None => {}
                 Some(Held::Active(finished)) => return self.finished(key, order, &finished).await,
+                Some(Held::Erased) => return Err(Failure::NotFound { what: "client" }),
                 Some(Held::OtherLogin(stale)) => self.clear(key.scope, &stale).await?,
                 Some(Held::Pending(client)) => {
                     let repeat = repeat || client.id.is_of(key.scope.partner(), key.id);

@@ -45,6 +45,8 @@ pub enum Held {
     OtherLogin(Client),
     /// The partner's own finished one; nothing was written.
     Active(Client),
+    /// This very call has made one whose data were erased since; nothing was written.
+    Erased,
 }
 
 impl Store {
@@ -212,7 +214,10 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
     };
     let id = match &before {
         Some(pending) => pending.id,
-        None => unused(tx, intent.key).await?,
+        None => match unused(tx, intent.key).await? {
+            Some(id) => id,
+            None => return Ok(Held::Erased),
+        },
     };
     match &before {
         Some(pending) => renew(tx, intent, pending).await?,
@@ -227,12 +232,15 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
     Ok(Held::Pending(rows::read(row.ok_or(StoreError::Contention)?)?))
 }
 
-/// The id of the client that this call makes: the first of its generations that is not there yet.
-async fn unused(tx: &Tx, key: Key) -> Result<ClientId, StoreError> {
+/// The id of the client that this call makes: the first of its generations that is not there yet. `None` when it has made one
+/// that was finished, and erased later: an old call must not bring a person back.
+async fn unused(tx: &Tx, key: Key) -> Result<Option<ClientId>, StoreError> {
     for generation in 0..=u32::MAX {
         let id = ClientId::derive(key.scope.partner(), key.id, generation);
-        if every(key.scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?.is_none() {
-            return Ok(id);
+        match every(key.scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await? {
+            None => return Ok(Some(id)),
+            Some(row) if row.erased_ms.is_some() && row.state == StateName::Active.as_str() => return Ok(None),
+            Some(_) => {}
         }
     }
     Err(StoreError::Other("a call has made too many clients".into()))

@@ -1,7 +1,7 @@
 //! Why a client cannot be erased now.
 
 use crate::clients::model::StateName;
-use crate::kkt::state::State;
+use crate::kkt::state::{DriveFate, State};
 use crate::storage::crossing::erasure::Held;
 use crate::values::{ClientId, KktId};
 
@@ -27,6 +27,12 @@ pub enum Obstacle {
     /// An ended registration has something to give back.
     #[error("registration {kkt} still holds an activation code: wait, or `kkt release`")]
     HoldsCode {
+        /// Which.
+        kkt: KktId,
+    },
+    /// Whether its drive was burnt is not known: once erased, nobody could free it any more.
+    #[error("registration {kkt}: whether its drive was burnt is in doubt: settle that with `kkt release` first")]
+    DriveInDoubt {
         /// Which.
         kkt: KktId,
     },
@@ -69,6 +75,9 @@ pub fn obstacles(held: &Held, removed: bool) -> Vec<Obstacle> {
         match serde_json::from_str::<State>(&row.state_data) {
             Ok(state) if !state.is_final() => found.push(Obstacle::GoesOn { kkt, state: row.state.clone() }),
             Ok(state) if state.held().is_some() => found.push(Obstacle::HoldsCode { kkt }),
+            Ok(State::Cancelled(ending)) if ending.drive == DriveFate::InDoubt => {
+                found.push(Obstacle::DriveInDoubt { kkt })
+            }
             Ok(_) => {}
             // A state of a newer program: nobody here can say that it has ended.
             Err(_) => found.push(Obstacle::GoesOn { kkt, state: row.state.clone() }),

@@ -23,7 +23,7 @@ const OTHERS: [&str; 4] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
-/// What a path that leads nowhere is called there: strangers must not make names.
+/// What a path that leads nowhere is called there and in the log: strangers must not make names, nor write into it.
 const NO_METHOD: &str = "_OTHER";
 
 /// The id of a call, for people who report an error and for the log. Found in the request's extensions. Not the
@@ -57,7 +57,7 @@ impl Step for Calls {
             "rpc.status_code" = field::Empty
         );
         traces::join(&trace, request.headers(), self.follow_callers);
-        let line = trace.in_scope(|| line(request.uri().path(), &id));
+        let line = trace.in_scope(|| line(method, &id));
         let entered = trace.clone();
         let probe = method.starts_with(health::NAME);
         async move {
@@ -87,10 +87,10 @@ impl Calls {
 }
 
 /// The span of the log. The rest is recorded by the authentication layer: who calls, for whom, or why nobody is let in.
-fn line(path: &str, id: &CallId) -> Span {
+fn line(method: &'static str, id: &CallId) -> Span {
     let (caller, partner, refused) = (field::Empty, field::Empty, field::Empty);
     let trace = traces::trace_id();
-    tracing::info_span!("call", method = path, id = %id.0, trace, caller, partner, refused)
+    tracing::info_span!("call", method, id = %id.0, trace, caller, partner, refused)
 }
 
 /// `litebox.kkt.v1.KktService/Get`, for what is offered.

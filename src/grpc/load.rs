@@ -60,6 +60,7 @@ pub struct Load {
     calls: Arc<Semaphore>,
     standing: Arc<Semaphore>,
     probes: Answers,
+    probed: Answers,
     answers: Answers,
     longest: Duration,
     answer: Duration,
@@ -71,7 +72,15 @@ impl Load {
     pub fn new(calls: usize, standing: usize, answers: usize, longest: Duration, answer: Duration) -> Self {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         let (calls, standing) = (places(calls), places(standing));
-        Self { calls, standing, probes: Answers::new(PROBES), answers: Answers::new(answers), longest, answer }
+        Self {
+            calls,
+            standing,
+            probes: Answers::new(PROBES),
+            probed: Answers::new(PROBES),
+            answers: Answers::new(answers),
+            longest,
+            answer,
+        }
     }
 
     /// A place of this kind; `Ok(None)` when none is needed.
@@ -115,8 +124,13 @@ impl Load {
             if http_body::Body::is_end_stream(&inner) {
                 return inner;
             }
-            let counted = matches!(kind, Kind::Probe | Kind::Call);
-            let waiting = link.clone().filter(|_| counted).map(|link| self.answers.wait(link));
+            // Strangers' probes push out each other's answers, and no partner's.
+            let counted = match kind {
+                Kind::Probe => Some(&self.probed),
+                Kind::Call => Some(&self.answers),
+                Kind::Stream | Kind::Standing => None,
+            };
+            let waiting = counted.zip(link.clone()).map(|(answers, link)| answers.wait(link));
             let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit))));
             Body::new(Kept { inner, end, over: false, _place: place, _bound: bound, _waiting: waiting })
         })

@@ -179,6 +179,7 @@ fn row(failure: &Failure) -> (Code, ErrorReason, &'static str) {
         }
         Failure::RateLimited { .. } => (Code::ResourceExhausted, R::RateLimited, "over a limit"),
         Failure::NotOffered { .. } => (Code::Unimplemented, R::NotOffered, "not offered in this release"),
+        Failure::DeadlinePassed => (Code::DeadlineExceeded, R::DeadlineExceeded, "the deadline has passed"),
         Failure::Internal { .. } => (Code::Internal, R::Internal, "internal error"),
     }
 }

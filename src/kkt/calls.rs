@@ -2,6 +2,7 @@
 //! whose outcome is unclear, and commit what they came to.
 
 use std::future::Future;
+use std::time::Instant;
 
 use super::effects::{Claim, Effect, Standing};
 use super::model::{Kkt, SoldRegister};
@@ -10,6 +11,7 @@ use super::seeing::{Ended, end_task};
 use super::service::Service;
 use super::state::{Event, State};
 use super::store::Change;
+use crate::budget;
 use crate::failure::Failure;
 use crate::gateways::device::{DeviceAddress, FiscalReport};
 use crate::gateways::{Setback, Told};
@@ -86,7 +88,8 @@ impl Service {
         Ok(claim)
     }
 
-    /// Writes what a call came to and answers the registration after it. Otherwise gives it back as it was.
+    /// Writes what a call came to and answers the registration after it. Otherwise, and when its deadline has passed, gives
+    /// it back as it was.
     pub(super) async fn conclude(
         &self,
         key: Key,
@@ -94,7 +97,12 @@ impl Service {
         claim: &Claim,
         came: Result<Conclusion, Failure>,
     ) -> Result<Kkt, Failure> {
-        let Conclusion { change, outcomes } = match came {
+        // After the deadline nothing is asked outside any more. A device that was not asked would count as one that is silent.
+        let in_time = |conclusion| match budget::is_over(Instant::now()) {
+            true => Err(Failure::DeadlinePassed),
+            false => Ok(conclusion),
+        };
+        let Conclusion { change, outcomes } = match came.and_then(in_time) {
             Ok(conclusion) => conclusion,
             Err(failure) => {
                 self.let_go(claim).await;

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use opentelemetry::Context;
 use opentelemetry::context::FutureExt;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{SpanContext, TraceContextExt, TracerProvider};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState, TracerProvider};
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
@@ -154,10 +154,13 @@ pub fn join(span: &Span, headers: &HeaderMap, follow: bool) {
         return;
     }
     let caller = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
-    let context = caller.span().span_context().clone();
+    let caller = caller.span().span_context().clone();
+    // Without `tracestate`: what a caller writes there would go on to every outer system.
+    let (trace, span_id, flags) = (caller.trace_id(), caller.span_id(), caller.trace_flags());
+    let context = SpanContext::new(trace, span_id, flags, true, TraceState::NONE);
     match context.is_valid() {
         // It fails only for a span that has begun to be used, or without a collector.
-        true if follow => drop(span.set_parent(caller)),
+        true if follow => drop(span.set_parent(Context::new().with_remote_span_context(context))),
         true => span.add_link(context),
         false => {}
     }

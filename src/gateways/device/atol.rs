@@ -19,6 +19,7 @@ use super::{
     Device, DeviceAddress, DriverError, FiscalReport, Inquiry, Inspection, Posted, RegistrationInFn, TaskResult,
     VoidedTask, Withdrawn,
 };
+use crate::budget;
 use crate::clock::Ids;
 use crate::values::EffectId;
 
@@ -102,8 +103,17 @@ impl AtolDevice {
             _ => return Err(Inquiry::Hub(self.http.unwelcome(&answer))),
         }
         let answers = match timeout(self.patience, self.until_final(at, id)).await {
-            Ok(answers) => answers?.results,
-            Err(_) => return Err(self.give_up(at, id).await),
+            Ok(Ok(answers)) => answers.results,
+            Ok(Err(error)) => {
+                self.give_up(at, id).await;
+                return Err(error);
+            }
+            Err(_) => {
+                self.give_up(at, id).await;
+                return Err(Inquiry::Hub(
+                    self.http.setback(SetbackKind::TimedOut, "the device did not answer in time"),
+                ));
+            }
         };
         if answers.len() == questions.len() { Ok(answers) } else { Err(Inquiry::Hub(self.garbled("results"))) }
     }
@@ -120,13 +130,12 @@ impl AtolDevice {
         }
     }
 
-    /// Takes a question out of the queue again, so that questions to a dead device do not pile up.
-    async fn give_up(&self, at: &DeviceAddress, id: Uuid) -> Inquiry {
+    /// Takes a question out of the queue again, also for a caller who has gone: questions to a dead device must not pile up.
+    async fn give_up(&self, at: &DeviceAddress, id: Uuid) {
         if let Ok(request) = self.request(Method::DELETE, at, Some(id)) {
             // Whether it worked changes nothing: a question has no effect.
-            let _ = self.http.exchange(request).await;
+            let _ = budget::without(self.http.exchange(request)).await;
         }
-        Inquiry::Hub(self.http.setback(SetbackKind::TimedOut, "the device did not answer in time"))
     }
 
     /// The error inside an answer with an HTTP error status.

@@ -1,14 +1,16 @@
 //! Answers of the register, kept for a day: its data change rarely, and its free quota is 10,000 questions a day.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use moka::Expiry;
 use moka::future::Cache;
 
-use super::super::Setback;
 use super::super::config::DaDataConfig;
+use super::super::{Setback, SetbackKind};
 use super::{RegisteredAddress, Taxpayer, Taxpayers};
+use crate::budget;
 use crate::values::Inn;
 
 /// A register with memory. Equal questions asked at the same time go out once; failures are not kept.
@@ -36,8 +38,12 @@ impl<T: Taxpayers> CachedTaxpayers<T> {
 #[async_trait]
 impl<T: Taxpayers> Taxpayers for CachedTaxpayers<T> {
     async fn find(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
-        let answer = self.parties.try_get_with(inn.clone(), self.inner.find(inn)).await;
-        answer.map_err(|e| (*e).clone())
+        loop {
+            let answer = self.parties.try_get_with(inn.clone(), self.inner.find(inn)).await;
+            if !asked_for_nobody(&answer) {
+                return answer.map_err(|setback| (*setback).clone());
+            }
+        }
     }
 
     async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
@@ -47,14 +53,30 @@ impl<T: Taxpayers> Taxpayers for CachedTaxpayers<T> {
     }
 
     async fn addresses(&self, text: &str) -> Result<Vec<RegisteredAddress>, Setback> {
-        let answer = self.addresses.try_get_with(text.to_owned(), self.inner.addresses(text)).await;
-        answer.map_err(|e| (*e).clone())
+        loop {
+            let answer = self.addresses.try_get_with(text.to_owned(), self.inner.addresses(text)).await;
+            if !asked_for_nobody(&answer) {
+                return answer.map_err(|setback| (*setback).clone());
+            }
+        }
     }
 
     async fn address_by_id(&self, fias_id: &str) -> Result<Option<RegisteredAddress>, Setback> {
-        let answer = self.by_id.try_get_with(fias_id.to_lowercase(), self.inner.address_by_id(fias_id)).await;
-        answer.map_err(|e| (*e).clone())
+        let id = fias_id.to_lowercase();
+        loop {
+            let answer = self.by_id.try_get_with(id.clone(), self.inner.address_by_id(fias_id)).await;
+            if !asked_for_nobody(&answer) {
+                return answer.map_err(|setback| (*setback).clone());
+            }
+        }
     }
+}
+
+/// Of many who ask the same at once one asks outside. When nobody waits for that one any more, the others learn nothing: one
+/// of them asks.
+fn asked_for_nobody<T>(answer: &Result<T, Arc<Setback>>) -> bool {
+    let late = answer.as_ref().is_err_and(|setback| setback.kind == SetbackKind::TooLate);
+    late && !budget::is_over(Instant::now())
 }
 
 /// "Not found" is forgotten sooner than what was found. A newer answer lives as long as a first one.

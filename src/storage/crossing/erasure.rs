@@ -72,7 +72,7 @@ const CLIENT: &str = "UPDATE client SET inn = '', login = '', phone = '', compan
 /// Every column of `kkt` that tells about a person; what is held, numbers, state and times stay. The revision rises, so that
 /// nothing that was read before can be written.
 const KKTS: &str = "UPDATE kkt SET inn = '', external_ref = NULL, spec = '', facts = '', state_data = '', block = NULL, \
-    waiting_for = NULL, due_ms = NULL, lease_until_ms = 0, fence = fence + 1, revision = revision + 1, \
+    waiting_for = NULL, origin = NULL, due_ms = NULL, lease_until_ms = 0, fence = fence + 1, revision = revision + 1, \
     updated_ms = $1, erased_ms = $1 WHERE partner_id = $2 AND client_id = $3 AND erased_ms IS NULL";
 
 const DOCUMENTS: &str = "DELETE FROM document WHERE partner_id = $1 \

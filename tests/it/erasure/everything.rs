@@ -24,7 +24,7 @@ const GO: [(&str, &[&str]); 2] = [
             "due_ms",
         ],
     ),
-    ("kkt", &["external_ref", "inn", "spec", "facts", "state_data", "block", "waiting_for", "due_ms"]),
+    ("kkt", &["external_ref", "inn", "spec", "facts", "state_data", "block", "waiting_for", "origin", "due_ms"]),
 ];
 /// Columns that stay: ids, times, states, counters, numbers of registers and drives.
 const STAY: [(&str, &[&str]); 2] = [
@@ -137,7 +137,7 @@ async fn nothing_personal_is_left_in_any_column_of_any_table() {
         let made = Made::new(desk).await;
         desk.sql("UPDATE client SET middle_name = 'Канарейкина', due_ms = 9000000000000").await;
         let block = r#"{"reason":"X","advice":"canary-block","waiting_for":"PARTNER"}"#;
-        desk.sql(&format!("UPDATE kkt SET block = '{block}', waiting_for = 'PARTNER', due_ms = 9000000000000")).await;
+        desk.sql(&format!("UPDATE kkt SET block = '{block}', origin = '00-canary-trace', waiting_for = 'PARTNER', due_ms = 9000000000000")).await;
         for ((table, go), (_, stay)) in GO.iter().zip(STAY) {
             let mut known = [*go, stay].concat();
             let mut there = columns(desk, table).await;
@@ -150,6 +150,7 @@ async fn nothing_personal_is_left_in_any_column_of_any_table() {
         }
         let mut marks: Vec<String> = MARKS.iter().map(|mark| (*mark).to_owned()).collect();
         marks.push("canary-block".into());
+        marks.push("00-canary-trace".into());
         marks.extend(hexes(desk, "fingerprint", "request").await);
         marks.extend(hexes(desk, "cipher", "document").await);
         assert!(marks.len() > MARKS.len() + 10, "there are calls and documents: {}", marks.len());

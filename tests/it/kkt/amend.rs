@@ -3,13 +3,15 @@
 use litebox_partner::clock::{Clock, from_ms};
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::ledger::Kind;
+use litebox_partner::storage::entity::kkt;
 use pb::amend_request::Change;
+use sea_orm::EntityTrait;
 use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::shop::{COMPANY, Shop};
-use crate::support::app::{TestApp, on_both_apps};
+use crate::support::app::{TestApp, on_both_apps, until};
 use crate::support::fresh_id;
 
 fn amend_call(kkt_id: &str, change: Change) -> pb::AmendRequest {
@@ -210,6 +212,37 @@ async fn a_cash_register_that_cannot_be_driven_is_fiscalized_by_hand() {
         let kkt = shop.state(&id, pb::KktState::Registered).await;
         let report = kkt.report.unwrap();
         assert_eq!((report.source(), report.fiscal_sign.as_str()), (pb::ReportSource::Manual, "0024109209"));
+    })
+    .await;
+}
+
+/// Whether nobody is at work on the registration.
+async fn at_rest(app: &TestApp, id: &str) -> bool {
+    let row = kkt::Entity::find_by_id(id.parse::<uuid::Uuid>().unwrap()).one(app.db().direct()).await.unwrap();
+    row.unwrap().lease_until_ms == 0
+}
+
+/// After the deadline the device is asked nothing more: that must not look as if it had not answered.
+#[tokio::test]
+async fn a_deadline_that_passes_is_not_taken_for_the_silence_of_a_device() {
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        let order = pb::QuickRegisterRequest { fiscalize_automatically: false, ..shop.order(9).await };
+        let id = shop.quick_register(order).await.id;
+        let kkt = shop.state(&id, pb::KktState::ReadyToFiscalize).await;
+        let how = Some(manual(printed(&kkt)));
+        let call = pb::FiscalizeRequest { request_id: fresh_id(), kkt_id: id.clone(), how };
+        app.sandbox.add_fault("device.post:hold,times=1").unwrap();
+        let mut hasty = tonic::Request::new(call.clone());
+        hasty.set_timeout(std::time::Duration::from_millis(700));
+        shop.kkts.clone().fiscalize(hasty).await.unwrap_err();
+        until("the hub holds the question", async || app.sandbox.holds().len() == 1).await;
+        app.sandbox.release_holds();
+        app.sandbox.clear_faults();
+        until("the call has ended behind its deadline", async || at_rest(app, &id).await).await;
+        let refused = shop.kkts.clone().fiscalize(call).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "nothing was burnt: {refused:?}");
+        shop.state(&id, pb::KktState::ReadyToFiscalize).await;
     })
     .await;
 }

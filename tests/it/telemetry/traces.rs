@@ -22,7 +22,8 @@ const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
 
 fn all(url: &str) -> Vec<(&'static str, String)> {
-    vec![("traces.otlp_endpoint", url.to_owned()), ("traces.sample_ratio", "1".to_owned())]
+    let follow = ("traces.follow_callers", "true".to_owned());
+    vec![("traces.otlp_endpoint", url.to_owned()), ("traces.sample_ratio", "1".to_owned()), follow]
 }
 
 fn in_trace(request: QuickRegisterRequest) -> Request<QuickRegisterRequest> {
