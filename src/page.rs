@@ -64,7 +64,7 @@ pub enum KeysError {
     Twice(usize),
 }
 
-/// The keys: the first one signs, all of them open. To rotate, put a new key first and drop the last one later.
+/// The keys: the first one signs, all of them open. To rotate, put a new key last, then first and drop the last one later.
 #[derive(Clone)]
 pub struct PageKeys {
     first: Key,

@@ -47,8 +47,7 @@ fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
     }
 }
 
-/// Spans of traces are no log lines. A collector that is down is told of once by the exporter's own warning, not with every
-/// batch that is lost.
+/// Spans of traces are no log lines.
 fn quiet() -> Vec<Directive> {
     ["otel=off"].iter().filter_map(|text| text.parse().ok()).collect()
 }

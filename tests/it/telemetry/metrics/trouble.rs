@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
 use litebox_partner::config::variable;
-use litebox_partner::metrics::Meters;
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::storage::Backend;
 use secrecy::ExposeSecret;
@@ -131,48 +130,4 @@ async fn a_port_that_is_taken_stops_the_start_and_is_named_by_its_setting() {
     let ended = timeout(Duration::from_secs(60), serve.output()).await.unwrap().unwrap();
     let said = String::from_utf8(ended.stderr).unwrap();
     assert!(!ended.status.success() && said.contains("metrics.listen: "), "{said}");
-}
-
-/// Reported, not held: a number of this machine.
-#[tokio::test]
-#[ignore = "a measurement: run it by name with --ignored --nocapture"]
-async fn what_a_scrape_and_the_counting_cost() {
-    let stage = Stage::new(Backend::Sqlite).await;
-    let server = stage.server().await;
-    let (client, url, mut took) = (reqwest::Client::new(), format!("http://{}/metrics", server.metrics()), Vec::new());
-    for _ in 0..500 {
-        let began = Instant::now();
-        client.get(&url).send().await.unwrap().text().await.unwrap();
-        took.push(began.elapsed());
-    }
-    println!("a scrape of {} series: {:?}", scrape(&server).await.series(), median(took));
-    let (meters, began) = (Meters::default(), Instant::now());
-    for _ in 0..100_000 {
-        meters.answered("litebox.kkt.v1.KktService/Get", "OK", Duration::from_millis(3));
-    }
-    println!("counting one call: {:?}", began.elapsed() / 100_000);
-    for (scraped, name) in [(false, "alone"), (true, "scraped ten times a second")] {
-        let (client, url) = (client.clone(), url.clone());
-        let scraping = scraped.then(|| {
-            tokio::spawn(async move {
-                loop {
-                    client.get(&url).send().await.unwrap().text().await.unwrap();
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            })
-        });
-        let (mut clients, mut took) = (server.clients(&stage.partner.token), Vec::new());
-        for _ in 0..10_000 {
-            let began = Instant::now();
-            clients.list(ListRequest::default()).await.unwrap();
-            took.push(began.elapsed());
-        }
-        println!("List {name}: {:?}", median(took));
-        scraping.inspect(tokio::task::JoinHandle::abort);
-    }
-}
-
-fn median(mut took: Vec<Duration>) -> Duration {
-    took.sort();
-    took[took.len() / 2]
 }
