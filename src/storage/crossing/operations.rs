@@ -69,7 +69,7 @@ fn open_sql(due: &[&str]) -> String {
     format!(
         "SELECT state, waiting_for, count(*) AS open, min(since_ms) AS oldest_ms, \
          sum(CASE WHEN report_by_ms < $1 AND state IN ({due}) THEN 1 ELSE 0 END) AS overdue FROM kkt \
-         WHERE state NOT IN ('REGISTERED', 'REJECTED', 'CANCELLED', 'ERASED') GROUP BY state, waiting_for"
+         WHERE state NOT IN ('REGISTERED', 'REJECTED', 'CANCELLED') GROUP BY state, waiting_for"
     )
 }
 
