@@ -51,7 +51,7 @@ impl Open {
     }
 }
 
-/// The figures at `now_ms`. A report is due in the states `due`. Reads the index over what is under way, not the table.
+/// The figures at `now_ms`. A report is due in the states `due`. PostgreSQL reads the index over what is under way, not the table.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -63,7 +63,8 @@ pub async fn read(db: &Db, due: &[&str], now_ms: i64) -> Result<Operations, Stor
     Ok(Operations { open, pending_clients: pending(db).await?, stopped })
 }
 
-/// The condition is the index's own, to the letter: neither database would see otherwise that the index has all of them.
+/// The condition is the index's own, to the letter: PostgreSQL would not see otherwise that the index has all of them. SQLite
+/// reads the table, which has one replica's rows.
 fn open_sql(due: &[&str]) -> String {
     let due = due.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ");
     format!(
@@ -107,15 +108,11 @@ mod tests {
     use crate::storage::DatabaseConfig;
 
     #[tokio::test]
-    async fn the_figures_are_read_from_the_index_over_what_is_under_way() {
+    async fn an_empty_database_has_nothing_under_way() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("t.db").display());
         let db = Db::connect(&DatabaseConfig { url: url.into(), ..DatabaseConfig::default() }).await.unwrap();
         db.migrate().await.unwrap();
-        let sql = format!("EXPLAIN QUERY PLAN {}", open_sql(&["REPORTING"]));
-        let plan = db.direct().query_all_raw(statement(&db, sql, 0)).await.unwrap();
-        let steps: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
-        assert_eq!(steps, ["SCAN kkt USING COVERING INDEX kkt_open"]);
         let nothing = Operations { open: Vec::new(), pending_clients: 0, stopped: Vec::new() };
         assert!(read(&db, &["REPORTING"], 0).await.unwrap() == nothing);
     }
