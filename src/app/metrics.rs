@@ -1,6 +1,7 @@
 //! What operators watch of all that was built.
 
-use super::{AppError, Ground};
+use super::AppError;
+use super::ground::Ground;
 use crate::config::Config;
 use crate::grpc::auth::Auth;
 use crate::metrics::{Build, Endpoint, Sources};
