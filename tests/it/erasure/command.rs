@@ -124,9 +124,9 @@ async fn a_client_that_is_in_use_is_not_erased_and_every_reason_is_named() {
         desk.sql(&open.replace("'INTENDED'", "'DONE'")).await;
 
         assert!(desk.declines(&erase(&fresh_id())).contains("no such client"));
-        let keyless = desk.run_with("", &erase(client));
+        let keyless = desk.run_with(&[("LITEBOX_ERASURE_KEY", "")], &erase(client));
         assert!(String::from_utf8_lossy(&keyless.stderr).contains("erasure.key"), "it says which setting to set");
-        let malformed = desk.run_with("c2hvcnQ=", &erase(client));
+        let malformed = desk.run_with(&[("LITEBOX_ERASURE_KEY", "c2hvcnQ=")], &erase(client));
         assert!(String::from_utf8_lossy(&malformed.stderr).contains("32 bytes in base64"));
         assert_eq!(desk.count("erasure").await, 0);
         assert_eq!(shop.get(&id).await.state(), pb::KktState::Cancelled, "nothing was erased");

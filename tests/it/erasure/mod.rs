@@ -6,8 +6,6 @@ mod records;
 mod retention;
 mod together;
 
-use std::process::{Command, Output};
-
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::erasure::key::Key;
 use litebox_partner::erasure::service::Erasures;
@@ -15,67 +13,12 @@ use litebox_partner::pb::client as cl;
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::storage::Backend;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
-use secrecy::ExposeSecret;
-use serde_json::Value;
 
 use crate::kkt::shop::{COMPANY, Shop, register};
-use crate::support::app::TestApp;
-use crate::support::database::backends;
+use crate::support::desk::{Desk, SECRET, on_both_desks};
 use crate::support::fresh_id;
 
-/// A key of documents.
-const DOCUMENTS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// A key of erasures.
-const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-/// Runs a test on a service that keeps documents, on each database.
-async fn on_both_desks(test: impl AsyncFn(&Desk)) {
-    for backend in backends() {
-        println!("on {backend:?}");
-        test(&Desk::open(backend).await).await;
-    }
-}
-
-/// A running service, and the commands beside it.
-struct Desk {
-    app: TestApp,
-}
-
 impl Desk {
-    async fn open(backend: Backend) -> Self {
-        Self { app: TestApp::start_with(backend, |config| config.documents.keys = vec![DOCUMENTS.into()]).await }
-    }
-
-    fn run_with(&self, key: &str, line: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_litebox-partner"))
-            .args(line)
-            .env("LITEBOX_DATABASE_URL", self.app.database.config.url.expose_secret())
-            .env("LITEBOX_ERASURE_KEY", key)
-            .env("LITEBOX_GATEWAYS_ACCOUNTS_URL", self.app.sandbox.grpc_url())
-            .env("LITEBOX_ACTOR", "anna")
-            .output()
-            .unwrap()
-    }
-
-    /// What a command prints that succeeds.
-    fn says(&self, line: &[&str]) -> String {
-        let output = self.run_with(SECRET, line);
-        assert!(output.status.success(), "{line:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// The same as JSON.
-    fn tells(&self, line: &[&str]) -> Value {
-        serde_json::from_str(&self.says(&[line, &["--json"]].concat())).unwrap()
-    }
-
-    /// What a command says that fails.
-    fn declines(&self, line: &[&str]) -> String {
-        let output = self.run_with(SECRET, line);
-        assert!(!output.status.success(), "{line:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
     /// Erases the client, whose account has been removed.
     fn erase(&self, client: &str) -> String {
         self.says(&erase(client))

@@ -19,7 +19,7 @@ async fn three(desk: &Desk) {
 
 /// What `client erasures` finds, and whether it succeeds.
 fn verdicts(desk: &Desk, more: &[&str]) -> (bool, Vec<String>) {
-    let output = desk.run_with(SECRET, &[&["client", "erasures", "--json"], more].concat());
+    let output = desk.run_with(&[], &[&["client", "erasures", "--json"], more].concat());
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let found = listed.as_array().unwrap().iter().map(|one| one["verdict"].as_str().unwrap().to_owned());
     (output.status.success(), found.collect())
@@ -55,7 +55,7 @@ async fn a_record_that_was_changed_or_removed_is_noticed() {
         assert!(verdicts(desk, &[]).0);
         desk.sql("DELETE FROM erasure WHERE seq = 2").await;
         assert_eq!(verdicts(desk, &[]), (false, ["GOOD", "UNCHAINED"].map(str::to_owned).to_vec()));
-        let hidden = desk.run_with(SECRET, &["client", "erasures", "--inn", inn(773_605_001).as_str()]);
+        let hidden = desk.run_with(&[], &["client", "erasures", "--inn", inn(773_605_001).as_str()]);
         assert!(!hidden.status.success(), "what is wrong with the others is not hidden by --inn");
     })
     .await;
@@ -68,7 +68,9 @@ async fn a_record_is_verified_with_the_public_key_alone_and_not_with_another() {
         let (own, other) = (Key::parse(SECRET).unwrap(), Key::parse(&generate(&Ids::system())).unwrap());
         let (own, other) = (own.public(), other.public());
         let line = |key: &str| vec!["client".to_owned(), "erasures".into(), "--public-key".into(), key.into()];
-        let run = |line: Vec<String>| desk.run_with("", &line.iter().map(String::as_str).collect::<Vec<_>>());
+        let run = |line: Vec<String>| {
+            desk.run_with(&[("LITEBOX_ERASURE_KEY", "")], &line.iter().map(String::as_str).collect::<Vec<_>>())
+        };
         assert!(run(line(own.as_str())).status.success(), "without the secret key");
         assert!(run(line(&format!("{},{}", other.as_str(), own.as_str()))).status.success());
         assert!(!run(line(other.as_str())).status.success());

@@ -47,7 +47,8 @@ async fn what_was_sent_and_answered_is_kept_and_read_with_a_reason() {
         assert!(raw.starts_with(b"<?xml") && String::from_utf8(raw).is_err(), "as it was sent, in windows-1251");
 
         let other = KEY.replace("k1:", "k2:");
-        let closed = desk.run_with(&other, &["kkt", "document", application, "--reason", "T-1"]);
+        let closed =
+            desk.run_with(&[("LITEBOX_DOCUMENTS_KEYS", &other)], &["kkt", "document", application, "--reason", "T-1"]);
         assert!(String::from_utf8_lossy(&closed.stderr).contains("has no key k1"));
     })
     .await;

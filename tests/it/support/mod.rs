@@ -4,6 +4,7 @@ pub mod app;
 pub mod backup;
 pub mod cluster;
 pub mod database;
+pub mod desk;
 pub mod gate;
 pub mod postgres;
 pub mod process;
