@@ -204,3 +204,49 @@ fn read(traceparent: &str) -> Option<SpanContext> {
     let context = context.span().span_context().clone();
     context.is_valid().then_some(context)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+    /// What goes on to an outer system from a call with these headers.
+    fn passed_on(follow: bool) -> (String, String) {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(NAME));
+        let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+        let mut headers = HeaderMap::new();
+        let parent = HeaderValue::from_str(&format!("00-{TRACE}-b7ad6b7169203331-01")).unwrap();
+        headers.insert("traceparent", parent);
+        headers.insert("tracestate", HeaderValue::from_static("theirs=canary"));
+        let span = traced!("server", "call");
+        join(&span, &headers, follow);
+        let mut out = HeaderMap::new();
+        span.in_scope(|| pass_on(&mut out));
+        let text = |name| out.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap()).to_owned();
+        (text("traceparent"), text("tracestate"))
+    }
+
+    #[test]
+    fn a_followed_caller_gives_its_trace_and_nothing_that_it_wrote_beside_it() {
+        let (parent, state) = passed_on(true);
+        assert!(parent.starts_with(&format!("00-{TRACE}-")) && !parent.contains("b7ad6b7169203331"), "{parent}");
+        assert_eq!(state, "");
+        let (parent, state) = passed_on(false);
+        assert!(parent.len() == 55 && !parent.contains(TRACE), "{parent}");
+        assert_eq!(state, "");
+    }
+
+    #[test]
+    fn without_a_collector_nothing_goes_on_and_nothing_is_kept() {
+        let mut out = HeaderMap::new();
+        pass_on(&mut out);
+        assert!(out.get("traceparent").is_none() && here().is_none() && trace_id().is_none());
+        link(Some("nonsense"));
+        assert!(read("nonsense").is_none() && read("").is_none());
+    }
+}

@@ -160,6 +160,43 @@ mod tests {
         assert_eq!(cached.inner.0.load(Ordering::SeqCst), 3);
     }
 
+    /// Tells the first who asks that nobody waits for it, when that is so; then "not found".
+    struct Hasty(AtomicUsize);
+
+    #[async_trait]
+    impl Taxpayers for Hasty {
+        async fn find(&self, _: &Inn) -> Result<Option<Taxpayer>, Setback> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            match budget::is_over(Instant::now()) {
+                true => Err(Setback::new(Gateway::Taxpayers, SetbackKind::TooLate, "")),
+                false => Ok(None),
+            }
+        }
+
+        async fn find_fresh(&self, inn: &Inn) -> Result<Option<Taxpayer>, Setback> {
+            self.find(inn).await
+        }
+
+        async fn addresses(&self, _: &str) -> Result<Vec<RegisteredAddress>, Setback> {
+            Ok(Vec::new())
+        }
+
+        async fn address_by_id(&self, _: &str) -> Result<Option<RegisteredAddress>, Setback> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn the_deadline_of_whoever_asked_first_fails_nobody_else() {
+        let cached = CachedTaxpayers::new(Hasty(AtomicUsize::new(0)), &DaDataConfig::default());
+        let inn = Inn::parse("7707083893").unwrap();
+        let (late, patient) = tokio::join!(budget::within(Instant::now(), cached.find(&inn)), cached.find(&inn));
+        assert_eq!(late.unwrap_err().kind, SetbackKind::TooLate);
+        assert_eq!(patient, Ok(None));
+        assert_eq!(cached.inner.0.load(Ordering::SeqCst), 2, "both have asked for one answer, and one asked again");
+    }
+
     /// Answers another status each time it is asked.
     struct Changing(AtomicUsize);
 

@@ -67,6 +67,11 @@ async fn an_erased_client_is_as_missing_for_partners_and_known_as_erased_to_oper
             assert_eq!(told(status).2, "RESOURCE_NOT_FOUND", "an old call does nothing");
         }
         assert_eq!(desk.app.sandbox.entries().len(), effects, "nobody was even asked");
+        // Also when its request id was forgotten before: an old call brings nobody back.
+        desk.sql("DELETE FROM request").await;
+        let forgotten = clients.register(made.register.clone()).await.map(drop).unwrap_err();
+        assert_eq!(told(&forgotten).2, "RESOURCE_NOT_FOUND", "{forgotten:?}");
+        assert!(clients.list(cl::ListRequest::default()).await.unwrap().into_inner().clients.is_empty());
 
         let other = Shop::open(&desk.app, ENTREPRENEUR).await;
         let held = other.kkts.clone().quick_register(order(&other.client_id, &device, 1)).await.unwrap_err();

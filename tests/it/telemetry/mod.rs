@@ -2,5 +2,6 @@
 
 mod collector;
 mod exposition;
+mod health;
 mod metrics;
 mod traces;

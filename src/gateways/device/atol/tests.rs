@@ -219,6 +219,23 @@ async fn a_question_without_an_answer_is_given_up_and_taken_back() {
     assert_eq!(asked.last().unwrap().method, "DELETE");
 }
 
+/// Questions to a dead device must not pile up, whoever asked them.
+#[tokio::test]
+async fn a_question_whose_caller_has_gone_is_taken_out_of_the_queue() {
+    let hub = http(|asked| match asked.method.as_str() {
+        "POST" => reply(201, ""),
+        "GET" => reply(200, json!({"results": [{"status": "wait"}]})),
+        _ => reply(200, ""),
+    })
+    .await;
+    let (device, at) = (device(World::Test), at(&hub.url));
+    let soon = std::time::Instant::now() + Duration::from_millis(100);
+    let error = budget::within(soon, device.inspect(&at)).await.unwrap_err();
+    assert!(matches!(&error, Inquiry::Hub(s) if s.kind == SetbackKind::TooLate), "{error:?}");
+    let asked = hub.asked();
+    assert_eq!((asked[0].method.as_str(), asked.last().unwrap().method.as_str()), ("POST", "DELETE"));
+}
+
 #[tokio::test]
 async fn an_absent_hub_is_a_setback() {
     for (hub, kind) in [

@@ -1,0 +1,58 @@
+//! Health while the database is away: the process lives, is not ready, says so to whoever watches, and refuses calls at once.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use litebox_partner::pb::client::ListRequest;
+use litebox_partner::storage::Backend;
+use tonic::{Code, Streaming};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use crate::support::app::until;
+use crate::support::database::backends;
+use crate::support::postgres;
+use crate::support::process::Server;
+use crate::support::slow_proxy::{Line, name_of};
+use crate::support::stage::Stage;
+
+async fn says(server: &Server, service: &str) -> ServingStatus {
+    let ask = HealthCheckRequest { service: service.into() };
+    HealthClient::new(server.channel()).check(ask).await.unwrap().into_inner().status()
+}
+
+async fn next(stream: &mut Streaming<HealthCheckResponse>) -> ServingStatus {
+    stream.message().await.unwrap().unwrap().status()
+}
+
+#[tokio::test]
+async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let stage = Stage::new(Backend::Postgres).await;
+    let socket = postgres::server().unwrap().socket();
+    let line = Line::to(socket.clone(), Duration::ZERO).await;
+    let others = [("health.probe_ms", "50"), ("health.failures", "2"), ("database.acquire_timeout_ms", "200")];
+    let server = Server::start_on(&stage.sandbox, &line.url(name_of(&stage.database)), &others).await;
+    until("it is ready", async || says(&server, "").await == ServingStatus::Serving).await;
+    let ask = HealthCheckRequest::default();
+    let mut watching = HealthClient::new(server.channel()).watch(ask).await.unwrap().into_inner();
+    assert_eq!(next(&mut watching).await, ServingStatus::Serving);
+    let mut clients = server.clients(&stage.partner.token);
+    clients.list(ListRequest::default()).await.unwrap();
+
+    line.switch(PathBuf::from("/nowhere"));
+    assert_eq!(next(&mut watching).await, ServingStatus::NotServing, "whoever watches is told");
+    assert_eq!(says(&server, "").await, ServingStatus::NotServing);
+    assert_eq!(says(&server, "litebox.kkt.v1.KktService").await, ServingStatus::NotServing);
+    assert_eq!(says(&server, "liveness").await, ServingStatus::Serving);
+    assert_eq!(clients.list(ListRequest::default()).await.unwrap_err().code(), Code::Unavailable);
+
+    line.switch(socket);
+    assert_eq!(next(&mut watching).await, ServingStatus::Serving, "and when it is back");
+    until("calls are served", async || clients.list(ListRequest::default()).await.is_ok()).await;
+    let log = server.kill();
+    assert!(log.contains(r#""message":"ready""#) && log.contains("not ready: the database"), "{log}");
+}
