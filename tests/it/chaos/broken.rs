@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use litebox_partner::chaos::Broken;
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::ledger::{Entry, Kind};
 use litebox_partner::storage::entity::kkt;
@@ -36,8 +37,14 @@ async fn with_lost_replies(breaks: Option<&str>) -> BTreeSet<Name> {
         sandbox.add_fault(&format!("{call}:lost_reply,times=1")).unwrap();
         let order = load.order(0, &client).await;
         load.caller(0).quick_register(order).await.unwrap();
-        let sent = |entries: &[Entry]| tried_again(entries, call);
-        timeout(HANGS, sandbox.wait_until(sent)).await.unwrap_or_else(|_| panic!("{call} was not tried again"));
+        let again = tokio::select! {
+            biased;
+            () = sandbox.wait_until(|entries: &[Entry]| tried_again(entries, call)) => true,
+            () = at_rest(&load) => false,
+            () = tokio::time::sleep(HANGS) => false,
+        };
+        // What is sent under a new id may be refused, and the registration blocked, before it comes to this call.
+        assert!(again || breaks == Some(Broken::NewIdOnRetry.name()), "{call} was not tried again");
     }
     let evidence = settled(&load).await;
     names(&check(&evidence))
@@ -57,18 +64,20 @@ fn tried_again(entries: &[Entry], call: &str) -> bool {
 
 /// What is known once the registrations have ended, or hang: a broken server need not come to rest.
 async fn settled(load: &Load) -> Evidence {
-    let db = load.fleet.database.db.direct();
-    let ended = async {
-        loop {
-            let rows = kkt::Entity::find().all(db).await.unwrap();
-            if rows.iter().all(|row| row.state == "REGISTERED" || row.block.is_some()) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let _ = timeout(Duration::from_secs(5), ended).await;
+    let _ = timeout(Duration::from_secs(5), at_rest(load)).await;
     Evidence::now(load).await
+}
+
+/// All registrations have ended or are blocked.
+async fn at_rest(load: &Load) {
+    let db = load.fleet.database.db.direct();
+    loop {
+        let rows = kkt::Entity::find().all(db).await.unwrap();
+        if rows.iter().all(|row| row.state == "REGISTERED" || row.block.is_some()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// One replica sleeps with the answer of FNS in its hands; the other goes on to the end; the first one writes late.
