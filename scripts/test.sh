@@ -28,9 +28,10 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
 
 part tools 400 bash scripts/tools.sh
 part fmt 30 cargo fmt --all -- --check
+part locks 60 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
 part clippy 650 cargo clippy --locked --all-targets -- -D warnings
 part build 600 cargo build --locked
-part rust 1200 cargo test --locked
+part rust 1200 cargo test --locked --no-fail-fast
 part mutants 150 bash scripts/mutants.sh 8
 part buf 60 npx --no-install buf lint
 part demo 120 make --no-print-directory demo ONCE=1
