@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::jwt::Services;
 use super::model::{Caller, Identity, Named, Partner, Scope, Scopes, Service, TokenRecord};
-use super::remembered::Remembered;
+use super::remembered::{Missed, Remembered};
 use super::store;
 use super::strangers::{FRIENDS, Strangers};
 use super::token::{self, KeyId, Mode, Token};
@@ -271,7 +271,7 @@ impl Access {
     /// Unknown keys are not remembered: a token works from the moment it is issued. So strangers can make this look again
     /// and again; whoever bounds them does it around here.
     async fn known(&self, key_id: &KeyId, from: Option<IpAddr>, waited: &AtomicBool) -> Result<Arc<Known>, Denied> {
-        let look = async {
+        let look = async || {
             let (frozen, found) = store::find_token(&self.db, key_id).await.map_err(Denied::Unavailable)?;
             if frozen {
                 return Err(Denied::Recovering);
@@ -280,9 +280,9 @@ impl Access {
             let noted_ms = AtomicI64::new(token.last_used_ms.unwrap_or(i64::MIN));
             Ok(Arc::new(Known { token, partner, noted_ms }))
         };
-        let held = async {
+        let held = async || {
             waited.store(!self.strangers.knows(key_id), Ordering::Relaxed);
-            self.strangers.hold(key_id, from, look).await.map_err(crowded)?
+            self.strangers.hold(key_id, from, look()).await.map_err(too_many)?.map_err(Missed::Shared)
         };
         self.tokens.get(key_id, held).await
     }
@@ -292,15 +292,15 @@ impl Access {
         if !service.partners.is_empty() && !service.partners.contains(&id) {
             return Err(Denied::Partner(Why::PartnerNotAllowed));
         }
-        let look = async {
+        let look = async || {
             let (frozen, found) = store::find_partner(&self.db, id).await.map_err(Denied::Unavailable)?;
             if frozen {
                 return Err(Denied::Recovering);
             }
             Ok(found)
         };
-        let who = service.who.clone();
-        let turn = async { self.named.take(Some(who), look).await.map_err(crowded)? };
+        let who = || Some(service.who.clone());
+        let turn = async || self.named.take(who(), look()).await.map_err(too_many)?.map_err(Missed::Shared);
         let worth = |found: &Option<Partner>| if found.is_some() { Duration::MAX } else { UNKNOWN };
         let found = self.partners.get_for(&id, worth, turn).await?;
         let partner = found.ok_or(Denied::Partner(Why::PartnerUnknown))?;
@@ -330,6 +330,11 @@ impl Access {
 
 fn crowded(_: Crowded) -> Denied {
     Denied::Unavailable(StoreError::Exhausted("too many look-ups of strangers".to_owned()))
+}
+
+/// Whose address or service is crowded must not make others who wait for the same key wait in vain.
+fn too_many(one: Crowded) -> Missed<Denied> {
+    Missed::Own(crowded(one))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -17,6 +17,15 @@ pub(super) struct Remembered<K, V> {
     answers: Cache<(K, u64), Kept<V>>,
     epoch: Arc<AtomicU64>,
     longest: Duration,
+}
+
+/// Why a look-up came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missed<E> {
+    /// Whoever waits for this answer is told so.
+    Shared(E),
+    /// It is about the one who looked; the others who wait look for themselves.
+    Own(E),
 }
 
 #[derive(Clone)]
@@ -46,30 +55,34 @@ where
     }
 
     /// The answer that is remembered, or the one of `look`. What fails is not remembered.
-    pub async fn get<E>(&self, key: &K, look: impl Future<Output = Result<V, E>>) -> Result<V, E>
+    pub async fn get<E, F>(&self, key: &K, look: impl Fn() -> F) -> Result<V, E>
     where
         E: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<V, Missed<E>>>,
     {
         self.get_for(key, |_| Duration::MAX, look).await
     }
 
     /// The same; an answer is remembered for the time that `worth` says, if that is shorter than usual.
-    pub async fn get_for<E>(
-        &self,
-        key: &K,
-        worth: impl Fn(&V) -> Duration,
-        look: impl Future<Output = Result<V, E>>,
-    ) -> Result<V, E>
+    pub async fn get_for<E, F>(&self, key: &K, worth: impl Fn(&V) -> Duration, look: impl Fn() -> F) -> Result<V, E>
     where
         E: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<V, Missed<E>>>,
     {
-        let key = (key.clone(), self.epoch.load(Ordering::Acquire));
-        let asked = Instant::now();
-        let kept = self.answers.try_get_with(key, async {
-            let value = look.await?;
-            Ok(Kept { until: asked + worth(&value).min(self.longest), value })
-        });
-        Ok(kept.await.map_err(|error: Arc<E>| (*error).clone())?.value)
+        loop {
+            let (asked, looked) = (Instant::now(), AtomicBool::new(false));
+            let key = (key.clone(), self.epoch.load(Ordering::Acquire));
+            let kept = self.answers.try_get_with(key, async {
+                looked.store(true, Ordering::Relaxed);
+                let value = look().await?;
+                Ok(Kept { until: asked + worth(&value).min(self.longest), value })
+            });
+            match kept.await.map_err(|missed: Arc<Missed<E>>| (*missed).clone()) {
+                Ok(kept) => return Ok(kept.value),
+                Err(Missed::Own(_)) if !looked.into_inner() => {}
+                Err(Missed::Own(error) | Missed::Shared(error)) => return Err(error),
+            }
+        }
     }
 
     /// Nothing that was asked for before is told any more.
@@ -81,6 +94,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -89,29 +104,35 @@ mod tests {
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
         let early = kept.clone();
         let early = tokio::spawn(async move {
-            let slow = async {
-                let _ = told.await;
-                Ok::<_, ()>("old")
+            let told = told.shared();
+            let slow = async || {
+                let _ = told.clone().await;
+                Ok::<_, Missed<()>>("old")
             };
             early.get(&1, slow).await
         });
         tokio::task::yield_now().await;
         kept.forget();
-        assert_eq!(kept.get(&1, async { Ok::<_, ()>("new") }).await, Ok("new"));
+        assert_eq!(kept.get(&1, async || Ok::<_, Missed<()>>("new")).await, Ok("new"));
         tell.send(()).unwrap();
         assert_eq!(early.await.unwrap(), Ok("old"));
-        assert_eq!(kept.get(&1, async { Err::<_, ()>(()) }).await, Ok("new"), "the late answer replaced nothing");
+        let away = async || Err(Missed::Shared(()));
+        assert_eq!(kept.get(&1, away).await, Ok("new"), "the late answer replaced nothing");
     }
 
     #[tokio::test]
     async fn the_time_runs_from_the_question() {
         let kept = Remembered::<u8, u8>::new(10, Duration::from_millis(200));
-        let slow = async {
+        let slow = async || {
             tokio::time::sleep(Duration::from_millis(250)).await;
-            Ok::<_, ()>(1)
+            Ok::<_, Missed<()>>(1)
         };
         assert_eq!(kept.get(&1, slow).await, Ok(1));
-        assert_eq!(kept.get(&1, async { Ok::<_, ()>(2) }).await, Ok(2), "the first was too old when it came");
+        assert_eq!(
+            kept.get(&1, async || Ok::<_, Missed<()>>(2)).await,
+            Ok(2),
+            "the first was too old when it came"
+        );
     }
 
     #[tokio::test]
@@ -119,14 +140,37 @@ mod tests {
         let kept = Remembered::<u8, u8>::new(10, Duration::from_secs(60));
         let worth = |answer: &u8| if *answer == 1 { Duration::ZERO } else { Duration::MAX };
         for (answer, seen) in [(1, 1), (2, 2), (3, 2)] {
-            assert_eq!(kept.get_for(&1, worth, async { Ok::<_, ()>(answer) }).await, Ok(seen));
+            assert_eq!(kept.get_for(&1, worth, async || Ok::<_, Missed<()>>(answer)).await, Ok(seen));
         }
     }
 
     #[tokio::test]
     async fn what_fails_is_asked_again() {
         let kept = Remembered::<u8, u8>::new(10, Duration::from_secs(60));
-        assert_eq!(kept.get(&1, async { Err("away") }).await, Err("away"));
-        assert_eq!(kept.get(&1, async { Ok::<_, &str>(1) }).await, Ok(1));
+        assert_eq!(kept.get(&1, async || Err(Missed::Shared("away"))).await, Err("away"));
+        assert_eq!(kept.get(&1, async || Ok::<_, Missed<&str>>(1)).await, Ok(1));
+    }
+
+    /// One who looks and fails when told to, and another one who waits for the same; what the other is told.
+    async fn beside(fails: Missed<&'static str>) -> Result<u8, &'static str> {
+        let kept = Remembered::<u8, u8>::new(10, Duration::from_secs(60));
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let told = told.shared();
+        let first = kept.get(&1, async || {
+            let _ = told.clone().await;
+            Err(fails.clone())
+        });
+        let other = kept.get(&1, async || Ok::<_, Missed<&str>>(2));
+        let (mut first, mut other) = (Box::pin(first), Box::pin(other));
+        assert!(first.as_mut().now_or_never().is_none() && other.as_mut().now_or_never().is_none(), "both wait");
+        tell.send(()).unwrap();
+        assert_eq!(first.await, Err("failed"), "whoever looked is told");
+        other.await
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_one_alone_is_told_to_no_other_who_waits() {
+        assert_eq!(beside(Missed::Own("failed")).await, Ok(2));
+        assert_eq!(beside(Missed::Shared("failed")).await, Err("failed"));
     }
 }
