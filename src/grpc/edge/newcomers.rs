@@ -1,5 +1,6 @@
 //! Connections on which nobody has shown a good credential yet: so many at once. One too many pushes an older one out, of
-//! the peer that has the most, so that whoever opens many pushes out its own and keeps nobody else out.
+//! the crowd that has the most, and there of the peer that has the most, so that whoever opens many pushes out its own and
+//! keeps nobody else out, from however many peers of one network they come.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::places::Peer;
+use super::places::{Crowd, Peer};
 
 /// The newcomers. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ struct Inner {
 struct Standing {
     /// Of each peer the oldest first.
     peers: HashMap<Peer, BTreeMap<u64, CancellationToken>>,
+    /// Of each crowd how many.
+    crowds: HashMap<Crowd, usize>,
     count: usize,
     next: u64,
 }
@@ -49,16 +52,18 @@ impl Newcomers {
         standing.next += 1;
         standing.count += 1;
         standing.peers.entry(peer).or_default().insert(number, end);
+        *standing.crowds.entry(peer.crowd()).or_default() += 1;
         let pushed = standing.count > self.0.most && standing.push_out().is_some();
         (Newcomer { all: self.0.clone(), peer, number, known: AtomicBool::new(false) }, pushed)
     }
 }
 
 impl Standing {
-    /// Ends the oldest of the peer that has the most; among equals, the oldest of all.
+    /// Ends the oldest of the peer that has the most in the crowd that has the most; among equals, the oldest of all.
     fn push_out(&mut self) -> Option<()> {
         let oldest = |own: &BTreeMap<u64, _>| own.keys().next().copied().map(Reverse);
-        let (&peer, own) = self.peers.iter().max_by_key(|(_, own)| (own.len(), oldest(own)))?;
+        let among = |peer: &Peer| self.crowds.get(&peer.crowd());
+        let (&peer, own) = self.peers.iter().max_by_key(|(peer, own)| (among(peer), own.len(), oldest(own)))?;
         let number = *own.keys().next()?;
         self.remove(peer, number)?.cancel();
         Some(())
@@ -71,8 +76,16 @@ impl Standing {
             // Strangers come from everywhere: nobody is remembered who has gone.
             self.peers.remove(&peer);
         }
+        self.leave(peer.crowd());
         self.count -= 1;
         Some(end)
+    }
+
+    fn leave(&mut self, crowd: Crowd) {
+        match self.crowds.get_mut(&crowd) {
+            Some(has @ 2..) => *has -= 1,
+            _ => drop(self.crowds.remove(&crowd)),
+        }
     }
 }
 
@@ -138,6 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn a_network_that_comes_from_many_peers_pushes_out_its_own_and_there_whoever_has_the_most() {
+        let all = Newcomers::new(4);
+        let from = ["10.0.0.1", "10.0.0.1", "2001:db8:7:1::1", "2001:db8:7:2::1", "2001:db8:7:3::1", "2001:db8:7:3::2"];
+        let came: Vec<_> = from.map(|from| come(&all, from)).into();
+        // Three of the network against two of one address: the oldest of it goes. Then one peer of it has more than the others.
+        assert_eq!(ended(&came), [2, 4]);
+        // Another network of the same provider is another crowd.
+        let other = come(&all, "2001:db8:8:1::1");
+        assert_eq!((ended(&came), other.end.is_cancelled()), (vec![0, 2, 4], false));
+    }
+
+    #[test]
     fn who_is_known_or_gone_is_not_counted_and_not_pushed_out() {
         let all = Newcomers::new(1);
         let known = come(&all, "10.0.0.1");
@@ -148,6 +173,6 @@ mod tests {
         let (first, second) = (come(&all, "10.0.0.1"), come(&all, "10.0.0.2"));
         assert_eq!(ended(&[known, first, second]), [1]);
         let left = all.0.lock();
-        assert_eq!((left.count, left.peers.len()), (0, 0), "nobody is remembered who has gone");
+        assert_eq!((left.count, left.peers.len(), left.crowds.len()), (0, 0, 0), "nobody is remembered who has gone");
     }
 }

@@ -1,4 +1,5 @@
-//! Places for connections: so many in all, and so many for one peer unless it is trusted.
+//! Places for connections: so many in all, and so many for one peer unless it is trusted. A crowd has no bound here: those of
+//! it that show no credential are bounded among the newcomers, the others by whose credential it is.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,6 +10,10 @@ use ipnet::IpNet;
 /// Whose connections are counted together. Whoever has one IPv6 address has a /64 of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
+
+/// Peers that one party may be: whoever rents IPv6 is often given a whole /48 of them. Of IPv4 a peer is one by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Crowd(IpAddr);
 
 impl Peer {
     /// An IPv4 address in IPv6 form is the IPv4 address.
@@ -21,9 +26,18 @@ impl Peer {
             four @ IpAddr::V4(_) => Self(four),
         }
     }
-}
 
-impl Peer {
+    /// Among whom it is.
+    pub fn crowd(self) -> Crowd {
+        match self.0 {
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                Crowd(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into())
+            }
+            four @ IpAddr::V4(_) => Crowd(four),
+        }
+    }
+
     /// The address, or the first one of the /64.
     pub const fn address(self) -> IpAddr {
         self.0
