@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::config::RetentionConfig;
 use super::service::{Done, Erasures, Refused};
+use crate::storage::StoreError;
 use crate::storage::audit::Act;
 use crate::storage::crossing::erasure;
 use crate::values::ClientId;
@@ -27,6 +28,35 @@ pub struct Pass {
     pub documents: u64,
     /// Abandoned clients that were erased.
     pub clients: u64,
+    /// Of these three kinds, those of which something is not removed that should be; the log tells why.
+    pub failed: u64,
+}
+
+/// What a pass has come to with one kind.
+#[derive(Default)]
+struct Removed {
+    count: u64,
+    /// The first of those that there were.
+    error: Option<Refused>,
+}
+
+impl From<Result<u64, StoreError>> for Removed {
+    fn from(done: Result<u64, StoreError>) -> Self {
+        match done {
+            Ok(count) => Self { count, error: None },
+            Err(error) => Self { count: 0, error: Some(error.into()) },
+        }
+    }
+}
+
+impl Removed {
+    /// Logs what went wrong, if anything did.
+    fn told(&self, kind: &str) -> bool {
+        if let Some(error) = &self.error {
+            warn!(%error, kind, "what its period has ended for is not removed");
+        }
+        self.error.is_some()
+    }
 }
 
 /// Removes what is older than its period.
@@ -45,10 +75,9 @@ impl Retention {
     /// Works until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            match self.pass().await {
-                Ok(pass) if pass != Pass::default() => info!(?pass, "removed what its period has ended for"),
-                Ok(_) => {}
-                Err(error) => warn!(%error, "what its period has ended for is not removed"),
+            let pass = self.pass().await;
+            if pass != (Pass { failed: pass.failed, ..Pass::default() }) {
+                info!(?pass, "removed what its period has ended for");
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -57,37 +86,46 @@ impl Retention {
         }
     }
 
-    /// One pass.
-    ///
-    /// # Errors
-    /// [`Refused`] when the database does not answer; what was removed stays removed.
-    pub async fn pass(&self) -> Result<Pass, Refused> {
-        let db = &self.erasures.db;
-        let requests = match self.before(self.config.requests_days) {
-            Some(before_ms) => erasure::drop_requests(db, before_ms, BATCH).await?,
-            None => 0,
-        };
-        let documents = match self.before(self.config.documents_days) {
-            Some(before_ms) => erasure::drop_documents(db, before_ms, BATCH).await?,
-            None => 0,
-        };
-        Ok(Pass { requests, documents, clients: self.abandoned().await? })
+    /// One pass: each kind is tried, whatever became of the others, and one that fails is logged once.
+    pub async fn pass(&self) -> Pass {
+        let kinds = [
+            ("requests", self.requests().await),
+            ("documents", self.documents().await),
+            ("clients", self.abandoned().await),
+        ];
+        let failed = kinds.iter().filter(|(kind, removed)| removed.told(kind)).count() as u64;
+        let [requests, documents, clients] = kinds.map(|(_, removed)| removed.count);
+        Pass { requests, documents, clients, failed }
     }
 
-    async fn abandoned(&self) -> Result<u64, Refused> {
-        let days = self.config.abandoned_days;
-        let Some(before_ms) = self.before(days) else { return Ok(0) };
-        let Ok(act) = Act::new("retention", &format!("ABANDONED for {days} days")) else { return Ok(0) };
-        let mut erased = 0;
-        for id in erasure::abandoned(&self.erasures.db, before_ms, CLIENTS).await? {
+    async fn requests(&self) -> Removed {
+        let Some(before_ms) = self.before(self.config.requests_days) else { return Removed::default() };
+        erasure::drop_requests(&self.erasures.db, before_ms, BATCH).await.into()
+    }
+
+    async fn documents(&self) -> Removed {
+        let Some(before_ms) = self.before(self.config.documents_days) else { return Removed::default() };
+        erasure::drop_documents(&self.erasures.db, before_ms, BATCH).await.into()
+    }
+
+    /// One client that cannot be erased keeps no other one.
+    async fn abandoned(&self) -> Removed {
+        let (mut removed, days) = (Removed::default(), self.config.abandoned_days);
+        let Some(before_ms) = self.before(days) else { return removed };
+        let Ok(act) = Act::new("retention", &format!("ABANDONED for {days} days")) else { return removed };
+        let found = match erasure::abandoned(&self.erasures.db, before_ms, CLIENTS).await {
+            Ok(found) => found,
+            Err(error) => return Removed { error: Some(error.into()), ..removed },
+        };
+        for id in found {
             match self.erasures.erase(ClientId::new(id), false, act.clone()).await {
-                Ok(Done::Now(_)) => erased += 1,
+                Ok(Done::Now(_)) => removed.count += 1,
                 // Another replica was faster, or somebody is at work on it: the next pass looks again.
                 Ok(Done::Before(_)) | Err(Refused::InTheWay(_) | Refused::Changed | Refused::NoClient) => {}
-                Err(other) => return Err(other),
+                Err(other) => removed.error = removed.error.or(Some(other)),
             }
         }
-        Ok(erased)
+        removed
     }
 
     /// The instant before which a period of so many days has ended.

@@ -6,10 +6,12 @@ use litebox_partner::erasure::retention::{Pass, Retention};
 use litebox_partner::erasure::service::Erasures;
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::ledger::Kind;
+use litebox_partner::storage::Backend;
 use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::{Desk, Made, on_both_desks};
+use crate::clients::inn;
 use crate::kkt::shop::{ENTREPRENEUR, Shop};
 
 const DAY_MS: i64 = 24 * 60 * 60_000;
@@ -19,7 +21,7 @@ const PERIODS: RetentionConfig = RetentionConfig { requests_days: 90, documents_
 async fn pass_in(desk: &Desk, days: i64, config: RetentionConfig) -> Pass {
     let clock = Clock::fixed(Clock::system().now_ms());
     clock.advance(days * DAY_MS);
-    Retention::new(Erasures { clock, ..desk.erasures() }, config).pass().await.unwrap()
+    Retention::new(Erasures { clock, ..desk.erasures() }, config).pass().await
 }
 
 fn reason(status: &Status) -> String {
@@ -84,6 +86,51 @@ async fn an_old_call_does_nothing_again_when_its_request_id_is_forgotten() {
         desk.erase(&other.client_id);
         assert_eq!(pass_in(desk, 10_000, PERIODS).await.requests, 0);
         assert_eq!(desk.count("request").await, 1);
+    })
+    .await;
+}
+
+/// From now on the database refuses to delete, or to update, the rows of a table.
+async fn refuse(desk: &Desk, doing: &str, table: &str) {
+    let sql = match desk.app.db().backend() {
+        Backend::Sqlite => {
+            format!("CREATE TRIGGER refuse_{table} BEFORE {doing} ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        }
+        Backend::Postgres => format!(
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$; \
+             CREATE TRIGGER refuse_{table} BEFORE {doing} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        ),
+    };
+    desk.sql(&sql).await;
+}
+
+async fn allow(desk: &Desk, table: &str) {
+    let sql = match desk.app.db().backend() {
+        Backend::Sqlite => format!("DROP TRIGGER refuse_{table}"),
+        Backend::Postgres => format!("DROP TRIGGER refuse_{table} ON {table}"),
+    };
+    desk.sql(&sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_removed_keeps_nothing_else() {
+    on_both_desks(async |desk| {
+        Made::new(desk).await;
+        desk.abandoned(ENTREPRENEUR).await;
+        let all = RetentionConfig { documents_days: 90, ..PERIODS };
+        refuse(desk, "DELETE", "request").await;
+        let pass = pass_in(desk, 91, RetentionConfig { documents_days: 0, ..all }).await;
+        assert_eq!(pass, Pass { clients: 1, failed: 1, ..Pass::default() });
+        allow(desk, "request").await;
+        desk.abandoned(inn(773_605_009).as_str()).await;
+        refuse(desk, "DELETE", "document").await;
+        let pass = pass_in(desk, 91, all).await;
+        assert!(pass.requests > 0 && (pass.documents, pass.clients, pass.failed) == (0, 1, 1), "{pass:?}");
+        allow(desk, "document").await;
+        desk.abandoned(inn(773_605_010).as_str()).await;
+        refuse(desk, "UPDATE", "client").await;
+        let pass = pass_in(desk, 91, all).await;
+        assert!(pass.documents > 0 && (pass.clients, pass.failed) == (0, 1), "{pass:?}");
     })
     .await;
 }
