@@ -29,9 +29,10 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
-    /// List and verify the records of erasures, the oldest first. Exit code 1 when one is not as it was signed.
+    /// List and verify the records of erasures, the oldest first. Exit code 1 when one is not as it was signed, or when it
+    /// cannot be told whether one is about the tax number.
     Erasures {
-        /// Only those about this tax number, as far as the configured key tells.
+        /// Only those about this tax number. The configured key cannot tell it of records made under another one.
         #[arg(long)]
         inn: Option<Inn>,
         /// Public keys that are believed instead of that of erasure.key, with commas between.
@@ -82,15 +83,32 @@ async fn list(erasures: &Erasures, inn: Option<&Inn>, keys: Vec<PublicKey>, outp
     let all = erasures.records(keys).await?;
     // All are verified, also those that are not shown: one that is missing shows at its neighbour.
     let (bad, of) = (all.iter().filter(|one| one.verdict != Verdict::Good).count(), all.len());
-    let mut shown = Vec::new();
+    let (mut shown, mut untold) = (Vec::new(), 0);
     for one in &all {
-        let asked = inn.map(|inn| erasures.is_about(&one.record, inn)).transpose()?;
-        if asked.unwrap_or(true) {
-            shown.push(verified(one));
+        match inn.map_or(Ok(Some(true)), |inn| erasures.is_about(&one.record, inn))? {
+            Some(true) => shown.push(verified(one)),
+            Some(false) => {}
+            None => untold += 1,
         }
     }
     output.many(&shown, ["NO", "VERDICT", "AT", "BY", "PARTNER", "CLIENT", "REASON"], row)?;
-    if bad == 0 { Ok(()) } else { Err(CliError::RecordsChanged { bad, of }) }
+    match (bad, untold) {
+        (0, 0) => Ok(()),
+        (0, _) => Err(CliError::Records(Unsaid::About { untold })),
+        (_, 0) => Err(CliError::Records(Unsaid::Verified { bad, of })),
+        _ => Err(CliError::Records(Unsaid::Both { bad, of, untold })),
+    }
+}
+
+/// What records of erasures do not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsaid {
+    #[error("{bad} of {of} records are not as they were signed, or not verified: see VERDICT")]
+    Verified { bad: usize, of: usize },
+    #[error("cannot tell for {untold} records signed with another key: ask with that key as erasure.key, too")]
+    About { untold: usize },
+    #[error("{}; {}", Self::Verified { bad: *bad, of: *of }, Self::About { untold: *untold })]
+    Both { bad: usize, of: usize, untold: usize },
 }
 
 fn make(output: &Output) -> Result<(), CliError> {

@@ -155,14 +155,9 @@ pub enum CliError {
     /// The key of erasures.
     #[error("erasure.key: {0}")]
     ErasureKey(#[from] crate::erasure::key::Malformed),
-    /// A record of an erasure is not as it was signed.
-    #[error("{bad} of {of} records are not as they were signed, or not verified: see VERDICT")]
-    RecordsChanged {
-        /// These.
-        bad: usize,
-        /// All.
-        of: usize,
-    },
+    /// Records of erasures do not say what was asked.
+    #[error(transparent)]
+    Records(erasure::Unsaid),
     /// Printing, listening, signals.
     #[error(transparent)]
     Io(#[from] std::io::Error),

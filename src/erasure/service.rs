@@ -104,12 +104,14 @@ impl Erasures {
         Ok(records.into_iter().zip(verdicts).map(|(record, verdict)| Verified { record, verdict }).collect())
     }
 
-    /// Whether a record is about this tax number, as far as the configured key tells.
+    /// Whether a record is about this tax number; `None` when it was made under another key than the configured one, which
+    /// cannot tell.
     ///
     /// # Errors
     /// [`Refused::NoKey`]: the hash is keyed.
-    pub fn is_about(&self, record: &Record, inn: &Inn) -> Result<bool, Refused> {
+    pub fn is_about(&self, record: &Record, inn: &Inn) -> Result<Option<bool>, Refused> {
         let key = self.key.as_ref().ok_or(Refused::NoKey)?;
-        Ok(record.0.inn_hash == key.hash_of(inn))
+        let told = record.0.public_key == key.public().as_str();
+        Ok(told.then(|| record.0.inn_hash == key.hash_of(inn)))
     }
 }
