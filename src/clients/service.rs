@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::card::{self, Card};
 use super::model::{Client, ClientsConfig, Draft, ListQuery, Register, State};
-use super::store::Store;
+use super::store::{End, Store};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
 use crate::failure::{Failure, Violation};
@@ -145,14 +145,14 @@ impl ClientService {
         let filter = serde_json::to_vec(&(&query.filter, query.order)).map_err(internal)?;
         let question = Question { scope, method: LIST, filter: &filter };
         let open = |token: &String| self.parts.pages.open(&question, token).map_err(|_| bad_token());
-        let after: Option<ClientId> = query.token.as_ref().map(open).transpose()?;
+        let after: Option<End> = query.token.as_ref().map(open).transpose()?;
         let size = query.size.max(1) as usize;
         let limit = u64::from(query.size.max(1)) + 1;
-        let mut clients = self.parts.store.list(scope, &query.filter, query.order, after, limit).await?;
+        let mut clients = self.parts.store.list(scope, &query.filter, query.order, after.as_ref(), limit).await?;
         let more = clients.len() > size;
         clients.truncate(size);
-        let last = clients.last().filter(|_| more).map(|client| client.id);
-        let next = last.map(|id| self.parts.pages.seal(&question, &id)).transpose().map_err(internal)?;
+        let last = clients.last().filter(|_| more).map(|client| End::at(client, query.order));
+        let next = last.map(|end| self.parts.pages.seal(&question, &end)).transpose().map_err(internal)?;
         Ok(Page { cards: clients.into_iter().map(|client| self.card(client)).collect(), next })
     }
 

@@ -6,6 +6,7 @@ use sea_orm::{
     ColumnTrait, Condition as Where, ConnectionTrait, EntityTrait, Order as Direction, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
+use serde::{Deserialize, Serialize};
 
 use super::model::{Client, Draft, Filter, Order, State, StateName, fold};
 use super::rows;
@@ -47,6 +48,26 @@ pub enum Held {
     Active(Client),
     /// This very call has made one whose data were erased since; nothing was written.
     Erased,
+}
+
+/// Where a page of a list ended.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum End {
+    /// At this client.
+    Client(ClientId),
+    /// At this client, which had this name: one that is erased has none, and keeps its place in the order of names.
+    Named(ClientId, String),
+}
+
+impl End {
+    /// At this client, in this order.
+    pub fn at(client: &Client, order: Order) -> Self {
+        match order {
+            Order::Company => Self::Named(client.id, client.names.company.clone()),
+            Order::Newest | Order::Oldest => Self::Client(client.id),
+        }
+    }
 }
 
 impl Store {
@@ -155,7 +176,7 @@ impl Store {
         scope: PartnerScope,
         filter: &Filter,
         order: Order,
-        after: Option<ClientId>,
+        after: Option<&End>,
         limit: u64,
     ) -> Result<Vec<Client>, StoreError> {
         let (column, direction) = sort(order);
@@ -172,18 +193,28 @@ impl Store {
         rows.into_iter().map(rows::read).collect()
     }
 
-    /// The condition of keyset paging: what comes after `last` in this order.
-    async fn beyond(&self, scope: PartnerScope, order: Order, last: ClientId) -> Result<Expr, StoreError> {
-        let row = mine(scope).filter(client::Column::Id.eq(last.uuid())).one(self.db.direct()).await?;
-        let Some(row) = row else { return Ok(Expr::val(false)) };
-        let (column, direction) = sort(order);
-        let sorted_by = match order {
-            Order::Company => Expr::val(row.company),
-            Order::Newest | Order::Oldest => Expr::val(row.created_ms),
+    /// The condition of keyset paging: what comes after `last` in this order, also when that was erased since.
+    async fn beyond(&self, scope: PartnerScope, order: Order, last: &End) -> Result<Expr, StoreError> {
+        let (id, sorted_by) = match last {
+            End::Named(id, company) => (*id, Expr::val(company.as_str())),
+            End::Client(id) => match self.place(scope, order, *id).await? {
+                Some(place) => (*id, place),
+                None => return Ok(Expr::val(false)),
+            },
         };
+        let (column, direction) = sort(order);
         let key = Expr::tuple([Expr::col(column), Expr::col(client::Column::Id)]);
-        let end = Expr::tuple([sorted_by, Expr::val(row.id)]);
+        let end = Expr::tuple([sorted_by, Expr::val(id.uuid())]);
         Ok(if direction == Direction::Asc { key.gt(end) } else { key.lt(end) })
+    }
+
+    /// What a client is sorted by. An erased one keeps its time and has no name; no token of ours asks for that.
+    async fn place(&self, scope: PartnerScope, order: Order, id: ClientId) -> Result<Option<Expr>, StoreError> {
+        let row = every(scope).filter(client::Column::Id.eq(id.uuid())).one(self.db.direct()).await?;
+        Ok(row.and_then(|row| match order {
+            Order::Newest | Order::Oldest => Some(Expr::val(row.created_ms)),
+            Order::Company => row.erased_ms.is_none().then(|| Expr::val(row.company)),
+        }))
     }
 
     /// Takes up to `limit` pending clients that are due, for `lease_ms`, each with the scope of its partner.

@@ -1,9 +1,13 @@
 //! The section «Клиенты».
 
 use litebox_partner::clients::model::{Filter, ListQuery, Order, StateName};
+use litebox_partner::erasure::key::{Key, generate};
+use litebox_partner::erasure::service::{Done, Erasures};
 use litebox_partner::failure::Failure;
+use litebox_partner::values::ClientId;
 
 use super::*;
+use crate::support::act;
 use crate::support::database::on_both_databases;
 
 fn query(filter: Filter) -> ListQuery {
@@ -61,6 +65,29 @@ async fn each_order_goes_through_all_pages_without_gap_or_repetition() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_list_goes_on_when_the_client_at_the_end_of_a_page_was_erased() {
+    on_both_databases(|database| async move {
+        let (stage, caller) = filled(database).await;
+        for order in [Order::Company, Order::Newest, Order::Oldest] {
+            let mut asked = ListQuery { order, size: 2, ..query(Filter::default()) };
+            let whole = companies(&stage, &caller, asked.clone()).await;
+            let first = stage.service().list(caller.scope, &asked).await.unwrap();
+            asked.token = first.next;
+            erase(&stage, first.cards[1].client.id).await;
+            assert_eq!(companies(&stage, &caller, asked).await, whole[2..], "{order:?}");
+        }
+    })
+    .await;
+}
+
+/// Erases an ACTIVE client.
+async fn erase(stage: &Stage, id: ClientId) {
+    let key = Some(Key::parse(&generate(&Ids::system())).unwrap());
+    let erasures = Erasures { db: stage.db.clone(), key, clock: Clock::system(), ids: Ids::system() };
+    assert!(matches!(erasures.erase(id, true, act()).await, Ok(Done::Now(_))));
 }
 
 #[tokio::test]
