@@ -158,26 +158,36 @@ const ENDED: &str = "('REGISTERED', 'REJECTED', 'CANCELLED')";
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn drop_requests(db: &Db, before_ms: i64, limit: u64) -> Result<u64, StoreError> {
-    let sql = format!(
+    run(db.direct(), &requests_sql(limit), [before_ms.into()]).await
+}
+
+/// The statement of [`drop_requests`]. Its conditions of age and fingerprint are those of the index `request_kept`, to the
+/// letter.
+pub fn requests_sql(limit: u64) -> String {
+    format!(
         "DELETE FROM request WHERE (partner_id, method, request_id) IN (SELECT r.partner_id, r.method, r.request_id \
          FROM request r WHERE r.created_ms < $1 AND length(r.fingerprint) > 0 \
          AND NOT EXISTS (SELECT 1 FROM client c WHERE c.id = r.resource_id AND c.state = 'ACCOUNT_PENDING') \
          AND NOT EXISTS (SELECT 1 FROM kkt k WHERE k.id = r.resource_id \
          AND (k.state NOT IN {ENDED} OR k.due_ms IS NOT NULL)) ORDER BY r.created_ms LIMIT {limit})"
-    );
-    run(db.direct(), &sql, [before_ms.into()]).await
+    )
 }
 
-/// Deletes up to `limit` documents of registrations that ended before `before_ms`; how many.
+/// Deletes up to `limit` documents from before `before_ms` of registrations that ended before that, the oldest first; how many.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn drop_documents(db: &Db, before_ms: i64, limit: u64) -> Result<u64, StoreError> {
-    let sql = format!(
-        "DELETE FROM document WHERE id IN (SELECT d.id FROM kkt k JOIN document d ON d.kkt_id = k.id \
-         WHERE k.state IN {ENDED} AND k.since_ms < $1 AND k.due_ms IS NULL LIMIT {limit})"
-    );
-    run(db.direct(), &sql, [before_ms.into()]).await
+    run(db.direct(), &documents_sql(limit), [before_ms.into()]).await
+}
+
+/// The statement of [`drop_documents`]: by the age of documents, since registrations that have none any more stay for ever.
+pub fn documents_sql(limit: u64) -> String {
+    format!(
+        "DELETE FROM document WHERE id IN (SELECT d.id FROM document d WHERE d.at_ms < $1 AND EXISTS (SELECT 1 FROM kkt k \
+         WHERE k.id = d.kkt_id AND k.state IN {ENDED} AND k.since_ms < $1 AND k.due_ms IS NULL) \
+         ORDER BY d.at_ms LIMIT {limit})"
+    )
 }
 
 async fn run<const N: usize>(on: &impl ConnectionTrait, sql: &str, values: [Value; N]) -> Result<u64, StoreError> {

@@ -63,9 +63,9 @@ pub async fn read(db: &Db, due: &[&str], now_ms: i64) -> Result<Operations, Stor
     Ok(Operations { open, pending_clients: pending(db).await?, stopped })
 }
 
-/// The condition is the index's own, to the letter: PostgreSQL would not see otherwise that the index has all of them. SQLite
+/// The statement of [`read`]. The condition is the index's own, to the letter: PostgreSQL would not see otherwise that the index has all of them. SQLite
 /// reads the table, which has one replica's rows.
-fn open_sql(due: &[&str]) -> String {
+pub fn open_sql(due: &[&str]) -> String {
     let due = due.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ");
     format!(
         "SELECT state, waiting_for, count(*) AS open, min(since_ms) AS oldest_ms, \

@@ -44,6 +44,7 @@ const FILES: &[File] = &[
     File { name: "m0007_quota", sql: include_str!("m0007_quota.sql") },
     File { name: "m0008_erasure", sql: include_str!("m0008_erasure.sql") },
     File { name: "m0009_operations", sql: include_str!("m0009_operations.sql") },
+    File { name: "m0010_periods", sql: include_str!("m0010_periods.sql") },
 ];
 
 /// How many migrations there are.

@@ -2,6 +2,7 @@
 
 mod command;
 mod everything;
+mod plans;
 mod records;
 mod retention;
 mod together;
