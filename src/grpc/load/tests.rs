@@ -105,6 +105,23 @@ async fn one_probe_too_many_ends_the_one_that_waits_longest_and_keeps_nobody_out
 }
 
 #[tokio::test]
+async fn answers_to_probes_that_nobody_takes_push_out_each_other_and_no_partners() {
+    let load = Load::new(1, 1, 2, SECOND, SECOND);
+    let partners = Link::default();
+    let _own = answer(&load, LIST, &partners).await;
+    let (mut links, mut untaken) = (Vec::new(), Vec::new());
+    for _ in 0..=PROBES {
+        links.push(Link::default());
+        untaken.push(answer(&load, PROBE, &links[links.len() - 1]).await);
+    }
+    let cut = links.iter().map(|link| link.token().is_cancelled()).collect::<Vec<_>>();
+    assert!(cut[0] && !cut[1..].contains(&true), "the one that was left longest");
+    assert!(!partners.token().is_cancelled(), "a partner's answer is among others");
+    drop(untaken);
+    assert_eq!(load.probed.0.lock().links.len(), 0, "what is taken or gone is not remembered");
+}
+
+#[tokio::test]
 async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_themselves() {
     let (load, link) = (Load::new(1, 1, 9, SECOND, SECOND), Link::default());
     let _watches = [answer(&load, STREAMS[0], &link).await, answer(&load, STREAMS[0], &link).await];

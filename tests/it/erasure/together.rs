@@ -1,14 +1,16 @@
 //! Erasures beside workers, calls and each other.
 
 use litebox_partner::erasure::service::{Done, Refused};
+use litebox_partner::pb::kkt as pb;
 use litebox_partner::storage::crossing::work::Turn;
 use litebox_partner::values::ClientId;
 use tokio::join;
 use tonic::Code;
 
 use super::{Made, on_both_desks};
-use crate::kkt::shop::{COMPANY, Shop};
+use crate::kkt::shop::{COMPANY, ENTREPRENEUR, Shop};
 use crate::support::act;
+use crate::support::app::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_erasures_at_once_make_one_record() {
@@ -57,11 +59,18 @@ async fn no_worker_takes_what_was_erased() {
         assert!(matches!(desk.erasures().erase(id, true, act()).await, Err(Refused::InTheWay(_))));
         desk.sql("UPDATE kkt SET lease_until_ms = 0").await;
         desk.erase(&made.shop.client_id);
-        let fences = async || desk.count("kkt WHERE fence = 0").await;
-        assert_eq!(desk.sql("UPDATE kkt SET due_ms = 0, fence = 0").await, 2);
-        let states = ["REGISTERED", "CANCELLED"];
-        let taken = desk.app.db().claim_due_kkt(&states, 10, 1, &mut Turn::default()).await.unwrap();
-        assert_eq!((taken.len(), fences().await), (0, 2), "neither this worker nor the server's");
+        // As if they were under way and due, in a state that every worker looks for.
+        assert_eq!(desk.sql("UPDATE kkt SET state = 'RESERVING', due_ms = 0, fence = 0").await, 2);
+        let taken = desk.app.db().claim_due_kkt(&["RESERVING"], 10, 1, &mut Turn::default()).await.unwrap();
+        assert_eq!(taken.len(), 0);
+        // The server's worker has had many a turn by the time that another shop's registration has come to its end.
+        let other = Shop::open(&desk.app, ENTREPRENEUR).await;
+        let id = other.quick_register(other.order(3).await).await.id;
+        other.state(&id, pb::KktState::Registered).await;
+        assert_eq!(desk.count("kkt WHERE fence = 0").await, 2, "nor does the server's worker");
+        // Nothing but that they are erased keeps it from them.
+        desk.sql("UPDATE kkt SET erased_ms = NULL WHERE fence = 0").await;
+        until("they are taken", async || desk.count("kkt WHERE fence = 0").await == 0).await;
     })
     .await;
 }

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use litebox_partner::config::variable;
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::storage::Backend;
+use sea_orm::ConnectionTrait;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -112,6 +113,27 @@ async fn a_database_that_hangs_leaves_the_last_figures_and_holds_up_no_scrape() 
     line.switch(socket);
     until("it is back", async || list(&server, &stage.partner.token).await.is_ok()).await;
     until("figures are fresh", fresh).await;
+}
+
+#[tokio::test]
+async fn figures_that_cannot_be_read_stay_as_they_were_and_grow_old() {
+    for backend in backends() {
+        let stage = Stage::new(backend).await;
+        let server = stage.server_with(&[("metrics.poll_ms", "50".to_owned())]).await;
+        stage.sandbox.add_fault("accounts.EnsureAccount:error=UNAVAILABLE").unwrap();
+        server.clients(&stage.partner.token).register(register(COMPANY)).await.unwrap_err();
+        let pending = async || scrape(&server).await.find("litebox_clients_pending", &[]) == Some(1.0);
+        until("figures are read", pending).await;
+        let sql = async |sql: &str| stage.database.db.direct().execute_unprepared(sql).await.unwrap();
+        sql("ALTER TABLE stop_switch RENAME TO stop_switch_away").await;
+        until("a reading has failed", async || server.log().contains("figures for operators cannot be read")).await;
+        until("it has failed again and again", async || shows(&server, "litebox_figures_age_seconds", &[]).await > 0.5)
+            .await;
+        assert!(pending().await, "the last figures stay");
+        sql("ALTER TABLE stop_switch_away RENAME TO stop_switch").await;
+        let fresh = async || shows(&server, "litebox_figures_age_seconds", &[]).await < 0.5;
+        until("figures are fresh again", fresh).await;
+    }
 }
 
 #[tokio::test]
