@@ -23,6 +23,7 @@ use crate::grpc::edge::tls::TlsError;
 use crate::grpc::kkt_service::KktApi;
 use crate::grpc::pace::Pace;
 use crate::grpc::places::Places;
+use crate::grpc::quiet::Quiet;
 use crate::grpc::server::Parts;
 use crate::grpc::watch_stream::Streams;
 use crate::kkt::hire;
@@ -71,6 +72,7 @@ impl Ground {
                 ids: self.ids.clone(),
                 follow_callers: config.traces.follow_callers,
                 meters: self.meters.clone(),
+                quiet: Quiet::default(),
             },
             deadline: Deadline { cap: ms(config.server.deadline_ms) },
             pace: Pace { rate, under_way: Places::of_calls(limits.calls_under_way) },

@@ -7,6 +7,7 @@ use tonic::Status;
 
 use super::edge::life::Link;
 use super::layers::{Inner, Request, Response, Step};
+use super::quiet::Seen;
 use super::{health, status};
 use crate::failure::Failure;
 use crate::partners::access::{Access, Denied, Shown};
@@ -15,7 +16,7 @@ use crate::partners::model::{Caller, Named, Scope};
 use crate::partners::rate::Rate;
 use crate::partners::why::Why;
 use crate::pb::{METHOD_SCOPES, options};
-use crate::values::{PartnerId, PartnerScope};
+use crate::values::PartnerId;
 
 /// Longer credentials are not looked at: the longest signed token and its scheme.
 const LONGEST: usize = presented::LONGEST + 16;
@@ -32,7 +33,7 @@ const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.refl
 pub struct Auth {
     /// Who shows a token.
     pub access: Access,
-    /// How fast a partner may be refused: the rate of its calls.
+    /// How fast a partner or a service may be refused: the rate of calls.
     pub rate: Rate,
     /// Reflection without a token, for development.
     pub open_reflection: bool,
@@ -63,8 +64,8 @@ impl Step for Auth {
         }
         // Before the question who calls: a stream that is let in by what was true before a change must learn of it.
         let changes = self.access.changes();
-        let link = request.extensions().get::<Link>().cloned();
-        match self.admit(door, request.headers(), link).await {
+        let (link, seen) = (request.extensions().get().cloned(), request.extensions().get().cloned());
+        match self.admit(door, request.headers(), link, seen.unwrap_or_default()).await {
             Ok(caller) => {
                 // Nobody behind this needs the secret, so nobody can leak it.
                 request.headers_mut().remove(AUTHORIZATION);
@@ -96,25 +97,28 @@ impl Auth {
     }
 
     /// Who calls, for whom; nobody in particular where a service needs no partner.
-    async fn admit(&self, door: Door, headers: &HeaderMap, link: Option<Link>) -> Result<Option<Caller>, Status> {
-        let token = bearer(headers).ok_or(Denied::Credentials(Why::Missing)).map_err(|why| self.refuse(why))?;
+    async fn admit(
+        &self,
+        door: Door,
+        headers: &HeaderMap,
+        link: Option<Link>,
+        seen: Seen,
+    ) -> Result<Option<Caller>, Status> {
         let from = link.as_ref().and_then(Link::stranger);
-        let shown = self.access.admit(token, from).await.map_err(|why| self.refuse(why))?;
+        let shown = match bearer(headers) {
+            Some(token) => self.access.admit(token, from).await,
+            None => Err(Denied::Credentials(Why::Missing)),
+        };
+        let shown = shown.map_err(|denied| self.stranger(denied, &seen))?;
+        seen.known();
         if let Some(link) = link {
-            link.known();
+            link.known(shown.holder());
         }
         tracing::Span::current().record("caller", tracing::field::display(shown.who()));
-        let partner = match &shown {
-            Shown::Partner(caller) => Some(caller.scope),
-            Shown::Service(_) => None,
-        };
+        let holder = shown.holder();
         let admitted = self.pass(door, shown, headers).await;
-        admitted.map_err(|refused| partner.and_then(|scope| self.over(scope)).unwrap_or(refused))
-    }
-
-    /// A refused call counts like one that is served.
-    fn over(&self, scope: PartnerScope) -> Option<Status> {
-        self.rate.spend(scope).err().map(Status::from)
+        // A refused call counts like one that is served: a service's for itself, since it is nobody else's.
+        admitted.map_err(|refused| self.rate.spend(holder).err().map_or(refused, Status::from))
     }
 
     /// Whether a good credential is good for this.
@@ -128,6 +132,14 @@ impl Auth {
             }
         }
         if door == Door::Wall { Err(wall()) } else { Ok(None) }
+    }
+
+    /// The answer to whoever has shown no good credential.
+    fn stranger(&self, denied: Denied, seen: &Seen) -> Status {
+        if let Denied::Credentials(why) = denied {
+            seen.refused(why);
+        }
+        self.refuse(denied)
     }
 
     /// The answer, which tells kinds of bad credentials apart to nobody but the operator.

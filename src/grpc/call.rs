@@ -8,6 +8,7 @@ use tracing::{Instrument, Span, field};
 use uuid::Uuid;
 
 use super::layers::{Inner, Request, Response, Step};
+use super::quiet::{Quiet, Seen};
 use super::{health, status};
 use crate::clock::{Clock, Ids};
 use crate::metrics::{Meters, Shed};
@@ -42,12 +43,16 @@ pub struct Calls {
     pub follow_callers: bool,
     /// Counts calls and what they came to.
     pub meters: Meters,
+    /// Bounds the lines of strangers.
+    pub quiet: Quiet,
 }
 
 impl Step for Calls {
     async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
         let id = self.id(request.headers());
+        let seen = Seen::default();
         request.extensions_mut().insert(id.clone());
+        request.extensions_mut().insert(seen.clone());
         let method = method(request.uri().path());
         let trace = traced!(
             "server",
@@ -64,7 +69,9 @@ impl Step for Calls {
             let started = Instant::now();
             let (response, answer) = finish(inner.pass(request).await, &id);
             let took = started.elapsed();
-            log(&answer, took, probe);
+            if self.tells(&answer, &seen) {
+                log(&answer, took, probe);
+            }
             record(&trace, answer.code);
             self.meters.answered(method, traces::code_name(answer.code), took);
             if let Some(why) = answer.shed {
@@ -79,6 +86,12 @@ impl Step for Calls {
 }
 
 impl Calls {
+    /// Whether this answer gets a line of its own.
+    fn tells(&self, answer: &Answer, seen: &Seen) -> bool {
+        let reason = answer.reason.as_deref().unwrap_or(traces::code_name(answer.code));
+        answer.code == Code::Ok || seen.kind(reason).is_none_or(|kind| self.quiet.tells(kind))
+    }
+
     /// Of what callers give only a UUID is taken: anything else could be personal data, and ends in the log.
     fn id(&self, headers: &HeaderMap) -> CallId {
         let given = headers.get(CALL_ID_HEADER).and_then(|value| Uuid::try_parse_ascii(value.as_bytes()).ok());
@@ -148,7 +161,7 @@ mod tests {
 
     fn calls() -> Calls {
         let (clock, ids) = (Clock::fixed(1_795_000_000_000), Ids::counted(1));
-        Calls { clock, ids, follow_callers: true, meters: Meters::default() }
+        Calls { clock, ids, follow_callers: true, meters: Meters::default(), quiet: Quiet::default() }
     }
 
     #[test]

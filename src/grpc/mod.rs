@@ -16,6 +16,7 @@ pub mod layers;
 pub mod load;
 pub mod pace;
 pub mod places;
+pub mod quiet;
 pub mod reflection;
 pub mod russian;
 pub mod server;

@@ -3,7 +3,7 @@
 use super::layers::{Inner, Request, Response, Step};
 use super::places::{Place, Places};
 use crate::failure::Failure;
-use crate::partners::model::Caller;
+use crate::partners::model::{Caller, Holder};
 use crate::partners::rate::Rate;
 
 /// Counts the calls of each partner. Stands behind authentication: what has no caller is health and open reflection.
@@ -27,7 +27,7 @@ impl Step for Pace {
 
 impl Pace {
     fn count(&self, caller: &Caller) -> Result<Place, Failure> {
-        self.rate.spend(caller.scope)?;
+        self.rate.spend(Holder::Partner(caller.scope.partner()))?;
         self.under_way.take(caller.scope)
     }
 }

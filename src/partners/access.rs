@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::jwt::Services;
-use super::model::{Caller, Identity, Named, Partner, Scope, Scopes, Service, TokenRecord};
+use super::model::{Caller, Holder, Identity, Named, Partner, Scope, Scopes, Service, TokenRecord};
 use super::remembered::{Missed, Remembered};
 use super::store;
 use super::strangers::{FRIENDS, Strangers};
@@ -66,6 +66,14 @@ impl Shown {
         match self {
             Self::Partner(caller) => &caller.scopes,
             Self::Service(service) => &service.scopes,
+        }
+    }
+
+    /// On whose account it is.
+    pub fn holder(&self) -> Holder {
+        match self {
+            Self::Partner(caller) => Holder::Partner(caller.scope.partner()),
+            Self::Service(service) => Holder::Service(service.who.clone()),
         }
     }
 

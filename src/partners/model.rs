@@ -303,6 +303,15 @@ pub enum Identity {
     },
 }
 
+/// Whose connections, and whose refused calls, are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A partner, with whatever token.
+    Partner(PartnerId),
+    /// A service, for whatever partner.
+    Service(Identity),
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

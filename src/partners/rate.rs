@@ -1,12 +1,12 @@
-//! How fast a partner may call. Counted by each replica alone: it protects the replica.
+//! How fast a partner may call, and how fast a service may be refused. Counted by each replica alone: it protects the replica.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::model::Holder;
 use crate::clock::Clock;
 use crate::failure::{Failure, Limit};
-use crate::values::{PartnerId, PartnerScope};
 
 const SECOND: i64 = 1_000_000;
 
@@ -18,8 +18,8 @@ pub struct Rate {
     /// Share of a second that one call takes, and the time that may be spoken for ahead, microseconds; `None` = no bound.
     bound: Option<(i64, i64)>,
     clock: Clock,
-    /// Until when the partners' time is spoken for, Unix microseconds. Only partners with good credentials are in it.
-    spent: Arc<Mutex<HashMap<PartnerId, i64>>>,
+    /// Until when their time is spoken for, Unix microseconds. Only who has good credentials is in it.
+    spent: Arc<Mutex<HashMap<Holder, i64>>>,
 }
 
 impl Rate {
@@ -34,11 +34,11 @@ impl Rate {
     ///
     /// # Errors
     /// `RateLimited` with the time after which a call is free again; the refused one is not counted.
-    pub fn spend(&self, scope: PartnerScope) -> Result<(), Failure> {
+    pub fn spend(&self, holder: Holder) -> Result<(), Failure> {
         let Some((share, ahead)) = self.bound else { return Ok(()) };
         let now = self.clock.now_ms() * 1000;
-        let mut partners = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let spent = partners.entry(scope.partner()).or_insert(now);
+        let mut holders = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = holders.entry(holder).or_insert(now);
         let until = now.max(*spent) + share;
         match until - now - ahead {
             over if over > 0 => {
@@ -58,13 +58,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::values::PartnerId;
 
-    fn scope(n: u128) -> PartnerScope {
-        PartnerScope::new(PartnerId::new(Uuid::from_u128(n)))
+    fn partner(n: u128) -> Holder {
+        Holder::Partner(PartnerId::new(Uuid::from_u128(n)))
     }
 
     fn passed(rate: &Rate, n: u128, tried: usize) -> usize {
-        (0..tried).filter(|_| rate.spend(scope(n)).is_ok()).count()
+        (0..tried).filter(|_| rate.spend(partner(n)).is_ok()).count()
     }
 
     #[test]
@@ -83,11 +84,11 @@ mod tests {
     fn a_refused_call_is_told_when_to_come_again_and_is_let_in_then() {
         let clock = Clock::fixed(1_000_000);
         let rate = Rate::new(4, 1, clock.clone());
-        rate.spend(scope(1)).unwrap();
-        let Err(Failure::RateLimited { limit: Limit::Calls, retry_after }) = rate.spend(scope(1)) else { panic!() };
+        rate.spend(partner(1)).unwrap();
+        let Err(Failure::RateLimited { limit: Limit::Calls, retry_after }) = rate.spend(partner(1)) else { panic!() };
         assert_eq!(retry_after, Duration::from_millis(250));
         clock.advance(250);
-        rate.spend(scope(1)).unwrap();
+        rate.spend(partner(1)).unwrap();
     }
 
     #[test]

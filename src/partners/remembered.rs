@@ -128,11 +128,7 @@ mod tests {
             Ok::<_, Missed<()>>(1)
         };
         assert_eq!(kept.get(&1, slow).await, Ok(1));
-        assert_eq!(
-            kept.get(&1, async || Ok::<_, Missed<()>>(2)).await,
-            Ok(2),
-            "the first was too old when it came"
-        );
+        assert_eq!(kept.get(&1, async || Ok::<_, Missed<()>>(2)).await, Ok(2), "the first was too old when it came");
     }
 
     #[tokio::test]

@@ -12,7 +12,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::config::ConnectionsConfig;
-use super::life::{Life, Link};
+use super::holders::Holders;
+use super::life::{Life, Link, Stranger};
 use super::newcomers::Newcomers;
 use super::places::{Place, Places};
 use super::rarely::{Turned, Why};
@@ -30,6 +31,7 @@ const GREETED: usize = 16;
 pub struct Edge {
     places: Places,
     newcomers: Newcomers,
+    holders: Holders,
     handshake: Duration,
     preface: Duration,
     /// The bounds of a connection's life.
@@ -44,14 +46,16 @@ pub type Incoming = ReceiverStream<io::Result<Wire>>;
 impl Edge {
     /// The edge as configured; without `tls` it is plain HTTP/2.
     pub fn new(config: &ConnectionsConfig, life: Life, tls: Option<Tls>, meters: &Meters) -> Self {
+        let turned = Arc::new(Turned::new(meters));
         Self {
             places: Places::new(config.total, config.per_peer, config.trusted_peers.clone()),
             newcomers: Newcomers::new(config.newcomers),
+            holders: Holders::new(config.per_holder, turned.clone()),
             handshake: Duration::from_millis(config.handshake_ms),
             preface: Duration::from_millis(config.preface_ms),
             life,
             tls,
-            turned: Arc::new(Turned::new(meters)),
+            turned,
         }
     }
 
@@ -94,36 +98,39 @@ impl Edge {
         });
     }
 
-    /// The link of a connection that begins: the one of a newcomer, unless its peer is trusted.
+    /// The link of a connection that begins: a newcomer's, and then its holder's, unless its peer is trusted.
     fn link(&self, place: &Place) -> Link {
         let end = CancellationToken::new();
-        let newcomer = place.stranger().map(|peer| {
+        let stranger = place.stranger().map(|peer| {
             let (newcomer, pushed) = self.newcomers.enter(peer, end.clone());
             if pushed {
                 self.turned.away(Why::Newcomers);
             }
-            newcomer
+            Stranger { newcomer, held: self.holders.enter(end.clone()) }
         });
-        Link::new(end, newcomer)
+        Link::new(end, stranger)
     }
 
     async fn greet(&self, stream: TcpStream, place: Place, link: Link, out: &Sender<io::Result<Wire>>) {
-        match self.known(stream).await {
+        match self.known(stream, &link).await {
             Ok(io) => {
                 // Nobody takes it when the server stops.
                 let _ = out.send(Ok(Wire::new(io, place, link, &self.life))).await;
             }
-            Err(_) => self.turned.away(Why::Silent),
+            Err(_) => {
+                link.cut();
+                self.turned.away(Why::Silent);
+            }
         }
     }
 
     /// Finishes TLS and reads the preface, each within its time.
-    async fn known(&self, stream: TcpStream) -> io::Result<Io> {
+    async fn known(&self, stream: TcpStream, link: &Link) -> io::Result<Io> {
         stream.set_nodelay(true)?;
         self.life.bound(&stream)?;
         let mut io = match &self.tls {
             None => Io::Plain(stream),
-            Some(tls) => Io::Tls(Box::new(timeout(self.handshake, tls.accept(stream)).await??)),
+            Some(tls) => Io::Tls(Box::new(timeout(self.handshake, tls.accept(stream, link.token())).await??)),
         };
         timeout(self.preface, io.preface()).await??;
         Ok(io)

@@ -37,7 +37,8 @@ impl Doors {
         meters: &Meters,
     ) -> Result<Self, TlsError> {
         let ms = Duration::from_millis;
-        let life = Life::new(ms(connections.age_ms), longest, ms(connections.stall_ms), ids.clone());
+        let (stall, unacked) = (ms(connections.stall_ms), ms(connections.unacked_ms));
+        let life = Life::new(ms(connections.age_ms), longest, stall, unacked, ids.clone());
         let answer = ms(connections.answer_ms);
         let (tls, reload) = Reload::start(tls)?.unzip();
         Ok(Self {

@@ -9,8 +9,10 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::holders::Held;
 use super::newcomers::Newcomer;
 use crate::clock::Ids;
+use crate::partners::model::Holder;
 
 /// What an honest peer may be late.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -25,18 +27,22 @@ pub struct Life {
     pub age: Duration,
     /// Streams end by themselves within this time.
     longest: Duration,
-    /// A peer that takes nothing for so long is cut.
+    /// A peer that takes nothing for so long, while we have more for it than the system keeps, is cut.
     pub stall: Duration,
+    /// A peer that does not acknowledge for so long what the system has kept or sent, or takes none of it, is cut by the
+    /// system. Longer: a peer whose network is gone for some seconds looks the same, and is honest.
+    unacked: Duration,
     /// Between the end of the longest stream and the cut.
     pub(super) margin: Duration,
     ids: Ids,
 }
 
 impl Life {
-    /// The life of connections of this process: `age` give or take 10 %, streams of `longest`.
-    pub fn new(age: Duration, longest: Duration, stall: Duration, ids: Ids) -> Self {
+    /// The life of connections of this process: `age` give or take 10 %, streams of `longest`; what a peer may leave untaken
+    /// of ours, and of the system's.
+    pub fn new(age: Duration, longest: Duration, stall: Duration, unacked: Duration, ids: Ids) -> Self {
         let age = age.mul_f64(0.9 + 0.2 * fraction(&ids));
-        Self { age, longest, stall, margin: MARGIN, ids }
+        Self { age, longest, stall, unacked, margin: MARGIN, ids }
     }
 
     /// Bounds what the system keeps of answers that a peer does not take: for how much, and for how long. Without that it
@@ -48,7 +54,7 @@ impl Life {
         let socket = SockRef::from(stream);
         socket.set_send_buffer_size(SEND_BUFFER)?;
         #[cfg(target_os = "linux")]
-        socket.set_tcp_user_timeout(Some(self.stall))?;
+        socket.set_tcp_user_timeout(Some(self.unacked))?;
         Ok(())
     }
 
@@ -70,25 +76,35 @@ fn fraction(ids: &Ids) -> f64 {
 #[derive(Debug, Clone, Default)]
 pub struct Link {
     end: CancellationToken,
-    newcomer: Option<Arc<Newcomer>>,
+    stranger: Option<Arc<Stranger>>,
+}
+
+/// A connection whose peer is not trusted.
+#[derive(Debug)]
+pub struct Stranger {
+    /// While nobody has shown a good credential on it.
+    pub newcomer: Newcomer,
+    /// Whose it is then.
+    pub held: Held,
 }
 
 impl Link {
-    /// The link of a connection that `end` ends; `newcomer` while nobody has shown a good credential on it.
-    pub fn new(end: CancellationToken, newcomer: Option<Newcomer>) -> Self {
-        Self { end, newcomer: newcomer.map(Arc::new) }
+    /// The link of a connection that `end` ends; `stranger` unless its peer is trusted.
+    pub fn new(end: CancellationToken, stranger: Option<Stranger>) -> Self {
+        Self { end, stranger: stranger.map(Arc::new) }
     }
 
-    /// Somebody has shown a good credential on it.
-    pub fn known(&self) {
-        if let Some(newcomer) = &self.newcomer {
-            newcomer.known();
+    /// This holder has shown a good credential on it.
+    pub fn known(&self, holder: Holder) {
+        if let Some(stranger) = &self.stranger {
+            stranger.newcomer.known();
+            stranger.held.called(holder);
         }
     }
 
     /// The address whose share this connection takes, unless its peer is trusted.
     pub fn stranger(&self) -> Option<IpAddr> {
-        self.newcomer.as_ref().map(|newcomer| newcomer.peer().address())
+        self.stranger.as_ref().map(|stranger| stranger.newcomer.peer().address())
     }
 
     /// Ends the connection at once.
@@ -106,10 +122,19 @@ impl Link {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn the_system_gives_a_peer_that_acknowledges_nothing_a_time_of_its_own() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let [age, stall, unacked] = [60, 4, 20].map(Duration::from_secs);
+        Life::new(age, age, stall, unacked, Ids::system()).bound(&stream).unwrap();
+        assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(unacked));
+    }
+
     #[test]
     fn ages_differ_and_the_cut_comes_after_the_longest_stream() {
         let minute = Duration::from_secs(60);
-        let lives: Vec<_> = (0..50).map(|_| Life::new(minute, minute, minute, Ids::system())).collect();
+        let lives: Vec<_> = (0..50).map(|_| Life::new(minute, minute, minute, minute, Ids::system())).collect();
         assert!(lives.iter().all(|l| (54..=66).contains(&l.age.as_secs())));
         assert!(lives.iter().any(|l| l.age != lives[0].age));
         for life in lives {

@@ -4,6 +4,7 @@
 pub mod accept;
 pub mod config;
 pub mod doors;
+pub mod holders;
 pub mod life;
 pub mod newcomers;
 pub mod places;

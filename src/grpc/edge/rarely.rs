@@ -19,6 +19,7 @@ pub struct Turned {
     full: AtomicU64,
     peer: AtomicU64,
     newcomers: AtomicU64,
+    holders: AtomicU64,
     silent: AtomicU64,
     meters: Counters,
 }
@@ -28,16 +29,19 @@ struct Counters {
     full: Counter,
     peer: Counter,
     newcomers: Counter,
+    holders: Counter,
     silent: Counter,
 }
 
-/// Why a connection was closed before anybody has shown a credential on it.
+/// Why a connection was closed that had done no wrong by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// No place.
     Full(Full),
     /// A newer one came, and too many had shown no credential yet.
     Newcomers,
+    /// Whoever has shown a good credential on it has shown one on too many.
+    Holder,
     /// It did not show in time that it speaks TLS and HTTP/2, or showed something else.
     Silent,
 }
@@ -48,6 +52,7 @@ struct Counts {
     full: u64,
     peer: u64,
     newcomers: u64,
+    holders: u64,
     silent: u64,
 }
 
@@ -56,17 +61,23 @@ impl Turned {
     pub fn new(meters: &Meters) -> Self {
         let none = AtomicU64::default;
         let of = |reason| meters.turned_away(reason);
-        let meters =
-            Counters { full: of("full"), peer: of("peer_full"), newcomers: of("newcomers"), silent: of("silent") };
-        let since = Instant::now();
-        Self { since, next: none(), full: none(), peer: none(), newcomers: none(), silent: none(), meters }
+        let meters = Counters {
+            full: of("full"),
+            peer: of("peer_full"),
+            newcomers: of("newcomers"),
+            holders: of("holder_full"),
+            silent: of("silent"),
+        };
+        let (since, next) = (Instant::now(), none());
+        let (full, peer, newcomers, holders, silent) = (none(), none(), none(), none(), none());
+        Self { since, next, full, peer, newcomers, holders, silent, meters }
     }
 
     /// Counts one, and writes a line when none was written for a second.
     pub fn away(&self, why: Why) {
         self.count(why);
-        if let Some(Counts { full, peer, newcomers, silent }) = self.due(self.since.elapsed()) {
-            tracing::warn!(full, peer, newcomers, silent, "connections were turned away");
+        if let Some(Counts { full, peer, newcomers, holders, silent }) = self.due(self.since.elapsed()) {
+            tracing::warn!(full, peer, newcomers, holders, silent, "connections were turned away");
         }
     }
 
@@ -75,6 +86,7 @@ impl Turned {
             Why::Full(Full::All) => (&self.full, &self.meters.full),
             Why::Full(Full::Peer) => (&self.peer, &self.meters.peer),
             Why::Newcomers => (&self.newcomers, &self.meters.newcomers),
+            Why::Holder => (&self.holders, &self.meters.holders),
             Why::Silent => (&self.silent, &self.meters.silent),
         };
         lately.fetch_add(1, Ordering::Relaxed);
@@ -92,6 +104,7 @@ impl Turned {
             full: take(&self.full),
             peer: take(&self.peer),
             newcomers: take(&self.newcomers),
+            holders: take(&self.holders),
             silent: take(&self.silent),
         })
     }
@@ -106,11 +119,12 @@ mod tests {
         let turned = Turned::new(&Meters::default());
         let at = |ms| turned.due(Duration::from_millis(ms));
         turned.count(Why::Silent);
-        assert_eq!(at(5), Some(Counts { full: 0, peer: 0, newcomers: 0, silent: 1 }));
+        assert_eq!(at(5), Some(Counts { full: 0, peer: 0, newcomers: 0, holders: 0, silent: 1 }));
         turned.count(Why::Full(Full::All));
         assert_eq!(at(1_004), None);
         turned.count(Why::Full(Full::Peer));
         turned.count(Why::Newcomers);
-        assert_eq!(at(1_005), Some(Counts { full: 1, peer: 1, newcomers: 1, silent: 0 }));
+        turned.count(Why::Holder);
+        assert_eq!(at(1_005), Some(Counts { full: 1, peer: 1, newcomers: 1, holders: 1, silent: 0 }));
     }
 }

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::config::TlsConfig;
-use super::tls::{Files, Seen, Tls, TlsError};
+use super::tls::{Files, Seen, Served, Tls, TlsError};
 
 /// Looks at the files of one listener.
 pub struct Reload {
@@ -64,7 +63,7 @@ impl Reload {
             return Ok(None);
         }
         let files = Files::read(config)?;
-        let tls = Tls::new(files.server(config.client_required)?);
+        let tls = Tls::new(files.served(config.client_required)?);
         let glance = Glance { served: files.seen(), last: files.seen(), broken: None };
         Ok(Some((tls.clone(), Self { config: config.clone(), tls, glance })))
     }
@@ -90,8 +89,8 @@ impl Reload {
             return;
         }
         match self.fit(read) {
-            Ok(server) => {
-                self.tls.renew(server);
+            Ok(served) => {
+                self.tls.renew(served);
                 self.glance.served = seen;
                 self.glance.broken = None;
                 tracing::info!("the certificate was renewed");
@@ -103,8 +102,8 @@ impl Reload {
         }
     }
 
-    fn fit(&self, read: &Result<Files, TlsError>) -> Result<ServerConfig, TlsError> {
-        read.as_ref().map_err(Clone::clone)?.server(self.config.client_required)
+    fn fit(&self, read: &Result<Files, TlsError>) -> Result<Served, TlsError> {
+        read.as_ref().map_err(Clone::clone)?.served(self.config.client_required)
     }
 }
 

@@ -2,20 +2,22 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 use super::config::TlsConfig;
 
@@ -73,16 +75,17 @@ impl Files {
     ///
     /// # Errors
     /// [`TlsError`] when something is broken or the key is another certificate's.
-    pub fn server(&self, client_required: bool) -> Result<ServerConfig, TlsError> {
+    pub fn served(&self, client_required: bool) -> Result<Served, TlsError> {
         let chain = certificates("tls.cert", &self.cert)?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| TlsError::of("tls.key")(&error))?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| TlsError::of("tls")(&error))?;
-        let builder = match &self.client_ca {
+        let clients = self.client_ca.as_ref().map(|ca| verifier(ca, client_required, provider)).transpose()?;
+        let builder = match &clients {
             None => builder.with_no_client_auth(),
-            Some(ca) => builder.with_client_cert_verifier(verifier(ca, client_required, provider)?),
+            Some(clients) => builder.with_client_cert_verifier(clients.clone()),
         };
         let mut server = builder.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
@@ -91,7 +94,7 @@ impl Files {
             other => TlsError::of("tls.cert")(&other),
         })?;
         server.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(server)
+        Ok(Served { server: Arc::new(server), clients })
     }
 }
 
@@ -117,27 +120,61 @@ fn verifier(ca: &[u8], required: bool, provider: Arc<CryptoProvider>) -> Result<
     builder.build().map_err(|error| unfit(&error))
 }
 
+/// What handshakes are made with, and whose certificates are believed.
+pub struct Served {
+    server: Arc<ServerConfig>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Served {
+    /// Whether a handshake with this chain would still succeed.
+    fn believes(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let (Some(clients), Some((own, between))) = (&self.clients, chain.split_first()) else { return true };
+        clients.verify_client_cert(own, between, UnixTime::now()).is_ok()
+    }
+}
+
 /// What new handshakes are made with; it may change between two of them. Cheap to clone.
 #[derive(Clone)]
-pub struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
+pub struct Tls(Arc<watch::Sender<Arc<Served>>>);
 
 impl Tls {
-    /// Begins with these.
-    pub fn new(server: ServerConfig) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(server))))
+    /// Begins with this.
+    pub fn new(served: Served) -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::new(served))))
     }
 
-    /// Handshakes from now on; those under way and connections that stand are not touched.
-    pub fn renew(&self, server: ServerConfig) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(server);
+    /// Handshakes from now on. Of the connections that stand those are ended whose certificate is not believed any more.
+    pub fn renew(&self, served: Served) {
+        self.0.send_replace(Arc::new(served));
     }
 
-    /// One handshake.
+    /// One handshake, of a connection that `end` ends.
     ///
     /// # Errors
     /// When it fails.
-    pub async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let server = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        TlsAcceptor::from(server).accept(stream).await
+    pub async fn accept(&self, stream: TcpStream, end: CancellationToken) -> io::Result<TlsStream<TcpStream>> {
+        // Before the handshake: what is renewed while it is made is looked at afterwards.
+        let mut renewed = self.0.subscribe();
+        let server = renewed.borrow_and_update().server.clone();
+        let stream = TlsAcceptor::from(server).accept(stream).await?;
+        if let Some(chain) = stream.get_ref().1.peer_certificates() {
+            tokio::spawn(review(chain.iter().map(|one| one.clone().into_owned()).collect(), renewed, end));
+        }
+        Ok(stream)
+    }
+}
+
+/// Ends a connection once its certificate is not believed any more. A peer that has shown none has nothing to lose.
+async fn review(
+    chain: Vec<CertificateDer<'static>>,
+    mut renewed: watch::Receiver<Arc<Served>>,
+    end: CancellationToken,
+) {
+    while let Some(Ok(())) = end.run_until_cancelled(renewed.changed()).await {
+        let served = renewed.borrow_and_update().clone();
+        if !served.believes(&chain) {
+            end.cancel();
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{DropGuard, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use super::life::{Life, Link};
@@ -74,6 +74,8 @@ pub struct Wire {
     /// Since the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     stall: Duration,
+    /// Whoever waits for the end of the connection learns of it, however it ends.
+    _over: DropGuard,
     _place: Place,
 }
 
@@ -82,7 +84,9 @@ impl Wire {
     pub fn new(io: Io, place: Place, link: Link, life: &Life) -> Self {
         let told = Box::pin(link.token().cancelled_owned());
         let end = Box::pin(sleep(life.cut()));
-        Self { io, greeting: &PREFACE, link, told, end, stalled: None, stall: life.stall, _place: place }
+        let over = link.token().drop_guard();
+        let stall = life.stall;
+        Self { io, greeting: &PREFACE, link, told, end, stalled: None, stall, _over: over, _place: place }
     }
 
     /// An error once the connection must end. Whatever the peer does or leaves undone, its task is woken for this.
@@ -202,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_connection_is_cut_at_its_end_and_gives_its_place_back() {
-        let mut life = Life::new(SOON, SOON, LATE, Ids::system());
+        let mut life = Life::new(SOON, SOON, LATE, LATE, Ids::system());
         life.margin = SOON;
         let (mut wire, _peer, places) = greeted(&life).await;
         assert_eq!(wire.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
@@ -212,14 +216,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_that_takes_nothing_is_cut() {
-        let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, SOON, Ids::system())).await;
+        let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, SOON, LATE, Ids::system())).await;
         let endless = vec![0; 1 << 26];
         assert_eq!(wire.write_all(&endless).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
     async fn a_link_ends_its_connection() {
-        let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, LATE, Ids::system())).await;
+        let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, LATE, LATE, Ids::system())).await;
         wire.connect_info().cut();
         assert_eq!(wire.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }

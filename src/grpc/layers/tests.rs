@@ -8,6 +8,7 @@ use super::*;
 use crate::clock::{Clock, Ids};
 use crate::grpc::call::{CALL_ID_HEADER, CallId};
 use crate::grpc::places::Places;
+use crate::grpc::quiet::Quiet;
 use crate::metrics::Meters;
 use crate::partners::rate::Rate;
 
@@ -29,7 +30,7 @@ impl Step for Door {
 
 async fn through(open: bool, timeout: Option<&str>, answer: fn(Request) -> Response, delay: Duration) -> Response {
     let (clock, ids) = (Clock::fixed(1_795_000_000_000), Ids::counted(1));
-    let calls = Calls { clock, ids, follow_callers: true, meters: Meters::default() };
+    let calls = Calls { clock, ids, follow_callers: true, meters: Meters::default(), quiet: Quiet::default() };
     let pace = Pace { rate: Rate::new(0, 0, Clock::fixed(0)), under_way: Places::of_calls(9) };
     let layers = layers(calls, Load::new(9, 9, 9, CAP, CAP), Deadline { cap: CAP }, Door { open }, pace);
     let inner = tower::service_fn(move |request: Request| async move {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use litebox_partner::partners::model::Theme;
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::storage::Backend;
 use tokio::time::timeout;
@@ -12,7 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
 use super::frames::{GOAWAY, HEADERS, PING, PREFACE, Raw, begin, call, frame};
-use crate::support::app::{TestApp, until};
+use crate::support::app::{TestApp, partner, until};
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
@@ -97,10 +98,42 @@ async fn newcomers_push_out_their_own_and_keep_nobody_else_out() {
     }
 }
 
+/// A connection from there on which this credential was good.
+async fn called(app: &TestApp, from: u8, token: &str) -> Raw {
+    let mut raw = Raw::hello(source(from), app.address(), &[]).await.unwrap();
+    raw.send(&call(1, LIST, Some(token), &[])).await.unwrap();
+    assert!(raw.answers().await);
+    raw.until(HEADERS).await;
+    raw
+}
+
+#[tokio::test]
+async fn whoever_calls_over_too_many_connections_loses_those_that_called_longest_ago() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        (config.connections.per_holder, config.connections.total) = (3, 6);
+        config.connections.trusted_peers = vec!["127.0.77.9/32".parse().unwrap()];
+    })
+    .await;
+    let other = partner(&app.partners, "Другой", Theme::LiteBox).await;
+    let mut others = called(&app, 20, &other.token).await;
+    let mut ingress = called(&app, 9, &app.partner.token).await;
+    let mut own = Vec::new();
+    for n in 21..29 {
+        own.push(called(&app, n, &app.partner.token).await);
+        if let [.., oldest, _, _, _] = &mut own[..] {
+            timeout(PATIENCE, oldest.closed()).await.expect("the one that called longest ago is let go");
+        }
+    }
+    let kept = own.len() - 3;
+    for one in own[kept..].iter_mut().chain([&mut others, &mut ingress]) {
+        assert!(timeout(PATIENCE, alive(one)).await.unwrap());
+    }
+}
+
 #[tokio::test]
 async fn a_peer_that_reads_nothing_is_cut_also_while_the_system_keeps_what_it_is_sent() {
     let app = TestApp::start_with(Backend::Sqlite, |config| {
-        (config.connections.stall_ms, config.connections.per_peer) = (300, 1);
+        (config.connections.unacked_ms, config.connections.per_peer) = (300, 1);
     })
     .await;
     let mut deaf = Raw::deaf(source(8), app.address()).await.unwrap();

@@ -1,17 +1,23 @@
 //! Certificates that change under load, with torn writes among them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
 use litebox_partner::storage::Backend;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
-use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::Channel;
 
 use super::amount;
+use super::frames::{PING, PREFACE, frame, settings};
 use super::pki::{Authority, Mount, Pair, channel, handshake};
 use crate::support::app::{TestApp, shown, until};
 
@@ -31,6 +37,56 @@ async fn calls(open: impl Fn() -> Channel, token: String, fresh: bool, stop: Arc
         client.list(ListRequest::default()).await.unwrap();
         done.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// A connection on which this client has been served, with the certificate that it shows.
+async fn begun(to: SocketAddr, config: Arc<ClientConfig>) -> TlsStream<TcpStream> {
+    let mut stream = handshake(to, config).await.unwrap();
+    stream.write_all(&[PREFACE, &settings(&[])].concat()).await.unwrap();
+    assert!(answers(&mut stream).await, "it is served");
+    stream
+}
+
+/// Whether anything comes before the end.
+async fn answers(stream: &mut TlsStream<TcpStream>) -> bool {
+    let mut some = [0; 1024];
+    let read = timeout(Duration::from_secs(20), stream.read(&mut some)).await.expect("an answer, or the end");
+    read.is_ok_and(|length| length > 0)
+}
+
+/// Whether a PING is answered.
+async fn pings(stream: &mut TlsStream<TcpStream>) -> bool {
+    let asked = frame(PING, 0, 0, b"reviewed");
+    let (mut all, mut some) = (Vec::new(), [0; 1024]);
+    let _ = stream.write_all(&asked).await;
+    while !all.windows(8).any(|part| part == b"reviewed") {
+        match timeout(Duration::from_secs(20), stream.read(&mut some)).await.expect("an answer, or the end") {
+            Ok(length @ 1..) => all.extend_from_slice(&some[..length]),
+            _ => return false,
+        }
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_is_taken_away_ends_the_connections_of_its_clients_and_no_others() {
+    let (authority, old, new) = (Authority::new(), Authority::new(), Authority::new());
+    let mount = Mount::new(&authority.pair(), "");
+    mount.write("clients.pem", &format!("{}{}", old.pem, new.pem));
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.tls = mount.tls();
+        (config.tls.client_ca, config.tls.client_required) = (mount.path("clients.pem"), true);
+    })
+    .await;
+    let [of_old, of_new] = [&old, &new].map(|clients| authority.client(Some(&clients.pair())));
+    let (mut gone, mut kept) = (begun(app.address(), of_old.clone()).await, begun(app.address(), of_new.clone()).await);
+    mount.write("clients.pem", &new.pem);
+    while answers(&mut gone).await {}
+    assert!(pings(&mut kept).await, "a client of the authority that stays is served on");
+    let mut refused = handshake(app.address(), of_old).await.unwrap();
+    let _ = refused.write_all(PREFACE).await;
+    assert!(!answers(&mut refused).await, "nor is a new one let in");
+    begun(app.address(), of_new).await;
 }
 
 /// What writers leave for a moment: half a certificate, the key of another one, nothing.

@@ -24,6 +24,7 @@ use litebox_partner::grpc::edge::doors::Doors;
 use litebox_partner::grpc::kkt_service::KktApi;
 use litebox_partner::grpc::pace::Pace;
 use litebox_partner::grpc::places::Places;
+use litebox_partner::grpc::quiet::Quiet;
 use litebox_partner::grpc::server;
 use litebox_partner::grpc::watch_stream::Streams;
 use litebox_partner::kkt::papers::Papers;
@@ -157,7 +158,7 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
         clients: ClientApi::new(ClientService::new(parts), password_min),
         kkts: KktApi::new(service, streams),
         auth: Auth { access, rate: pace.rate.clone(), open_reflection: false },
-        calls: Calls { clock, ids, follow_callers: true, meters: Meters::default() },
+        calls: Calls { clock, ids, follow_callers: true, meters: Meters::default(), quiet: Quiet::default() },
         deadline: Deadline { cap: Duration::from_secs(10) },
         pace,
         doors,

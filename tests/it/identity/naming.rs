@@ -102,3 +102,27 @@ async fn a_partner_that_is_unknown_is_not_looked_up_again_and_again() {
     let made = scans(app.db(), "recovery").await - before;
     assert!(made < 20, "{made} look-ups for 60 calls");
 }
+
+#[tokio::test]
+async fn a_service_that_asks_for_what_it_may_not_is_bounded_and_costs_no_partner_anything() {
+    let signer = Signer::ec("k");
+    let keys = published(&signer).await;
+    let mut issuer = issuer(&keys.url);
+    issuer.subjects.push(subject("other", &["PARTNERS_ACT"]));
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        quick(config, vec![issuer]);
+        (config.limits.calls_per_second, config.limits.calls_at_once) = (1, 3);
+    })
+    .await;
+    let own = app.partner.id.to_string();
+    let (service, other) = (signer.token(&claims()), signer.token(&super::but(serde_json::json!({ "sub": "other" }))));
+    let mut reasons = Vec::new();
+    for _ in 0..20 {
+        reasons.push(reason(&list(&app, &service, &[&fresh_id()]).await.unwrap_err()));
+    }
+    assert_eq!(reasons[..3], ["PARTNER_NOT_ALLOWED"; 3]);
+    assert!(reasons.iter().filter(|reason| *reason == "RATE_LIMITED").count() >= 10, "{reasons:?}");
+    assert_eq!(reason(&list(&app, &other, &[&own]).await.unwrap_err()), "SCOPE_MISSING", "another service's");
+    assert_eq!(list(&app, &service, &[&own]).await.unwrap(), 0, "what it may is the partner's");
+    assert_eq!(list(&app, &app.partner.token, &[]).await.unwrap(), 0, "nothing of the partner's was used up");
+}

@@ -145,3 +145,28 @@ async fn many_calls_with_one_key_cost_one_look_up() {
     assert!(after[0] - before[0] <= 3, "token: one look-up and one note of its use");
     assert!(after[1] - before[1] <= 1, "recovery");
 }
+
+/// Lines of the log that hold this.
+fn lines(server: &Server, part: &str) -> usize {
+    server.log().lines().filter(|line| line.contains(part)).count()
+}
+
+#[tokio::test]
+async fn refused_strangers_fill_no_log_and_whoever_is_known_has_a_line_for_each_call() {
+    let sandbox = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
+    let database = TestDb::new(Backend::Sqlite).await;
+    let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
+    let shop = partner(&partners, "Партнёр", litebox_partner::partners::model::Theme::LiteBox).await;
+    let server = Server::start(&sandbox, &database).await;
+    let (mut stranger, mut known) = (server.clients("not a token"), server.clients(&shop.token));
+    let missing = litebox_partner::pb::client::GetRequest { client_id: crate::support::fresh_id() };
+    for _ in 0..50 {
+        stranger.list(ListRequest::default()).await.unwrap_err();
+        known.get(missing.clone()).await.unwrap_err();
+        known.list(ListRequest::default()).await.unwrap();
+    }
+    until("the rest is summed up", async || lines(&server, r#""more":30"#) == 1).await;
+    assert_eq!(lines(&server, r#""refused":"malformed""#), 20);
+    assert_eq!(lines(&server, r#""code":"NOT_FOUND""#), 50);
+    assert_eq!(lines(&server, r#""code":"OK""#), 50);
+}
