@@ -1,37 +1,37 @@
-//! Wires everything together, and stops it in order. The tests build the same.
+//! Wires everything together. The tests build the same. `lifecycle` starts it in order, and stops it in order.
 
 mod ground;
+mod lifecycle;
 mod metrics;
+mod ports;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use opentelemetry_otlp::ExporterBuildError;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::ground::Ground;
+pub use self::lifecycle::serve;
+use self::ports::{Port, Ports};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clients::reaper::Reaper;
 use crate::clients::store::Store as ClientStore;
 use crate::clock::{Clock, Ids};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::erasure::key::Malformed;
 use crate::erasure::retention::Retention;
 use crate::gateways::{Gateways, SetupError};
 use crate::grpc::edge::tls::TlsError;
-use crate::grpc::server::{self, Parts, ServeError};
+use crate::grpc::server::{Parts, ServeError};
 use crate::kkt::signal::Signal;
 use crate::kkt::worker::Worker;
 use crate::metrics::{Endpoint, Meters};
 use crate::page::{KeysError, PageKeys};
 use crate::partners::jwt::Services;
-use crate::readiness;
 use crate::storage::audit::{Act, Deed, Desk, Unsaid};
 use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
@@ -41,6 +41,12 @@ use crate::support::switches::Switched;
 /// Why the server did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The collector of traces.
+    #[error("traces.otlp_endpoint: {0}")]
+    Traces(#[from] ExporterBuildError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,9 +86,12 @@ pub enum AppError {
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A second signal came before everything had ended.
+    #[error("told twice to stop: what was under way is cut")]
+    ToldTwice,
 }
 
-/// The service, built and bound, not yet answering.
+/// The service: everything is there, and its ports are open. Nobody answers yet.
 pub struct App {
     config: Config,
     db: Db,
@@ -96,65 +105,31 @@ pub struct App {
     reaper: Reaper,
     retention: Retention,
     metrics: Option<Endpoint>,
-    /// From here on no new calls, and streams end.
+    /// From here on nothing new begins, and streams end.
     closing: CancellationToken,
 }
 
-/// Runs the server until it is told to stop; on a backup that was restored, the name of its recovery comes with it.
-///
-/// # Errors
-/// [`AppError`].
-pub async fn serve(config: Config, recover: Option<&str>) -> Result<(), AppError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let app = App::build(config, Clock::system(), Ids::system()).await?;
-    if let Some(name) = recover {
-        app.recover(name).await?;
-    }
-    if let Some(address) = app.metrics_address()? {
-        tracing::info!(%address, "metrics");
-    }
-    tracing::info!(address = %app.address()?, mode = %app.config.mode, "listening");
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        told.cancel();
-    });
-    app.run(stop).await
-}
-
 impl App {
-    /// Connects, migrates when that is configured, and binds the listener.
+    /// Takes the ports, connects, migrates when that is configured, wires, and opens the ports: what cannot be served here is
+    /// said before anything is changed.
     ///
     /// # Errors
     /// [`AppError`].
     pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
+        let ports = Ports::take(&config).await?;
         let (db, alone) = database(&config).await?;
-        let meters = Meters::default();
-        let ground = Ground {
-            gateways: gateways(&config, &db, &ids, &meters)?,
-            vault: vault(&config, &clock, &ids)?,
-            db,
-            catalogue: Arc::new(catalogue(&config, &clock)?),
-            pages: page_keys(&config, &ids)?,
-            signal: Signal::new(),
-            clock,
-            ids,
-            meters,
-        };
-        if !ground.vault.keeps() {
-            tracing::warn!("documents.keys is empty: what outer systems are sent and answer is not kept");
-        }
-        let listener = TcpListener::bind(&config.server.listen).await?;
-        let clients = ClientStore::new(ground.db.clone());
+        let ground = ground(&config, db, clock, ids)?;
+        Self::wire(config, ground, ports, alone)
+    }
+
+    fn wire(config: Config, ground: Ground, ports: Ports, alone: Alone) -> Result<Self, AppError> {
         let closing = CancellationToken::new();
         let services = Services::new(&config.jwt, config.mode).map_err(AppError::Jwt)?;
         let parts = ground.parts(&config, closing.clone(), services.clone())?;
+        let metrics = ports.metrics.map(Port::open).transpose().map_err(AppError::Metrics)?;
+        let clients = ClientStore::new(ground.db.clone());
         Ok(Self {
-            metrics: ground.metrics(&config, &parts.auth, services.clone()).await?,
+            metrics: metrics.map(|listener| ground.metrics(listener, &config, &parts.auth, services.clone())),
             parts,
             services,
             worker: ground.worker(&config),
@@ -164,8 +139,8 @@ impl App {
             alone,
             clock: ground.clock,
             ids: ground.ids,
+            listener: ports.calls.open()?,
             config,
-            listener,
             closing,
         })
     }
@@ -210,45 +185,26 @@ impl App {
         }
         Ok(begun)
     }
+}
 
-    /// Serves and works until `stop`. Then, in this order: not ready but answering, so that callers go elsewhere; calls
-    /// under way end; steps under way end.
-    ///
-    /// # Errors
-    /// [`AppError::Serve`].
-    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
-        let (tell, ready) = watch::channel(false);
-        let (closing, halting) = (self.closing, CancellationToken::new());
-        let drain = Duration::from_millis(self.config.shutdown.drain_ms);
-        let delay = Duration::from_millis(self.config.shutdown.delay_ms);
-        let probe = tokio::spawn(readiness::probe(self.db.clone(), self.config.health, tell, stop.clone()));
-        let every = Duration::from_millis(self.config.server.access_poll_ms);
-        tokio::spawn(self.parts.auth.access.clone().follow(every, closing.clone()));
-        tokio::spawn(self.services.run(closing.clone()));
-        let worker = tokio::spawn(self.worker.run(halting.clone()));
-        let reaper = self.reaper;
-        let halt = halting.clone();
-        let reaper = tokio::spawn(async move { reaper.run(halt).await });
-        let (retention, halt) = (self.retention, halting.clone());
-        let retention = tokio::spawn(async move { retention.run(halt).await });
-        let close = closing.clone();
-        tokio::spawn(async move {
-            stop.cancelled().await;
-            tokio::time::sleep(delay).await;
-            close.cancel();
-        });
-        let metrics = self.metrics.map(|endpoint| tokio::spawn(endpoint.run()));
-        let served = server::serve(self.parts, self.listener, ready, closing, drain).await;
-        halting.cancel();
-        // A step that does not end in time is taken over by another worker when its lease runs out.
-        let _ = tokio::time::timeout(drain, async { tokio::join!(worker, reaper, retention) }).await;
-        probe.abort();
-        // To the very end: how a replica drains is worth seeing.
-        metrics.inspect(JoinHandle::abort);
-        let _ = self.db.close().await;
-        drop(self.alone);
-        Ok(served?)
+/// What everything is made of.
+fn ground(config: &Config, db: Db, clock: Clock, ids: Ids) -> Result<Ground, AppError> {
+    let meters = Meters::default();
+    let vault = vault(config, &clock, &ids)?;
+    if !vault.keeps() {
+        tracing::warn!("documents.keys is empty: what outer systems are sent and answer is not kept");
     }
+    Ok(Ground {
+        gateways: gateways(config, &db, &ids, &meters)?,
+        vault,
+        db,
+        catalogue: Arc::new(catalogue(config, &clock)?),
+        pages: page_keys(config, &ids)?,
+        signal: Signal::new(),
+        clock,
+        ids,
+        meters,
+    })
 }
 
 /// What encrypts documents, with the configured keys.

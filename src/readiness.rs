@@ -59,8 +59,13 @@ impl Steady {
 pub async fn probe(db: Db, config: HealthConfig, tell: watch::Sender<bool>, stop: CancellationToken) {
     let mut steady = Steady::new(config);
     let every = Duration::from_millis(config.probe_ms);
-    while !stop.is_cancelled() {
-        let looked = matches!(db.schema().await, Ok(schema) if schema.serves());
+    loop {
+        let looked = tokio::select! {
+            // A look that takes its time does not put it off that callers are told to go elsewhere.
+            biased;
+            () = stop.cancelled() => break,
+            schema = db.schema() => matches!(schema, Ok(schema) if schema.serves()),
+        };
         let ready = steady.after(looked);
         let changed = tell.send_if_modified(|now| std::mem::replace(now, ready) != ready);
         match ready {
@@ -69,7 +74,7 @@ pub async fn probe(db: Db, config: HealthConfig, tell: watch::Sender<bool>, stop
             false => tracing::warn!("not ready: the database does not answer, or its schema does not fit"),
         }
         tokio::select! {
-            () = stop.cancelled() => {}
+            () = stop.cancelled() => break,
             () = tokio::time::sleep(every) => {}
         }
     }

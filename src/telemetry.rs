@@ -5,14 +5,25 @@ pub mod traces;
 
 use std::io::IsTerminal;
 
+use opentelemetry_otlp::ExporterBuildError;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{Directive, EnvFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-use self::traces::Traces;
+use self::traces::{Traces, TracesConfig};
 use crate::config::{LogConfig, LogFormat};
+
+/// Starts telling, and sending spans where a collector is configured.
+///
+/// # Errors
+/// A collector's endpoint that is no address.
+pub fn begin(log: &LogConfig, config: &TracesConfig) -> Result<Traces, ExporterBuildError> {
+    let traces = Traces::start(config)?;
+    start(log, &traces);
+    Ok(traces)
+}
 
 /// Starts telling; a second start in one process is ignored. A filter that cannot be read counts as `info`.
 pub fn start(log: &LogConfig, traces: &Traces) {

@@ -1,6 +1,7 @@
 //! What operators watch of all that was built.
 
-use super::AppError;
+use tokio::net::TcpListener;
+
 use super::ground::Ground;
 use crate::config::Config;
 use crate::grpc::auth::Auth;
@@ -8,16 +9,8 @@ use crate::metrics::{Build, Endpoint, Sources};
 use crate::partners::jwt::Services;
 
 impl Ground {
-    /// The port of metrics, where one is configured.
-    pub(super) async fn metrics(
-        &self,
-        config: &Config,
-        auth: &Auth,
-        services: Services,
-    ) -> Result<Option<Endpoint>, AppError> {
-        if config.metrics.listen.is_empty() {
-            return Ok(None);
-        }
+    /// The port of metrics.
+    pub(super) fn metrics(&self, listener: TcpListener, config: &Config, auth: &Auth, services: Services) -> Endpoint {
         let (mode, pool_size) = (config.mode.as_str(), config.database.pool_size);
         let sources = Sources {
             build: Build { mode, started_ms: self.clock.now_ms(), pool_size },
@@ -28,7 +21,6 @@ impl Ground {
             services,
             catalogue: self.catalogue.clone(),
         };
-        let bound = Endpoint::bind(&config.metrics, &self.meters, sources).await;
-        bound.map(Some).map_err(AppError::Metrics)
+        Endpoint::new(listener, &config.metrics, &self.meters, sources)
     }
 }

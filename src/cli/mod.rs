@@ -123,9 +123,6 @@ pub enum CliError {
     /// The outer systems.
     #[error(transparent)]
     Gateways(#[from] crate::gateways::SetupError),
-    /// The collector of traces.
-    #[error("traces.otlp_endpoint: {0}")]
-    Traces(opentelemetry_otlp::ExporterBuildError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -199,15 +196,11 @@ impl Cli {
         if let Command::Gateway(switch::Command::Check(args)) = self.command {
             return args.run(&output).await;
         }
+        if let Command::Serve { recover } = self.command {
+            return Ok(crate::app::serve(self.config.as_deref(), recover.as_deref()).await?);
+        }
         let config = Config::load(self.config.as_deref(), env)?;
         match self.command {
-            Command::Serve { recover } => {
-                let traces = Traces::start(&config.traces).map_err(CliError::Traces)?;
-                telemetry::start(&config.log, &traces);
-                let served = crate::app::serve(config, recover.as_deref()).await;
-                traces.stop().await;
-                Ok(served?)
-            }
             Command::Migrate => migrate(&config, &output).await,
             Command::Healthcheck(args) => args.run(&config).await,
             Command::Partner(command) => command.run(&partners(&config).await?, &who, &output).await,
@@ -223,7 +216,7 @@ impl Cli {
             Command::Gateway(command) => command.run(&database(&config).await?, &who, &output).await,
             Command::Recovery(command) => command.run(&database(&config).await?, &who, &output).await,
             Command::Fleet(command) => command.run(&config, &who, &output).await,
-            Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
+            Command::Serve { .. } | Command::Sandbox(_) | Command::Demo(_) | Command::Config(_) => Ok(()),
         }
     }
 }

@@ -33,10 +33,11 @@ impl Reaper {
         Self { store, accounts, clock }
     }
 
-    /// Works until `stop`.
+    /// Works until `stop`, and ends what it is at. Clients that it has not come to are looked at again when their lease runs
+    /// out: nobody waits for them.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.round().await {
+            if let Err(error) = self.pass(&stop).await {
                 warn!(%error, "the reaper of clients cannot work");
             }
             tokio::select! {
@@ -51,6 +52,10 @@ impl Reaper {
     /// # Errors
     /// [`StoreError`] when the database does not answer. What was ended stays ended.
     pub async fn round(&self) -> Result<usize, StoreError> {
+        self.pass(&CancellationToken::new()).await
+    }
+
+    async fn pass(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
         match self.store.accounts_allowed().await {
             // A partner could not have finished them meanwhile.
             Err(StoreError::Stopped(_)) => return Ok(0),
@@ -58,6 +63,9 @@ impl Reaper {
         }
         let mut ended = 0;
         for (scope, client) in self.store.claim(BATCH, LEASE_MS).await? {
+            if stop.is_cancelled() {
+                break;
+            }
             match self.end(scope, &client).await {
                 Ok(true) => ended += 1,
                 // Not answered, or a call is at work on it: the lease runs out and it is looked at again.

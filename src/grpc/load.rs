@@ -10,11 +10,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
+use super::edge::leave::UnderWay;
 use super::edge::life::Link;
 use super::layers::{Inner, Request, Response, Step};
 use super::status;
@@ -64,6 +66,16 @@ pub struct Load {
     answers: Answers,
     longest: Duration,
     answer: Duration,
+    ending: Ending,
+}
+
+/// How the end of the server bounds what is on its way to peers.
+#[derive(Clone)]
+struct Ending {
+    /// From here on.
+    closing: CancellationToken,
+    /// So long an answer may take.
+    answer: Duration,
 }
 
 impl Load {
@@ -80,7 +92,15 @@ impl Load {
             answers: Answers::new(answers),
             longest,
             answer,
+            ending: Ending { closing: CancellationToken::new(), answer },
         }
+    }
+
+    /// Once `closing` is told, streams of health and reflection end, and a peer that does not take its answer within
+    /// `answer` loses its connection.
+    #[must_use]
+    pub fn until(self, closing: CancellationToken, answer: Duration) -> Self {
+        Self { ending: Ending { closing, answer }, ..self }
     }
 
     /// A place of this kind; `Ok(None)` when none is needed.
@@ -114,11 +134,12 @@ impl Load {
         kind: Kind,
         place: Option<OwnedSemaphorePermit>,
         link: Option<Link>,
+        under_way: UnderWay,
     ) -> Response {
         let (place, end, limit) = match kind {
             Kind::Probe | Kind::Call => (None, None, self.answer),
             Kind::Stream => (None, None, self.longest + self.answer),
-            Kind::Standing => (place, Some(Box::pin(sleep(self.longest))), self.longest + self.answer),
+            Kind::Standing => (place, Some(self.end()), self.longest + self.answer),
         };
         response.map(|inner| {
             if http_body::Body::is_end_stream(&inner) {
@@ -131,8 +152,25 @@ impl Load {
                 Kind::Stream | Kind::Standing => None,
             };
             let waiting = counted.zip(link.clone()).map(|(answers, link)| answers.wait(link));
-            let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit))));
-            Body::new(Kept { inner, end, over: false, _place: place, _bound: bound, _waiting: waiting })
+            let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit, self.ending.clone()))));
+            Body::new(Kept {
+                inner,
+                end,
+                over: false,
+                _place: place,
+                _bound: bound,
+                _waiting: waiting,
+                _under_way: under_way,
+            })
+        })
+    }
+
+    /// When a stream ends that its caller keeps open.
+    fn end(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (longest, closing) = (self.longest, self.ending.closing.clone());
+        Box::pin(async move {
+            // An error is the end of the time.
+            let _ = timeout(longest, closing.cancelled_owned()).await;
         })
     }
 }
@@ -199,18 +237,27 @@ impl Step for Load {
             Err(refused) => return refused.into_http(),
         };
         let link = request.extensions().get::<Link>().cloned();
+        let under_way = link.clone().unwrap_or_default().begin();
+        let request = request.map(|message| under_way.message(message));
         let response = match kind {
             Kind::Probe => self.probe(inner.pass(request)).await,
             _ => inner.pass(request).await,
         };
-        self.keep(response, kind, place, link)
+        self.keep(response, kind, place, link, under_way)
     }
 }
 
 /// A body that is not taken is not even asked for: nothing inside it could notice. The whole connection goes, since a
 /// stream cannot be ended from here.
-async fn cut(link: Link, limit: Duration) {
-    sleep(limit).await;
+async fn cut(link: Link, limit: Duration, ending: Ending) {
+    let closed = async {
+        ending.closing.cancelled_owned().await;
+        sleep(ending.answer).await;
+    };
+    tokio::select! {
+        () = sleep(limit) => {}
+        () = closed => {}
+    }
     link.cut();
 }
 
@@ -227,11 +274,12 @@ impl Drop for Bound {
 struct Kept {
     inner: Body,
     /// Then a stream that its caller keeps open ends with OK.
-    end: Option<Pin<Box<Sleep>>>,
+    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     over: bool,
     _place: Option<OwnedSemaphorePermit>,
     _bound: Option<Bound>,
     _waiting: Option<Turn>,
+    _under_way: UnderWay,
 }
 
 impl http_body::Body for Kept {

@@ -1,6 +1,5 @@
 //! The server: services, layers and the limits of connections, from listening to the last answer.
 
-use std::future::IntoFuture;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -61,41 +60,29 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `stop`, then lets calls end for at most `drain`. Health says ready while `ready` is true.
+/// Serves until `stop`. Then it accepts nothing more, tells every peer to go, ends streams, and comes back when the calls
+/// under way have been answered; what is not under way, or is not taken, does not keep it. Health says ready while `ready`
+/// is true.
 ///
 /// # Errors
-/// [`ServeError`]; a drain that was cut short is none.
+/// [`ServeError`].
 pub async fn serve(
     parts: Parts,
     listener: TcpListener,
     ready: watch::Receiver<bool>,
     stop: CancellationToken,
-    drain: Duration,
 ) -> Result<(), ServeError> {
     let Doors { load, edge, reload, connections } = parts.doors;
+    let load = load.until(stop.clone(), edge.life.stall);
     let layers = layers::layers(parts.calls, load, parts.deadline, parts.auth, parts.pace);
     let transport = transport(&connections, edge.life.age);
     if let Some(reload) = reload {
         tokio::spawn(reload.run(stop.clone()));
     }
     let routes = routes(parts.clients, parts.kkts, connections.message_bytes, ready).await?;
-    let incoming = edge.open(listener);
-    let served = transport
-        .layer(layers)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    // One silent connection or one open health stream would keep a graceful shutdown waiting for ever.
-    let too_long = async move {
-        stop.cancelled().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        ended = served.into_future() => Ok(ended?),
-        () = too_long => {
-            tracing::warn!("calls were cut: they did not end in time");
-            Ok(())
-        }
-    }
+    let incoming = edge.open(listener, stop.clone());
+    let served = transport.layer(layers).add_routes(routes);
+    Ok(served.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await?)
 }
 
 async fn routes(

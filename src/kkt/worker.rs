@@ -85,7 +85,8 @@ struct Wait {
 }
 
 impl Worker {
-    /// Works until `stop`, then ends the steps under way and hands the rest back.
+    /// Works until `stop`, then ends the steps under way and hands the rest back: another replica goes on at once. A step that is
+    /// dropped before its end keeps its lease until that runs out, because its command may be under way.
     pub async fn run(self, stop: CancellationToken) {
         let slots = Arc::new(Semaphore::new(self.config.concurrency as usize));
         let mut running = JoinSet::new();
@@ -149,6 +150,9 @@ impl Worker {
     /// Goes on until the registration waits for something, its turn is over, the claim is lost, or the process stops.
     async fn drive(&self, mut claim: Claim, stop: &CancellationToken) {
         let until_ms = self.clock.now_ms().saturating_add(self.config.turn_ms);
+        if stop.is_cancelled() {
+            return self.hand_back(&claim, 0).await;
+        }
         loop {
             match self.one(&claim).await {
                 Ok(Some(next)) if !stop.is_cancelled() && self.clock.now_ms() < until_ms => claim = next,

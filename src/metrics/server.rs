@@ -19,7 +19,7 @@ use super::figures::Follower;
 use super::sources::Shown;
 use super::{Meters, Sources};
 
-/// The port, bound and not yet answering.
+/// The port, open and not yet answering.
 pub struct Endpoint {
     listener: TcpListener,
     registry: Registry,
@@ -27,18 +27,14 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Binds the port, for these counters and what is read when somebody asks.
-    ///
-    /// # Errors
-    /// When it cannot be bound.
-    pub async fn bind(config: &MetricsConfig, meters: &Meters, sources: Sources) -> io::Result<Self> {
-        let listener = TcpListener::bind(&config.listen).await?;
+    /// The port `listener`, for these counters and what is read when somebody asks.
+    pub fn new(listener: TcpListener, config: &MetricsConfig, meters: &Meters, sources: Sources) -> Self {
         let every = Duration::from_millis(config.poll_ms);
         let follower = Follower::new(sources.db.clone(), sources.clock.clone(), every);
         let mut registry = Registry::default();
         meters.register(&mut registry);
         registry.register_collector(Box::new(Shown { sources, last: follower.last() }));
-        Ok(Self { listener, registry, follower })
+        Self { listener, registry, follower }
     }
 
     /// Where it listens: the port that was given when the configured one is 0.

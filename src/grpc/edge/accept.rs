@@ -59,8 +59,10 @@ impl Edge {
         }
     }
 
-    /// Connections to serve. The listener is closed when the stream is dropped.
-    pub fn open(self, listener: TcpListener) -> Incoming {
+    /// Connections to serve; once `closing` is told they go when nothing is under way on them. The listener is closed when
+    /// the stream is dropped.
+    pub fn open(mut self, listener: TcpListener, closing: CancellationToken) -> Incoming {
+        self.life.closing = closing;
         let (out, incoming): (_, Receiver<_>) = channel(GREETED);
         tokio::spawn(self.accept(listener, out));
         ReceiverStream::new(incoming)

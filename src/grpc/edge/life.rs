@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::holders::Held;
+use super::leave::{Busy, UnderWay};
 use super::newcomers::Newcomer;
 use crate::clock::Ids;
 use crate::partners::model::Holder;
@@ -34,6 +35,8 @@ pub struct Life {
     unacked: Duration,
     /// Between the end of the longest stream and the cut.
     pub(super) margin: Duration,
+    /// From here on a connection goes as soon as nothing is under way on it.
+    pub(super) closing: CancellationToken,
     ids: Ids,
 }
 
@@ -42,7 +45,7 @@ impl Life {
     /// of ours, and of the system's.
     pub fn new(age: Duration, longest: Duration, stall: Duration, unacked: Duration, ids: Ids) -> Self {
         let age = age.mul_f64(0.9 + 0.2 * fraction(&ids));
-        Self { age, longest, stall, unacked, margin: MARGIN, ids }
+        Self { age, longest, stall, unacked, margin: MARGIN, closing: CancellationToken::new(), ids }
     }
 
     /// Bounds what the system keeps of answers that a peer does not take: for how much, and for how long. Without that it
@@ -77,6 +80,7 @@ fn fraction(ids: &Ids) -> f64 {
 pub struct Link {
     end: CancellationToken,
     stranger: Option<Arc<Stranger>>,
+    busy: Busy,
 }
 
 /// A connection whose peer is not trusted.
@@ -91,7 +95,7 @@ pub struct Stranger {
 impl Link {
     /// The link of a connection that `end` ends; `stranger` unless its peer is trusted.
     pub fn new(end: CancellationToken, stranger: Option<Stranger>) -> Self {
-        Self { end, stranger: stranger.map(Arc::new) }
+        Self { end, stranger: stranger.map(Arc::new), busy: Busy::default() }
     }
 
     /// This holder has shown a good credential on it.
@@ -105,6 +109,18 @@ impl Link {
     /// The address whose share this connection takes, unless its peer is trusted.
     pub fn stranger(&self) -> Option<IpAddr> {
         self.stranger.as_ref().map(|stranger| stranger.newcomer.peer().address())
+    }
+
+    /// One more call on it.
+    pub fn begin(&self) -> UnderWay {
+        self.busy.begin()
+    }
+
+    /// Cuts it, once the server closes, when no call is under way: for a peer that does not go by itself.
+    pub(super) async fn leave(self, closing: CancellationToken) {
+        closing.cancelled_owned().await;
+        self.busy.over().await;
+        self.cut();
     }
 
     /// Ends the connection at once.

@@ -5,6 +5,7 @@ pub mod accept;
 pub mod config;
 pub mod doors;
 pub mod holders;
+pub mod leave;
 pub mod life;
 pub mod newcomers;
 pub mod places;

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Fuse};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
@@ -71,6 +73,8 @@ pub struct Wire {
     /// Its call for an end comes from [`Link::cut`].
     told: Pin<Box<WaitForCancellationFutureOwned>>,
     end: Pin<Box<Sleep>>,
+    /// Cuts it when the server closes and nothing is under way.
+    leaving: Fuse<BoxFuture<'static, ()>>,
     /// Since the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     stall: Duration,
@@ -85,12 +89,15 @@ impl Wire {
         let told = Box::pin(link.token().cancelled_owned());
         let end = Box::pin(sleep(life.cut()));
         let over = link.token().drop_guard();
+        let leaving = link.clone().leave(life.closing.clone()).boxed().fuse();
         let stall = life.stall;
-        Self { io, greeting: &PREFACE, link, told, end, stalled: None, stall, _over: over, _place: place }
+        Self { io, greeting: &PREFACE, link, told, end, leaving, stalled: None, stall, _over: over, _place: place }
     }
 
     /// An error once the connection must end. Whatever the peer does or leaves undone, its task is woken for this.
     fn over(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        // What is still being taken goes on, as long as it does.
+        let _ = self.stalled.is_none() && self.leaving.poll_unpin(cx).is_ready();
         let told = self.told.as_mut().poll(cx).is_ready();
         let stalled = self.stalled.as_mut().is_some_and(|stalled| stalled.as_mut().poll(cx).is_ready());
         if told || stalled || self.end.as_mut().poll(cx).is_ready() {

@@ -151,6 +151,27 @@ async fn an_answer_that_is_not_taken_ends_its_connection_and_one_that_is_gone_do
     assert!(!fast.token().is_cancelled());
 }
 
+#[tokio::test]
+async fn when_the_server_closes_a_standing_stream_ends_with_ok() {
+    let closing = CancellationToken::new();
+    let (load, link) = (Load::new(1, 1, 9, SECOND * 60, SECOND).until(closing.clone(), SECOND), Link::default());
+    let mut body = answer(&load, STANDING[0], &link).await.into_body();
+    let mut next = Box::pin(std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)));
+    assert!((&mut next).now_or_never().is_none());
+    closing.cancel();
+    assert_eq!(next.await.unwrap().unwrap().into_trailers().unwrap()["grpc-status"], "0");
+}
+
+#[tokio::test]
+async fn when_the_server_closes_an_answer_that_is_not_taken_soon_ends_its_connection() {
+    let (closing, link) = (CancellationToken::new(), Link::default());
+    let load = Load::new(1, 1, 9, SECOND, SECOND * 60).until(closing.clone(), SOON);
+    let _kept = answer(&load, LIST, &link).await;
+    assert!(timeout(SOON * 5, link.token().cancelled()).await.is_err(), "it has its time");
+    closing.cancel();
+    link.token().cancelled().await;
+}
+
 #[test]
 fn every_streaming_method_is_in_a_list() {
     let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();

@@ -83,7 +83,7 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (ready, follow) = channel::channel(true);
-        let serving = tokio::spawn(server::serve(parts, listener, follow, stop.clone(), Duration::from_secs(2)));
+        let serving = tokio::spawn(server::serve(parts, listener, follow, stop.clone()));
         let channel = Channel::from_shared(address).unwrap().connect_lazy();
         let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         Self { channel, partners, ready, stop, serving, _sandbox: sandbox, _database: database }

@@ -1,0 +1,160 @@
+//! From the configuration to the exit code: what is started in which order, and what waits for whom at the end.
+//! `docs/architecture.md` says why.
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{App, AppError};
+use crate::clients::reaper::Reaper;
+use crate::clock::{Clock, Ids};
+use crate::config::Config;
+use crate::erasure::retention::Retention;
+use crate::grpc::server;
+use crate::kkt::worker::Worker;
+use crate::readiness;
+use crate::telemetry;
+
+/// For the last statements when everything else has ended.
+const CLOSE: Duration = Duration::from_secs(1);
+
+/// Runs the server until it is told to stop; on a backup that was restored, the name of its recovery comes with it.
+///
+/// # Errors
+/// [`AppError`]; [`AppError::ToldTwice`] when a second signal cut what was under way.
+pub async fn serve(file: Option<&Path>, recover: Option<&str>) -> Result<(), AppError> {
+    let config = Config::load(file, |name| std::env::var(name).ok())?;
+    let traces = telemetry::begin(&config.log, &config.traces)?;
+    let served = live(config, recover).await;
+    traces.stop().await;
+    served
+}
+
+/// Binds, migrates or checks, and serves. The first signal stops that in order, the second one at once.
+async fn live(config: Config, recover: Option<&str>) -> Result<(), AppError> {
+    let mut signals = Signals::listen()?;
+    let app = tokio::select! {
+        built = App::build(config, Clock::system(), Ids::system()) => built?,
+        // Nothing is under way; a migration that is cut leaves the schema as it was.
+        () = signals.next() => return Ok(()),
+    };
+    if let Some(name) = recover {
+        app.recover(name).await?;
+    }
+    if let Some(address) = app.metrics_address()? {
+        tracing::info!(%address, "metrics");
+    }
+    tracing::info!(address = %app.address()?, mode = %app.config.mode, "listening");
+    let stop = CancellationToken::new();
+    let told_twice = async {
+        signals.next().await;
+        stop.cancel();
+        signals.next().await;
+    };
+    tokio::select! {
+        ended = app.run(stop.clone()) => ended,
+        () = told_twice => Err(AppError::ToldTwice),
+    }
+}
+
+/// What tells the process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, AppError> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl App {
+    /// Serves and works until `stop`. Then it is not ready and still answers, so that callers go elsewhere, for
+    /// `shutdown.delay_ms`; then nothing new begins, and calls and steps under way end, side by side, for at most
+    /// `shutdown.drain_ms`.
+    ///
+    /// # Errors
+    /// [`AppError::Serve`]; a drain that was cut short is none.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
+        let ms = Duration::from_millis;
+        let (delay, drain) = (ms(self.config.shutdown.delay_ms), ms(self.config.shutdown.drain_ms));
+        let ((tell, ready), closing) = (watch::channel(false), self.closing);
+        // Dropped, and ended with it, at the very end: how a replica drains is worth seeing.
+        let mut beside = JoinSet::new();
+        beside.spawn(readiness::probe(self.db.clone(), self.config.health, tell, stop.clone()));
+        beside.spawn(close(stop, delay, closing.clone()));
+        beside.spawn(self.parts.auth.access.clone().follow(ms(self.config.server.access_poll_ms), closing.clone()));
+        beside.spawn(self.services.run(closing.clone()));
+        if let Some(metrics) = self.metrics {
+            beside.spawn(metrics.run());
+        }
+        let mut steps = steps(self.worker, self.reaper, self.retention, &closing);
+        let calls = async {
+            let served = server::serve(self.parts, self.listener, ready, closing.clone()).await;
+            // It may have failed.
+            closing.cancel();
+            served
+        };
+        let steps = async { while steps.join_next().await.is_some() {} };
+        let (served, _) =
+            tokio::join!(bounded("calls", calls, &closing, drain), bounded("steps", steps, &closing, drain));
+        let _ = timeout(CLOSE, self.db.close()).await;
+        drop((beside, self.alone));
+        tracing::info!("stopped");
+        served.map_or(Ok(()), |served| Ok(served?))
+    }
+}
+
+/// All that works without being called. What has not ended when they are dropped is cut.
+fn steps(worker: Worker, reaper: Reaper, retention: Retention, closing: &CancellationToken) -> JoinSet<()> {
+    let mut steps = JoinSet::new();
+    steps.spawn(worker.run(closing.clone()));
+    let end = closing.clone();
+    steps.spawn(async move { reaper.run(end).await });
+    let end = closing.clone();
+    steps.spawn(async move { retention.run(end).await });
+    steps
+}
+
+/// Closes, some time after `stop`.
+async fn close(stop: CancellationToken, delay: Duration, closing: CancellationToken) {
+    stop.cancelled_owned().await;
+    tracing::info!("told to stop: not ready, still answering");
+    sleep(delay).await;
+    tracing::info!("closing: what is under way ends, nothing new begins");
+    closing.cancel();
+}
+
+/// What ends by itself after `closing`. What has not ended `drain` later is dropped: `None`.
+async fn bounded<T>(
+    what: &'static str,
+    work: impl Future<Output = T>,
+    closing: &CancellationToken,
+    drain: Duration,
+) -> Option<T> {
+    let too_long = async {
+        closing.cancelled().await;
+        sleep(drain).await;
+    };
+    tokio::select! {
+        ended = work => Some(ended),
+        () = too_long => {
+            tracing::warn!(what, "cut: not all that was under way has ended in time");
+            None
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What keeps a connection open once the server closes: calls under way, and nothing else.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body::{Frame, SizeHint};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::Bytes;
+
+/// After the last call an honest peer takes its answer, confirms the GOAWAY and is gone before. Longer than the way to any
+/// partner and back.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// The calls under way on one connection. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Busy(Arc<watch::Sender<usize>>);
+
+impl Busy {
+    /// One more call. It is under way until the last clone is dropped.
+    pub fn begin(&self) -> UnderWay {
+        let call = Call { busy: self.clone(), counts: AtomicBool::new(false) };
+        call.count(true);
+        UnderWay(Arc::new(call))
+    }
+
+    /// Comes back when for a while nothing has been under way, and nothing has come or gone.
+    pub async fn over(&self) {
+        let mut busy = self.0.subscribe();
+        while busy.wait_for(|calls| *calls == 0).await.is_ok() {
+            if timeout(LINGER, busy.changed()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A call under way. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct UnderWay(Arc<Call>);
+
+#[derive(Debug)]
+struct Call {
+    busy: Busy,
+    counts: AtomicBool,
+}
+
+impl UnderWay {
+    /// The message of this call. While the server waits for it, the call does not count: who does not say what it asks keeps
+    /// nothing open.
+    pub fn message(&self, inner: Body) -> Body {
+        Body::new(Message { inner, call: self.clone() })
+    }
+}
+
+impl Call {
+    fn count(&self, counts: bool) {
+        if self.counts.swap(counts, Ordering::Relaxed) != counts {
+            let one_more = |calls: &mut usize| *calls += 1;
+            let one_less = |calls: &mut usize| *calls -= 1;
+            if counts { self.busy.0.send_modify(one_more) } else { self.busy.0.send_modify(one_less) }
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.count(false);
+    }
+}
+
+struct Message {
+    inner: Body,
+    call: UnderWay,
+}
+
+impl http_body::Body for Message {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        self.call.0.count(polled.is_ready());
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use futures::{FutureExt, StreamExt};
+    use http_body::Body as _;
+
+    use super::*;
+
+    /// A message that does not come.
+    struct Silence(futures::stream::Pending<()>);
+
+    impl http_body::Body for Silence {
+        type Data = Bytes;
+        type Error = Status;
+
+        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+            self.0.poll_next_unpin(cx).map(|_| None)
+        }
+    }
+
+    async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, Status>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_over_a_while_after_its_last_call() {
+        let busy = Busy::default();
+        let (first, second) = (busy.begin(), busy.begin());
+        let mut over = Box::pin(busy.over());
+        drop((first.clone(), first));
+        assert!(timeout(LINGER * 2, &mut over).await.is_err(), "a call is under way");
+        drop(second);
+        assert!((&mut over).now_or_never().is_none(), "its answer is on the way");
+        let began = Instant::now();
+        drop(busy.begin());
+        over.await;
+        assert!(began.elapsed() >= LINGER, "so is that of another");
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_message_does_not_come_is_not_under_way() {
+        let busy = Busy::default();
+        let call = busy.begin();
+        let mut silent = call.message(Body::new(Silence(futures::stream::pending())));
+        assert!(next(&mut silent).now_or_never().is_none());
+        busy.over().await;
+        let mut whole = call.message(Body::empty());
+        assert!(next(&mut whole).await.is_none());
+        assert_eq!(*busy.0.borrow(), 1, "it has come");
+        drop((silent, whole, call));
+        assert_eq!(*busy.0.borrow(), 0, "and has been answered");
+    }
+}
