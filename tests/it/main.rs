@@ -18,6 +18,7 @@ mod handbook;
 mod identity;
 mod killed;
 mod kkt;
+mod lifecycle;
 mod limits;
 mod model;
 mod operators;

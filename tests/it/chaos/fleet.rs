@@ -1,6 +1,6 @@
 //! Replicas as real processes over one PostgreSQL and one sandbox, to be killed, stopped and started again.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
@@ -62,6 +62,7 @@ pub struct Fleet {
     operators: Partners,
     profile: Profile,
     replicas: Vec<Mutex<Option<Running>>>,
+    by: OnceLock<Vec<Channel>>,
     /// Logs of servers that have ended.
     logs: Mutex<Vec<String>>,
 }
@@ -94,7 +95,7 @@ impl Fleet {
         }
         let replicas = profile.replicas.iter().map(|_| Mutex::default()).collect();
         let (hub, logs) = (sandbox.http_url(), Mutex::default());
-        let fleet = Self { sandbox, database, partners, hub, operators, profile, replicas, logs };
+        let fleet = Self { sandbox, database, partners, hub, operators, profile, replicas, by: OnceLock::new(), logs };
         for at in 0..fleet.replicas.len() {
             fleet.restart(at).await;
         }
@@ -118,8 +119,27 @@ impl Fleet {
     /// Kills a replica as `kill -9` does.
     pub fn kill(&self, at: usize) {
         let running = self.slot(at).take().unwrap();
-        let log = running.server.kill();
+        self.keep(running.server.kill());
+    }
+
+    /// Takes out a replica, for whoever ends it.
+    pub fn take(&self, at: usize) -> Server {
+        self.slot(at).take().unwrap().server
+    }
+
+    /// Keeps the log of a replica that was taken out and has ended.
+    pub fn keep(&self, log: String) {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(log);
+    }
+
+    /// From now on all calls go by these connections, as through a balancer.
+    pub fn route(&self, by: Vec<Channel>) {
+        self.by.set(by).unwrap();
+    }
+
+    /// Looks at a replica, if it is there.
+    pub fn see<T>(&self, at: usize, look: impl FnOnce(&Server) -> T) -> Option<T> {
+        self.slot(at).as_ref().map(|running| look(&running.server))
     }
 
     /// Stops a replica where it is. It is taken out meanwhile, so nobody but the caller can let it go on.
@@ -131,7 +151,10 @@ impl Fleet {
 
     /// A connection to a replica that is there.
     pub fn channel(&self, at: usize) -> Option<Channel> {
-        self.slot(at).as_ref().map(|running| running.channel.clone())
+        match self.by.get() {
+            Some(by) => Some(by[at].clone()),
+            None => self.slot(at).as_ref().map(|running| running.channel.clone()),
+        }
     }
 
     /// What all servers have logged so far, the dead ones too.

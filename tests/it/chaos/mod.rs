@@ -2,6 +2,7 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
+mod balancer;
 mod breaker;
 mod broken;
 mod callers;
@@ -18,6 +19,7 @@ mod pauses;
 mod promotion;
 mod replicas;
 mod restored;
+mod rolling;
 pub mod schedules;
 mod twins;
 mod watch;

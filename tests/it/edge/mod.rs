@@ -2,7 +2,7 @@
 //! run a share.
 
 mod attacks;
-mod frames;
+pub mod frames;
 mod limits;
 mod pki;
 mod reloads;

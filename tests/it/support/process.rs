@@ -75,6 +75,32 @@ impl Server {
         self.log()
     }
 
+    /// Tells it to stop, as an orchestrator does.
+    pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Tells it to stop, as a person at a terminal does.
+    pub fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    /// Waits until it has ended by itself; its exit code and its log.
+    pub async fn ended(mut self) -> (i32, String) {
+        until("the server has ended", async || self.child.try_wait().unwrap().is_some()).await;
+        (self.child.wait().unwrap().code().unwrap(), self.log())
+    }
+
+    /// Waits until it has logged this message.
+    pub async fn says(&self, message: &str) {
+        until(message, async || self.log().contains(message)).await;
+    }
+
+    /// A metric without labels.
+    pub async fn metric(&self, name: &str) -> f64 {
+        metric(self.metrics(), name).await
+    }
+
     /// Stops all its threads where they are, as a machine does that hangs.
     pub async fn pause(&self) {
         self.signal("STOP");
@@ -163,6 +189,13 @@ impl Server {
         self.metrics = address("metrics");
         address("listening").inspect(|address| self.address = *address).is_some()
     }
+}
+
+/// A metric without labels of the server that shows its metrics there.
+pub async fn metric(shown: SocketAddr, name: &str) -> f64 {
+    let text = reqwest::get(format!("http://{shown}/metrics")).await.unwrap().text().await.unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+    value.parse().unwrap()
 }
 
 impl Drop for Server {

@@ -46,11 +46,23 @@ pub enum Answer {
 
 /// All calls with all their answers.
 #[derive(Default)]
-pub struct Book(Mutex<BTreeMap<Asked, Vec<Answer>>>);
+pub struct Book {
+    pages: Mutex<BTreeMap<Asked, Vec<Answer>>>,
+    repeats: Mutex<Repeats>,
+}
+
+/// How patient callers had to be, those that only look too.
+#[derive(Debug, Clone, Default)]
+pub struct Repeats {
+    /// Attempts of the call that took the most.
+    pub most: u32,
+    /// Attempts that had to be repeated, by what they were told.
+    pub why: BTreeMap<String, u64>,
+}
 
 impl Book {
     fn pages(&self) -> MutexGuard<'_, BTreeMap<Asked, Vec<Answer>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a call before it is sent.
@@ -61,6 +73,18 @@ impl Book {
     /// Notes how an attempt ended.
     pub fn answer(&self, asked: &Asked, answer: Answer) {
         self.pages().entry(asked.clone()).or_default().push(answer);
+    }
+
+    /// Notes that attempt number `attempt` is not the last one.
+    pub fn repeat(&self, attempt: u32, why: &str) {
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        repeats.most = repeats.most.max(attempt + 1);
+        *repeats.why.entry(why.to_owned()).or_default() += 1;
+    }
+
+    /// How patient callers had to be so far.
+    pub fn repeats(&self) -> Repeats {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All of it.

@@ -130,8 +130,10 @@ impl Caller {
                 println!("{asked:?} has been tried {} times: {status:?}", attempt + 1);
             }
             self.note(asked, Some(answer.clone()).filter(|_| noted));
-            if let Answer::Refused(reason) = answer {
-                return Some(Err(reason));
+            match answer {
+                Answer::Refused(reason) => return Some(Err(reason)),
+                Answer::Unclear(why) => self.book.repeat(attempt + 1, &why),
+                Answer::Told(_) => {}
             }
             tokio::time::sleep(pause(attempt)).await;
         }

@@ -1,0 +1,115 @@
+//! Replicas are restarted one after the other under load, as a rollout does, while peers hold on to each; nobody who repeats
+//! what is UNAVAILABLE notices.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+use tonic::transport::Endpoint;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use super::amounts::{amount, report};
+use super::balancer::Balancer;
+use super::checker::{Evidence, assert_clean};
+use super::fleet::{Fleet, Profile, possible};
+use super::kills::all_told;
+use super::load::Load;
+use super::load::watcher::Watcher;
+use crate::edge::frames::{Raw, begin, call};
+use crate::lifecycle::peers::dead;
+use crate::support::app::until;
+use crate::support::process::{Server, metric};
+
+const DELAY: Duration = Duration::from_secs(1);
+/// What a stop may take beyond its delay: nothing honest lasts longer. A tenth of the drain.
+const WELL_BEFORE: Duration = Duration::from_secs(3);
+/// A lease would be seen: what is not handed back hangs.
+const TIMES: [(&str, &str); 4] = [
+    ("shutdown.delay_ms", "1000"),
+    ("shutdown.drain_ms", "30000"),
+    ("worker.lease_ms", "120000"),
+    ("connections.stall_ms", "1000"),
+];
+/// Of the standard retry policy of gRPC.
+const MOST_ATTEMPTS: u32 = 5;
+const WATCH: &str = "/litebox.kkt.v1.KktService/Watch";
+const LIST: &str = "/litebox.client.v1.ClientService/List";
+
+/// Peers that do not go by themselves.
+struct Held {
+    _raw: Vec<Raw>,
+    _health: Streaming<HealthCheckResponse>,
+}
+
+async fn hold_on(server: SocketAddr, token: &str) -> Held {
+    let silent = Raw::open([127, 0, 0, 1].into(), server).await.unwrap();
+    let idle = dead(server, 65_535, &[]).await;
+    let watching = dead(server, 65_535, &call(1, WATCH, Some(token), &[])).await;
+    let asking = dead(server, 65_535, &begin(1, LIST, Some(token))).await;
+    let channel = Endpoint::from_shared(format!("http://{server}")).unwrap().connect_lazy();
+    let ask = HealthCheckRequest::default();
+    let health = HealthClient::new(channel).watch(ask).await.unwrap().into_inner();
+    Held { _raw: vec![silent, idle, watching, asking], _health: health }
+}
+
+/// Restarts one replica; how long its stop took.
+async fn restart(load: &Load, balancer: &Balancer, at: usize) -> Duration {
+    let fleet = &load.fleet;
+    until("the replica is ready", async || balancer.sends_to(at)).await;
+    let (calls, metrics) = fleet.see(at, |server| (server.address(), server.metrics())).unwrap();
+    let held = hold_on(calls, &fleet.partners[0].token).await;
+    let taken_over = metric(metrics, "litebox_lease_takeovers_total").await;
+    assert!(taken_over < 0.5, "leases are handed back, not left: {taken_over}");
+    let began = Instant::now();
+    fleet.see(at, Server::terminate);
+    // It stays where the balancer sees it: what keeps callers away is what it says itself.
+    until("it closes", async || fleet.see(at, |server| server.log().contains("closing")).unwrap()).await;
+    let (code, log) = fleet.take(at).ended().await;
+    let took = began.elapsed();
+    assert_eq!(code, 0, "{log}");
+    assert!(!log.contains("cut:"), "{log}");
+    assert!((DELAY..DELAY + WELL_BEFORE).contains(&took), "the stop took {took:?}");
+    fleet.keep(log);
+    drop(held);
+    fleet.restart(at).await;
+    took
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_twice() {
+    if !possible() {
+        return;
+    }
+    let (restarts, seed) = (amount("RESTARTS", 3, 50), amount("SEED", 1, 1));
+    let load = Load::new(Fleet::start(Profile::pair(3, &TIMES)).await);
+    let balancer = Balancer::start(load.fleet.clone()).await;
+    load.fleet.route((0..load.fleet.size()).map(|_| balancer.channel()).collect());
+    until("both are ready", async || balancer.sends_to(0) && balancer.sends_to(1)).await;
+    let watchers: Vec<Watcher> = (0..3).map(|partner| Watcher::start(load.caller(partner))).collect();
+    let enough = CancellationToken::new();
+    let (running, told) = (load.clone(), enough.clone());
+    let work = tokio::spawn(async move { running.run(6, u64::MAX, seed, told).await });
+    let mut longest = Duration::ZERO;
+    for n in 0..restarts {
+        longest = longest.max(restart(&load, &balancer, usize::try_from(n % 2).unwrap()).await);
+        assert!(!work.is_finished(), "the load has ended early");
+    }
+    enough.cancel();
+    let ends = work.await.unwrap();
+    all_told(&load, &watchers).await;
+    assert_clean(&Evidence::gather(&load).await);
+    let repeats = load.book.repeats();
+    println!("{repeats:?}");
+    let strange: Vec<_> =
+        repeats.why.keys().filter(|why| !["Unavailable", "CONFLICT"].contains(&why.as_str())).collect();
+    assert!(strange.is_empty() && repeats.most < MOST_ATTEMPTS, "a standard retry would have failed: {repeats:?}");
+    let calls: u64 = repeats.why.values().sum();
+    let outcome = format!(
+        "0 calls failed, {calls} attempts repeated; longest stop {} ms with a delay of 1000 ms; {}",
+        longest.as_millis(),
+        ends.summary()
+    );
+    report("rolling restarts under load", restarts, &outcome);
+}
