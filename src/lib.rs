@@ -12,9 +12,13 @@
 //! - `conformance` tries the contracts of the outer systems on a site's own adapters.
 //! - `values` are the types parsed at the edge (INN, RNM, phone, …), `catalogue` the reference data.
 //! - `support` is what LiteBox's own people do with registrations that hang, audited.
+//! - `progress` counts how far a long command has come.
 //! - `storage` connects, migrates and runs units of work.
+//! - `page` signs the tokens of pages and streams; `budget` is the deadline of the call that is worked on; `clock` is time and
+//!   randomness as parameters; `pb` are the wire types.
+//! - `readiness` says whether calls can be served, `telemetry` what the process tells about itself.
 //! - `metrics` is what operators watch: counters, figures, and the port on which Prometheus asks for them.
-//! - `sandbox` emulates the outer systems over the network; it shares nothing with the server.
+//! - `sandbox` emulates the outer systems over the network; it shares nothing with the server. `demo` does the whole job on it.
 //! - `fuzzing`, with the feature of that name only, gives the readers of strangers' texts to the fuzzers.
 //! - `chaos`, with the feature of that name only, makes things fail and breaks guarantees on purpose, for the tests.
 
@@ -41,6 +45,7 @@ pub mod metrics;
 pub mod page;
 pub mod partners;
 pub mod pb;
+pub mod progress;
 pub mod readiness;
 pub mod sandbox;
 pub mod storage;

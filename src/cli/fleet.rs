@@ -8,13 +8,14 @@ use clap::{Args, Subcommand};
 
 use super::act::{Who, Why};
 use super::output::{Output, instant};
-use super::{CliError, database, partners};
+use super::{CliError, database, partners, progress};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::fleet::import::Problem;
 use crate::fleet::model::{FleetDevice, State};
 use crate::fleet::service::{Fleets, Imported, Refused};
+use crate::progress::Count;
 use crate::storage::audit::Desk;
 
 #[derive(Debug, Subcommand)]
@@ -58,13 +59,15 @@ impl Command {
             catalogue: Arc::new(Catalogue::load(config.catalogue_dir())?),
             clock: Clock::system(),
             ids: Ids::system(),
+            progress: Count::default(),
         };
         match self {
             Self::Import(args) => {
                 let partner = partners.find(&args.partner).await?;
                 let file = tokio::fs::read(&args.file).await?;
                 let desk = Desk::new(Clock::system(), Ids::system(), who.act(&args.why)?);
-                let outcome = fleets.import(&desk, partner.id, &file, args.allow_unknown).await;
+                let work = fleets.import(&desk, partner.id, &file, args.allow_unknown);
+                let outcome = progress::shown("registers", &fleets.progress, work).await;
                 let done = outcome.inspect_err(|refused| told(refused, output))?;
                 let remark = format!("fleet of {}", partner.name);
                 output.one(&done, &sentence(done), &remark)

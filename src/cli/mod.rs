@@ -10,6 +10,7 @@ mod health;
 mod kkt;
 mod operate;
 mod output;
+mod progress;
 mod recovery;
 mod secure;
 mod settings;

@@ -7,6 +7,7 @@ use super::model::FleetDevice;
 use super::store;
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
+use crate::progress::Count;
 use crate::storage::audit::{Deed, Desk};
 use crate::storage::{Db, StoreError};
 use crate::values::{PartnerId, PartnerScope};
@@ -44,6 +45,8 @@ pub struct Fleets {
     pub clock: Clock,
     /// New ids.
     pub ids: Ids,
+    /// How far an import has come, in registers that it writes.
+    pub progress: Count,
 }
 
 impl Fleets {
@@ -67,7 +70,7 @@ impl Fleets {
         let desk = desk.clone();
         let record = move |done: &Imported| desk.record(deed(partner, done));
         let write = problems.is_empty().then_some(record);
-        match store::import(&self.db, scope, lines, write, now_ms).await {
+        match store::import(&self.db, scope, lines, write, (now_ms, self.progress.clone())).await {
             Ok(imported) if problems.is_empty() => Ok(imported),
             Ok(_) => Err(Refused::Lines(problems)),
             Err(Refused::Lines(more)) => {

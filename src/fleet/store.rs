@@ -11,6 +11,7 @@ use super::model::{FleetDevice, Register, State};
 use super::plan::{Known, Plan, plan};
 use super::service::{Imported, Refused};
 use crate::catalogue::model_key;
+use crate::progress::Count;
 use crate::storage::audit::Record;
 use crate::storage::crossing::{access, fleet as crossing};
 use crate::storage::entity::fleet::{self, Column};
@@ -145,7 +146,7 @@ pub(super) async fn import(
     scope: PartnerScope,
     lines: Vec<(Line, Uuid)>,
     record: Option<impl FnOnce(&Imported) -> Record + Send + 'static>,
-    now_ms: i64,
+    (now_ms, progress): (i64, Count),
 ) -> Result<Imported, Refused> {
     let devices = access::devices(db).await?;
     let mine = devices.into_iter().filter(|d| d.partner_id == scope.partner().uuid());
@@ -157,7 +158,8 @@ pub(super) async fn import(
             let plan = plan(scope.partner(), lines, &known).map_err(Refused::Lines)?;
             let done = Imported { added: plan.add.len(), updated: plan.update.len(), unchanged: plan.unchanged };
             if let Some(record) = record.filter(|_| done.added + done.updated > 0) {
-                carry_out(tx, scope, plan, ids, now_ms).await?;
+                progress.begin(done.added + done.updated);
+                carry_out(tx, scope, plan, ids, (now_ms, &progress)).await?;
                 record(&done).write(tx).await?;
             }
             Ok(done)
@@ -178,7 +180,13 @@ async fn known(tx: &Tx, lines: &[Line]) -> Result<Known, StoreError> {
 }
 
 /// Drives may move from one register to another: they are taken out of all that change before they are put in.
-async fn carry_out(tx: &Tx, scope: PartnerScope, plan: Plan, ids: Vec<Uuid>, now_ms: i64) -> Result<(), StoreError> {
+async fn carry_out(
+    tx: &Tx,
+    scope: PartnerScope,
+    plan: Plan,
+    ids: Vec<Uuid>,
+    (now_ms, progress): (i64, &Count),
+) -> Result<(), StoreError> {
     for (before, line) in
         plan.update.iter().filter(|(before, line)| before.register.fn_serial != line.register.fn_serial)
     {
@@ -188,6 +196,7 @@ async fn carry_out(tx: &Tx, scope: PartnerScope, plan: Plan, ids: Vec<Uuid>, now
     for (before, line) in plan.update {
         let row = fleet::ActiveModel { changed_ms: Set(now_ms), ..imported(&line) };
         changed(tx, scope, &before, row).await?;
+        progress.step();
     }
     for (line, id) in plan.add.into_iter().zip(ids) {
         let row = fleet::ActiveModel {
@@ -199,6 +208,7 @@ async fn carry_out(tx: &Tx, scope: PartnerScope, plan: Plan, ids: Vec<Uuid>, now
             ..imported(&line)
         };
         row.insert(tx).await?;
+        progress.step();
     }
     Ok(())
 }

@@ -228,6 +228,21 @@ fn tests_comments_and_strings_are_free() {
 }
 
 #[test]
+fn the_map_of_modules_names_each_of_them_and_no_other() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let modules: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let map: String = text.lines().filter(|line| line.starts_with("//!")).collect();
+    assert!(modules.len() > 20, "the modules were not read");
+    for module in &modules {
+        assert!(map.contains(&format!("`{module}`")), "src/lib.rs does not say what {module} is");
+    }
+    let entries = text.lines().filter_map(|line| line.strip_prefix("//! - `")?.split('`').next());
+    for entry in entries {
+        assert!(modules.contains(&entry), "src/lib.rs speaks of {entry}, which is no module");
+    }
+}
+
+#[test]
 fn long_files_are_named() {
     for (file, text) in sources() {
         let lines = text.lines().take_while(|l| !l.starts_with("#[cfg(test)]")).count();

@@ -1,5 +1,6 @@
 //! The operator's commands about rental fleets.
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::cli::{printed, run};
@@ -64,4 +65,56 @@ async fn a_file_is_imported_wholly_or_not_at_all_and_twice_is_as_good_as_once() 
         let listed = printed(&db, &["fleet", "list", "--partner", "Касса"]);
         assert!(listed.contains("АТОЛ 30Ф") && listed.contains("FREE"), "{listed}");
     }
+}
+
+/// A file of so many registers, and the line that imports it.
+fn large(folder: &tempfile::TempDir, rows: u32) -> String {
+    let row = |n: u32| format!("АТОЛ 30Ф,00106100{n:06},9999078902{n:06}\n");
+    let path = folder.path().join("fleet.csv");
+    std::fs::write(&path, format!("model,serial,fn\n{}", (1..=rows).map(row).collect::<String>())).unwrap();
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_import_tells_how_far_it_is_beside_the_result_and_in_numbers_only() {
+    let db = TestDb::new(backends()[0]).await;
+    printed(&db, &["partner", "add", "Касса", "--reason", "T-1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&db, &["fleet", "import", "Касса", &large(&folder, 2_500), "--reason", "T-1"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "added 2500, updated 0, unchanged 0\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let (told, remark): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("registers: "));
+    assert_eq!(remark, ["fleet of Касса"]);
+    let line = regex::Regex::new("^registers: [0-9]+ of 2500, [0-9]+ a second$").unwrap();
+    assert!(!told.is_empty() && told.iter().all(|one| line.is_match(one)), "{said:?}");
+    assert!(told.last().unwrap().starts_with("registers: 2500 of 2500") && !said.contains('\r'), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_a_long_import_has_one_line_that_goes_at_the_end() {
+    let db = TestDb::new(backends()[0]).await;
+    printed(&db, &["partner", "add", "Касса", "--reason", "T-1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let command = format!(
+        "'{}' fleet import Касса '{}' --reason T-1 > '{}'",
+        env!("CARGO_BIN_EXE_litebox-partner"),
+        large(&folder, 600),
+        folder.path().join("result").display()
+    );
+    // `script` gives the command a terminal, and copies what it shows there.
+    let output = std::process::Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .env("LITEBOX_DATABASE_URL", db.config.url.expose_secret())
+        .env("LITEBOX_ACTOR", "anna")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}");
+    let result = std::fs::read_to_string(folder.path().join("result")).unwrap();
+    assert_eq!(result, "added 600, updated 0, unchanged 0\n");
+    let (progress, after) = shown.rsplit_once("\r\u{1b}[K").unwrap();
+    let line = regex::Regex::new("\rregisters: [0-9]+ of 600, [0-9]+ a second\u{1b}\\[K").unwrap();
+    assert!(line.is_match(progress) && line.replace_all(progress, "").trim().is_empty(), "{shown:?}");
+    assert_eq!(after.trim(), "fleet of Касса");
 }

@@ -10,6 +10,7 @@ use litebox_partner::fleet::model::{FleetDevice, State};
 use litebox_partner::fleet::service::Fleets;
 use litebox_partner::partners::model::Theme;
 use litebox_partner::pb::kkt as pb;
+use litebox_partner::progress::Count;
 use litebox_partner::storage::Backend;
 use litebox_partner::storage::audit::Desk;
 use litebox_partner::storage::entity::{kkt, kkt_history, request};
@@ -26,7 +27,7 @@ use crate::support::{act, fresh_id};
 
 fn fleets(app: &TestApp) -> Fleets {
     let catalogue = Arc::new(Catalogue::embedded().unwrap());
-    Fleets { db: app.db().clone(), catalogue, clock: Clock::system(), ids: Ids::system() }
+    Fleets { db: app.db().clone(), catalogue, clock: Clock::system(), ids: Ids::system(), progress: Count::default() }
 }
 
 /// Imports lines without their head.

@@ -11,6 +11,7 @@ use litebox_partner::fleet::service::Fleets;
 use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
 use litebox_partner::partners::service::{NewDevice, Partners};
 use litebox_partner::partners::token::Mode;
+use litebox_partner::progress::Count;
 use litebox_partner::storage::audit::Desk;
 use litebox_partner::storage::entity::{client, kkt};
 use litebox_partner::storage::{DatabaseConfig, Db};
@@ -116,7 +117,13 @@ impl Stage {
     pub async fn hire_out(&self, serial: &KktSerial, fn_serial: &FnSerial) {
         self.execute("DELETE FROM fleet").await;
         let (catalogue, device) = (Arc::clone(&self.catalogue), self.devices[0]);
-        let fleets = Fleets { db: self.db.clone(), catalogue, clock: Clock::system(), ids: Ids::system() };
+        let fleets = Fleets {
+            db: self.db.clone(),
+            catalogue,
+            clock: Clock::system(),
+            ids: Ids::system(),
+            progress: Count::default(),
+        };
         let line = format!("АТОЛ 30Ф,{},{},{device},", serial.as_str(), fn_serial.as_str());
         let (desk, file) = (Desk::new(Clock::system(), Ids::system(), act()), format!("{FLEET_HEAD}\n{line}\n"));
         fleets.import(&desk, self.scope.partner(), file.as_bytes(), false).await.unwrap();

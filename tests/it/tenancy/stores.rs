@@ -12,6 +12,7 @@ use litebox_partner::kkt::effects::{Claim, Command, Intent, Standing};
 use litebox_partner::kkt::policy::Failing;
 use litebox_partner::kkt::store::{Change, Store};
 use litebox_partner::partners::model::Theme;
+use litebox_partner::progress::Count;
 use litebox_partner::storage::audit::Desk;
 use litebox_partner::storage::crossing;
 use litebox_partner::storage::documents::{Direction, Owner, Paper};
@@ -173,7 +174,13 @@ async fn registers_to_hire_and_unfinished_clients_are_their_partners_alone() {
         let (me, other) = (app.partner.clone(), app.other_partner("two", Theme::LiteBox).await);
         let (owner, stranger) = (PartnerScope::new(me.id), PartnerScope::new(other.id));
         let catalogue = Arc::new(Catalogue::embedded().unwrap());
-        let fleets = Fleets { db: app.db().clone(), catalogue, clock: Clock::system(), ids: Ids::system() };
+        let fleets = Fleets {
+            db: app.db().clone(),
+            catalogue,
+            clock: Clock::system(),
+            ids: Ids::system(),
+            progress: Count::default(),
+        };
         let file = "model,serial,fn,device_id,state\nАТОЛ 30Ф,00106100000001,9999078902000001,,\n";
         let desk = Desk::new(Clock::system(), Ids::system(), act());
         fleets.import(&desk, me.id, file.as_bytes(), false).await.unwrap();
