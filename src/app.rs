@@ -189,6 +189,7 @@ impl App {
 
 /// What everything is made of.
 fn ground(config: &Config, db: Db, clock: Clock, ids: Ids) -> Result<Ground, AppError> {
+    config.doubts().into_iter().for_each(|(key, what)| tracing::warn!("{key} {what}"));
     let meters = Meters::default();
     let vault = vault(config, &clock, &ids)?;
     if !vault.keeps() {

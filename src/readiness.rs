@@ -18,14 +18,6 @@ pub struct HealthConfig {
     pub successes: u32,
 }
 
-impl HealthConfig {
-    /// The setting that cannot be used, and what it must be.
-    pub fn unfit(&self) -> Option<(&'static str, &'static str)> {
-        let none = self.probe_ms == 0 || self.failures == 0 || self.successes == 0;
-        none.then_some(("health", "probe_ms, failures and successes must be at least 1"))
-    }
-}
-
 /// Readiness that does not flutter: one look that fails among good ones changes nothing. The first good look is believed,
 /// so that a start takes no longer than it must.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 
 use opentelemetry_otlp::ExporterBuildError;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{Directive, EnvFilter, Targets};
+use tracing_subscriber::filter::{Directive, EnvFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -46,8 +46,16 @@ pub fn start(log: &LogConfig, traces: &Traces) {
     }));
 }
 
+/// Reads the setting `log.filter`.
+///
+/// # Errors
+/// When it is no filter.
+pub fn filter(text: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(text)
+}
+
 fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = quiet().into_iter().fold(filter, EnvFilter::add_directive);
     let lines = fmt::layer().with_writer(std::io::stderr);
     match log.format {

@@ -111,7 +111,8 @@ pub enum Unsaid {
     Both { bad: usize, of: usize, untold: usize },
 }
 
-fn make(output: &Output) -> Result<(), CliError> {
+/// A new key; needs no configuration.
+pub(super) fn make(output: &Output) -> Result<(), CliError> {
     let secret = key::generate(&Ids::system());
     let public = Key::parse(&secret)?.public();
     let remark = format!("public key: {}. The secret one is shown only now.", public.as_str());

@@ -133,6 +133,9 @@ pub enum CliError {
     /// The reference data.
     #[error(transparent)]
     Catalogue(#[from] crate::catalogue::CatalogueError),
+    /// Settings that are wrong, which were said one by one.
+    #[error("{0} setting(s) cannot be used")]
+    Unfit(usize),
     /// The server does not serve, or does not answer.
     #[error("not serving: {0}")]
     NotServing(String),
@@ -199,6 +202,10 @@ impl Cli {
         }
         if let Command::Serve { recover } = self.command {
             return Ok(crate::app::serve(self.config.as_deref(), recover.as_deref()).await?);
+        }
+        if let Command::Client(client::Command::Erasure(erasure::Command::ErasureKey)) = self.command {
+            // It is what makes a configuration fit.
+            return erasure::make(&output);
         }
         let config = Config::load(self.config.as_deref(), env)?;
         match self.command {

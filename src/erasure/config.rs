@@ -38,17 +38,18 @@ pub struct RetentionConfig {
 }
 
 impl RetentionConfig {
-    /// The setting that cannot be used, and why.
-    pub fn unfit(&self, erasure: &ErasureConfig) -> Option<(&'static str, &'static str)> {
-        if (1..PROMISED_DAYS).contains(&self.requests_days) {
-            return Some(("retention.requests_days", "at least 30, which partners are promised, or 0 for ever"));
-        }
-        match erasure.key() {
-            Err(Malformed) => Some(("erasure.key", "must be 32 bytes in base64: `client erasure-key` makes one")),
+    /// The settings that cannot be used, and why.
+    pub fn unfit(&self, erasure: &ErasureConfig) -> Vec<(&'static str, String)> {
+        let key = match erasure.key() {
+            Err(Malformed) => Some("must be 32 bytes in base64: `client erasure-key` makes one"),
             Ok(None) if self.abandoned_days > 0 => {
-                Some(("erasure.key", "retention.abandoned_days needs a key: `client erasure-key` makes one"))
+                Some("retention.abandoned_days needs a key: `client erasure-key` makes one")
             }
             Ok(_) => None,
-        }
+        };
+        let early = (1..PROMISED_DAYS).contains(&self.requests_days);
+        let days = early.then_some("at least 30, which partners are promised, or 0 for ever");
+        let found = [("retention.requests_days", days), ("erasure.key", key)];
+        found.into_iter().filter_map(|(key, what)| Some((key, what?.to_owned()))).collect()
     }
 }

@@ -48,6 +48,24 @@ impl Default for DatabaseConfig {
     }
 }
 
+impl DatabaseConfig {
+    /// What is wrong with the URL, as far as it can be told without connecting; never quotes it.
+    pub fn unfit(&self) -> Option<&'static str> {
+        let url = self.url.expose_secret();
+        match sqlite_path(url) {
+            Some(path) if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" => Some(IN_MEMORY),
+            Some(_) => None,
+            None if !url.starts_with("postgres") => Some(OTHER_DATABASE),
+            None => url.parse::<PgConnectOptions>().is_err().then_some(UNREADABLE),
+        }
+    }
+}
+
+const OTHER_DATABASE: &str = "the database URL must start with sqlite: or postgres:";
+const IN_MEMORY: &str = "an SQLite database must be a file: one in memory loses everything";
+const UNREADABLE: &str =
+    "the database URL cannot be read: postgres://user:password@host:port/name, signs in it encoded";
+
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -92,13 +110,10 @@ impl Db {
     /// [`StoreError::Unavailable`] when the database does not answer, [`StoreError::Other`] for a URL of another kind or without a file.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let url = config.url.expose_secret();
+        if let Some(what) = config.unfit() {
+            return Err(StoreError::Other(what.into()));
+        }
         let file = sqlite_path(url);
-        if file.is_none() && !url.starts_with("postgres") {
-            return Err(StoreError::Other("the database URL must start with sqlite: or postgres:".into()));
-        }
-        if file.as_ref().is_some_and(|path| path.as_os_str().is_empty() || path.as_os_str() == ":memory:") {
-            return Err(StoreError::Other("an SQLite database must be a file: one in memory loses everything".into()));
-        }
         let reach = Arc::new(if file.is_some() { Reach::default() } else { way(config)? });
         let options = match file {
             Some(_) => sqlite_options(config),
@@ -235,7 +250,7 @@ fn sqlite_options(config: &DatabaseConfig) -> ConnectOptions {
 fn way(config: &DatabaseConfig) -> Result<Reach, StoreError> {
     let url = config.url.expose_secret().parse();
     // The driver's error may quote the URL, and with it the password.
-    let options: PgConnectOptions = url.map_err(|_| StoreError::Other("the database URL cannot be read".into()))?;
+    let options: PgConnectOptions = url.map_err(|_| StoreError::Other(UNREADABLE.into()))?;
     let ms = Duration::from_millis;
     Ok(Reach::new(Way { options, connect: ms(config.acquire_timeout_ms), statement: ms(config.statement_timeout_ms) }))
 }

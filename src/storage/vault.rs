@@ -49,18 +49,28 @@ pub struct Vault {
     ids: Ids,
 }
 
+/// Whether these can be keys, each `ID:KEY`.
+///
+/// # Errors
+/// [`KeysError`]; it does not quote a key.
+pub fn fit<'a>(keys: impl Iterator<Item = &'a str>) -> Result<(), KeysError> {
+    read(keys).map(drop)
+}
+
+fn read<'a>(keys: impl Iterator<Item = &'a str>) -> Result<Vec<Key>, KeysError> {
+    let keys = keys.map(key).collect::<Result<Vec<_>, _>>()?;
+    let twice = keys.iter().enumerate().find(|(n, key)| keys.iter().take(*n).any(|other| other.id == key.id));
+    twice.map_or(Ok(()), |(_, key)| Err(KeysError::Twice(key.id.clone())))?;
+    Ok(keys)
+}
+
 impl Vault {
     /// A vault with these keys, each `ID:KEY`.
     ///
     /// # Errors
     /// [`KeysError`]; it does not quote a key.
     pub fn new<'a>(keys: impl Iterator<Item = &'a str>, clock: Clock, ids: Ids) -> Result<Self, KeysError> {
-        let keys = keys.map(key).collect::<Result<Vec<_>, _>>()?;
-        let twice = keys.iter().enumerate().find(|(n, key)| keys.iter().take(*n).any(|other| other.id == key.id));
-        match twice {
-            Some((_, key)) => Err(KeysError::Twice(key.id.clone())),
-            None => Ok(Self { keys: keys.into(), clock, ids }),
-        }
+        Ok(Self { keys: read(keys)?.into(), clock, ids })
     }
 
     /// Whether documents are kept at all.

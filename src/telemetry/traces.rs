@@ -45,16 +45,15 @@ pub struct TracesConfig {
 crate::values::discreet::discreet!(TracesConfig { sample_ratio, follow_callers, timeout_ms });
 
 impl TracesConfig {
-    /// The setting that cannot be used, and what it must be.
-    pub fn unfit(&self) -> Option<(&'static str, &'static str)> {
+    /// The settings that cannot be used, and what they must be.
+    pub fn unfit(&self) -> Vec<(&'static str, String)> {
         let url = |scheme| self.otlp_endpoint.starts_with(scheme);
-        match () {
-            () if !(0.0..=1.0).contains(&self.sample_ratio) => Some(("traces.sample_ratio", "must be from 0 to 1")),
-            () if !self.otlp_endpoint.is_empty() && !url("http://") && !url("https://") => {
-                Some(("traces.otlp_endpoint", "must be empty or begin with http:// or https://"))
-            }
-            () => None,
-        }
+        let nowhere = !self.otlp_endpoint.is_empty() && !url("http://") && !url("https://");
+        let cases = [
+            (!(0.0..=1.0).contains(&self.sample_ratio), "traces.sample_ratio", "must be from 0 to 1"),
+            (nowhere, "traces.otlp_endpoint", "must be empty or begin with http:// or https://"),
+        ];
+        cases.into_iter().filter(|(bad, ..)| *bad).map(|(_, key, what)| (key, what.to_owned())).collect()
     }
 }
 

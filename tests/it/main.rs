@@ -6,6 +6,7 @@ mod auth;
 mod chaos;
 mod cli;
 mod clients;
+mod configuration;
 mod conformance;
 mod contract;
 mod documents;

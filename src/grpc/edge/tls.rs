@@ -1,7 +1,7 @@
 //! TLS of the listener: certificate, key and the authorities of clients, from files in PEM.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
@@ -77,7 +77,7 @@ impl Files {
     /// [`TlsError`] when something is broken or the key is another certificate's.
     pub fn served(&self, client_required: bool) -> Result<Served, TlsError> {
         let chain = certificates("tls.cert", &self.cert)?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| TlsError::of("tls.key")(&error))?;
+        let key = private_key(&self.key)?;
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -96,6 +96,28 @@ impl Files {
         server.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Served { server: Arc::new(server), clients })
     }
+}
+
+/// Everything that is wrong with the files: setting and what. Nothing when TLS is off.
+pub fn faults(config: &TlsConfig) -> Vec<(&'static str, String)> {
+    if !config.is_on() {
+        return Vec::new();
+    }
+    let pair = TlsConfig { client_ca: PathBuf::new(), ..config.clone() };
+    let pair = Files::read(&pair).and_then(|files| files.server(false).map(drop)).err();
+    // The pair's reading ends at a certificate that is missing, and the key may be missing too.
+    let key = file("tls.key", &config.key).and_then(|pem| private_key(&pem).map(drop)).err();
+    let ca = Some(&config.client_ca).filter(|path| !path.as_os_str().is_empty());
+    let ca = ca.and_then(|path| {
+        let pem = file("tls.client_ca", path);
+        pem.and_then(|pem| verifier(&pem, config.client_required, Arc::new(default_provider())).map(drop)).err()
+    });
+    let key = key.filter(|key| pair.as_ref() != Some(key));
+    [pair, key, ca].into_iter().flatten().map(|error| (error.setting, error.what)).collect()
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| TlsError::of("tls.key")(&error))
 }
 
 fn file(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {

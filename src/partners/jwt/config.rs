@@ -109,7 +109,19 @@ pub struct Subject {
     pub partners: Arc<BTreeSet<PartnerId>>,
 }
 
+const TWICE: &str = "an issuer stands there twice";
+
 impl JwtConfig {
+    /// Everything that is wrong with the issuers: the setting and what is wrong.
+    pub fn unfit(&self, mode: Mode) -> Vec<(&'static str, String)> {
+        let one = |(issuer, n): (&IssuerConfig, usize)| {
+            issuer.unfit(mode).into_iter().map(move |what| ("jwt.issuers", format!("issuer {n}: {what}")))
+        };
+        let names: BTreeSet<_> = self.issuers.iter().map(|issuer| &issuer.issuer).collect();
+        let twice = (names.len() < self.issuers.len()).then(|| ("jwt.issuers", TWICE.to_owned()));
+        self.issuers.iter().zip(1..).flat_map(one).chain(twice).collect()
+    }
+
     /// Issuers and rules.
     ///
     /// # Errors
@@ -124,7 +136,7 @@ impl JwtConfig {
         let issuers = self.issuers.iter().map(|one| one.parse(mode)).collect::<Result<Vec<_>, _>>()?;
         let names: BTreeSet<_> = issuers.iter().map(|issuer| &issuer.name).collect();
         if names.len() < issuers.len() {
-            return Err("an issuer stands there twice");
+            return Err(TWICE);
         }
         let ms = Duration::from_millis;
         let rules = Rules {
@@ -139,10 +151,25 @@ impl JwtConfig {
 }
 
 impl IssuerConfig {
-    fn parse(&self, mode: Mode) -> Result<Issuer, &'static str> {
+    fn unfit(&self, mode: Mode) -> Vec<String> {
+        let (named, place) = (self.named().err(), self.place(mode).err());
+        let own = named.into_iter().chain(place).map(str::to_owned);
+        let subject = |(one, n): (&SubjectConfig, usize)| Some(format!("subject {n}: {}", one.parse().err()?));
+        let subjects = self.subjects.iter().zip(1..).filter_map(subject);
+        let names: BTreeSet<_> = self.subjects.iter().map(|one| &one.subject).collect();
+        let twice = (names.len() < self.subjects.len()).then(|| "a subject stands there twice".to_owned());
+        own.chain(subjects).chain(twice).collect()
+    }
+
+    fn named(&self) -> Result<(), &'static str> {
         if self.issuer.is_empty() || self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
             return Err("an issuer needs a name and audiences");
         }
+        Ok(())
+    }
+
+    fn parse(&self, mode: Mode) -> Result<Issuer, &'static str> {
+        self.named()?;
         let mut subjects = BTreeMap::new();
         for one in &self.subjects {
             let subject = one.parse()?;

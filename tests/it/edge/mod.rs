@@ -4,7 +4,7 @@
 mod attacks;
 pub mod frames;
 mod limits;
-mod pki;
+pub mod pki;
 mod reloads;
 mod tls;
 

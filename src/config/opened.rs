@@ -1,0 +1,46 @@
+//! What the settings point to, opened and read as the server would, and left as it is.
+
+use std::path::Path;
+
+use reqwest::Certificate;
+
+use super::Config;
+use crate::catalogue::Catalogue;
+use crate::grpc::edge::tls;
+use crate::partners::jwt::config::IssuerConfig;
+use crate::partners::jwt::keys::KeySet;
+
+/// The setting, and what is wrong with what it points to.
+type Found = (&'static str, String);
+
+/// Certificates and their keys, authorities, sets of keys, tokens, reference data. No database and no gateway is called.
+pub(super) fn broken(config: &Config) -> Vec<Found> {
+    let tls = if config.tls.unfit().is_empty() { tls::faults(&config.tls) } else { Vec::new() };
+    let issuers = config.jwt.issuers.iter().zip(1..).flat_map(|(issuer, n)| issuer_files(issuer, n));
+    let catalogue = Catalogue::load(config.catalogue_dir()).err().map(|error| ("catalogue.dir", error.to_string()));
+    tls.into_iter().chain(issuers).chain(catalogue).collect()
+}
+
+fn issuer_files(issuer: &IssuerConfig, n: usize) -> Vec<Found> {
+    let checks: [(&str, &Path, fn(&[u8]) -> Result<(), String>); 3] = [
+        ("jwks_file", &issuer.jwks_file, |bytes| KeySet::read(bytes).map(drop).map_err(|error| error.to_string())),
+        ("jwks_ca_file", &issuer.jwks_ca_file, authorities),
+        ("jwks_token_file", &issuer.jwks_token_file, |bytes| {
+            std::str::from_utf8(bytes).map(drop).map_err(|_| "is no text".to_owned())
+        }),
+    ];
+    let named = checks.into_iter().filter(|(_, path, _)| !path.as_os_str().is_empty());
+    let broken = named.filter_map(|(name, path, check)| {
+        let read = std::fs::read(path).map_err(|error| error.to_string());
+        let what = read.and_then(|bytes| check(&bytes)).err()?;
+        Some(("jwt.issuers", format!("issuer {n}: {name}: {}: {what}", path.display())))
+    });
+    broken.collect()
+}
+
+fn authorities(pem: &[u8]) -> Result<(), String> {
+    match Certificate::from_pem_bundle(pem) {
+        Ok(found) if !found.is_empty() => Ok(()),
+        _ => Err("holds no certificate".to_owned()),
+    }
+}
