@@ -237,3 +237,49 @@ fn the_picture_of_the_states_shows_the_table() {
         assert!(page.contains(&format!("\n| {} | ", name.as_str())), "{} has no row", name.as_str());
     }
 }
+
+/// The names of [`events`] on the page, in the same order.
+const EVENTS: [&str; 16] = [
+    "held",
+    "filed",
+    "RNM assigned",
+    "connected",
+    "fiscalize asked",
+    "burnt",
+    "report filed",
+    "card issued",
+    "refused",
+    "cancelled",
+    "released",
+    "code changed",
+    "made by hand",
+    "report corrected",
+    "drive freed",
+    "disproved",
+];
+
+#[test]
+fn the_list_of_events_says_in_which_states_each_has_a_place() {
+    use std::collections::BTreeSet;
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/kkt-states.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, list) = page.split_once("\n## Events\n").unwrap();
+    let rows: Vec<Vec<&str>> =
+        list.split("\n## ").next().unwrap().lines().map(|row| row.split(" | ").collect()).collect();
+    for (at, event) in EVENTS.into_iter().enumerate() {
+        let of = rows.iter().filter(|row| row[0] == format!("| {event}"));
+        let listed: BTreeSet<&str> = of.flat_map(|row| named(row[1])).collect();
+        let places = states().into_iter().zip(TABLE).filter(|(_, row)| row[at] != "-");
+        assert_eq!(listed, places.map(|(state, _)| state.name().as_str()).collect(), "{event}");
+    }
+}
+
+/// The states that a cell names; "A to B" names those between as well.
+fn named(cell: &str) -> Vec<&'static str> {
+    let all = Name::ALL.map(Name::as_str);
+    let place = |state: &str| all.iter().position(|name| *name == state).unwrap();
+    match cell.split_once(" to ") {
+        Some((from, to)) => all[place(from)..=place(to)].to_vec(),
+        None => all.into_iter().filter(|name| cell.contains(name)).collect(),
+    }
+}
