@@ -18,13 +18,13 @@ use crate::support::stage::Stage;
 const AS_THEY_COME: [&str; 3] = ["rpc_status_code", "mode", "database"];
 
 /// The tables of the document: kinds of metrics, and the values of their labels.
-struct Document {
-    kinds: BTreeMap<String, String>,
-    labels: BTreeMap<String, BTreeSet<String>>,
-    values: BTreeMap<(String, String), BTreeSet<String>>,
+pub(super) struct Document {
+    pub kinds: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, BTreeSet<String>>,
+    pub values: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
-fn document() -> Document {
+pub(super) fn document() -> Document {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
     let words = |cell: &str| quoted(cell).into_iter().collect::<BTreeSet<_>>();
     let mut document = Document { kinds: BTreeMap::new(), labels: BTreeMap::new(), values: BTreeMap::new() };
@@ -47,7 +47,7 @@ fn quoted(cell: &str) -> Vec<String> {
 }
 
 /// The values that this label may have, where the table cannot list them.
-fn known(label: &str) -> Option<BTreeSet<String>> {
+pub(super) fn known(label: &str) -> Option<BTreeSet<String>> {
     let others = [
         "grpc.health.v1.Health/Check",
         "grpc.health.v1.Health/Watch",
