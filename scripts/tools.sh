@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside a Rust toolchain and a C compiler, each only when it is missing:
-# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl. Root installs from Debian; anybody else is told what to install.
+# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with the schemas of Kubernetes.
+# Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,8 +27,21 @@ find_postgres || debian postgresql
 if ! command -v pg_dump >/dev/null || ! command -v psql >/dev/null; then debian postgresql-client; fi
 command -v npm >/dev/null || debian npm
 if [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci --silent --no-audit --no-fund; fi
-if [ ! -x .tools/bin/grpcurl ]; then
+
+go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
+    if [ -x ".tools/bin/$1" ]; then return; fi
     command -v go >/dev/null || debian golang-go
     mkdir -p .tools/bin
-    GOFLAGS=-modcacherw GOBIN="$PWD/.tools/bin" go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+    CGO_ENABLED=0 GOFLAGS="-modcacherw -p=${GO_JOBS:-2}" GOBIN="$PWD/.tools/bin" go install "$2"
+}
+
+go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+go_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
+
+wanted=helm/tests/requirements.txt
+if ! cmp -s "$wanted" .tools/python/requirements.txt; then
+    python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
+    rm -rf .tools/python
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target .tools/python -r "$wanted"
+    cp "$wanted" .tools/python/requirements.txt
 fi

@@ -1,0 +1,61 @@
+"""The commands that the chart's README shows work, as far as that can be seen without a cluster."""
+
+import re
+import shlex
+import unittest
+from pathlib import Path
+
+from chart import CHART, NEWEST, SOURCE, Refused, helm
+
+README = (SOURCE / "README.md").read_text()
+# What Helm keeps of the release before, and what only matters to a cluster.
+DROPPED = {"--wait", "--create-namespace", "--reuse-values", "--reset-then-reuse-values"}
+
+
+def commands():
+    for block in re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S):
+        for line in re.sub(r"<<'YAML'\n.*?^YAML$", "", block.replace("\\\n", " "), flags=re.M | re.S).splitlines():
+            if line.startswith("helm "):
+                yield shlex.split(line)
+
+
+def live():
+    return re.search(r"<<'YAML'\n(.*?)^YAML$", README, re.M | re.S)[1]
+
+
+class Readme(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(CHART).parent
+        (self.folder / "live.yaml").write_text(live())
+        (self.folder / "regional_managers.toml").write_text("x")
+
+    def rendered(self, words, before=()):
+        places = {"helm/litebox-partner": str(CHART), "live.yaml": str(self.folder / "live.yaml")}
+        words = [places.get(word, word).replace("=regional_managers.toml", f"={self.folder}/regional_managers.toml") for word in [*words, *before]]
+        return helm("template", *(word for word in words if word not in DROPPED), "--kube-version", NEWEST)
+
+    def test_what_is_installed_and_upgraded_renders(self):
+        installs = [words[2:] for words in commands() if words[1] == "install"]
+        upgrades = [words[2:] for words in commands() if words[1] == "upgrade"]
+        self.assertEqual((len(installs), len(upgrades)), (2, 2))
+        for words in installs:
+            self.assertIn("kind: Deployment", self.rendered(words))
+        before = installs[1][installs[1].index("--values") :]
+        for words in upgrades:
+            self.assertIn("kind: Deployment", self.rendered(words, before))
+        with self.assertRaises(Refused):
+            self.rendered([*installs[0], "--set", "replicas=2"])
+
+    def test_every_link_leads_somewhere(self):
+        links = re.findall(r"\]\(([^)#: ]+)", README)
+        self.assertGreater(len(links), 5)
+        for link in links:
+            self.assertTrue((SOURCE / link).exists(), link)
+
+    def test_the_keys_of_secrets_are_those_that_the_chart_reads(self):
+        keys = re.findall(r"--from-literal=([\w-]+)=", README)
+        self.assertEqual(keys, re.findall(r"^    key: (database-url|page-keys|documents-keys|erasure-key)$", (SOURCE / "values.yaml").read_text().split("migrations:")[0], re.M))
+
+
+if __name__ == "__main__":
+    unittest.main()

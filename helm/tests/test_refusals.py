@@ -1,0 +1,135 @@
+"""Values that do not go together fail when the chart is rendered, with a sentence that says what to set."""
+
+import functools
+import re
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+from chart import LIVE, SOURCE, TEST, Refused, helm, render
+
+
+def without(sets, *keys):
+    return [one for one in sets if one.split("=")[0] not in keys]
+
+
+PG = [*without(TEST, "database.kind"), "database.kind=postgresql", "secrets.databaseUrl.existingSecret=s"]
+TLS = [*TEST, "tls.enabled=true"]
+
+# What is set, and what the sentence says: where, and what to do.
+CASES = {
+    "no image": (without(TEST, "image.repository"), r"image\.repository: .*--set image\.repository="),
+    "no mode": (without(TEST, "mode"), r"mode: choose one: --set mode=test .*--set mode=live"),
+    "no database": (without(TEST, "database.kind"), r"database\.kind: choose one: --set database\.kind=postgresql"),
+    "live with the sandbox": ([*LIVE, "sandbox.enabled=true"], r"sandbox\.enabled: .*set sandbox\.enabled=false, or mode=test"),
+    "two replicas on SQLite": ([*TEST, "replicas=2"], r"replicas: SQLite takes one server: set replicas=1"),
+    "scaling SQLite": ([*TEST, "autoscaling.enabled=true"], r"replicas: SQLite .*autoscaling\.enabled=false"),
+    "a job on SQLite": ([*TEST, "migrations.mode=job"], r"migrations\.mode: .*set migrations\.mode=init"),
+    "a hook on SQLite": ([*TEST, "migrations.mode=hook"], r"migrations\.mode: .*set migrations\.mode=init"),
+    "an owner of SQLite": ([*TEST, "migrations.databaseUrl.existingSecret=s"], r"migrations\.databaseUrl: SQLite has no accounts"),
+    "an account for an init container": ([*PG, "migrations.serviceAccount.create=true"], r"migrations\.serviceAccount: .*migrations\.mode=job"),
+    "a named account too": ([*PG, "migrations.serviceAccount.name=ddl"], r"migrations\.serviceAccount: .*migrations\.mode=job"),
+    "no URL": (without(LIVE, "secrets.databaseUrl.existingSecret"), r"secrets\.databaseUrl\.existingSecret: PostgreSQL needs a Secret"),
+    "live without page keys": (without(LIVE, "secrets.pageKeys.existingSecret"), r"secrets\.pageKeys\.existingSecret: live mode needs a Secret"),
+    "replicas without page keys": ([*PG, "replicas=2"], r"secrets\.pageKeys\.existingSecret: several replicas must sign"),
+    "live without documents keys": (without(LIVE, "secrets.documentsKeys.existingSecret"), r"secrets\.documentsKeys\.existingSecret: live mode needs"),
+    "erasing without a key": ([*TEST, "config.retention.abandoned_days=9"], r"secrets\.erasureKey\.existingSecret: config\.retention\.abandoned_days"),
+    "no accounts": (without(LIVE, "config.gateways.accounts.url"), r"config\.gateways\.accounts\.url: set the address of your adapter\n"),
+    "no FNS": (without(LIVE, "config.gateways.fns.url"), r"config\.gateways\.fns\.url: set the address of your adapter\n"),
+    "no OFD": (without(TEST, "sandbox.enabled"), r"config\.gateways\.ofd\.url: set the address of your adapter, or sandbox\.enabled=true"),
+    "two catalogues": ([*TEST, "catalogue.existingConfigMap=c", r"catalogue.files.ofds\.toml=x"], r"catalogue: set either files or existingConfigMap"),
+    "managers who are nobody": (without(LIVE, "catalogue.existingConfigMap"), r"catalogue\.files: live mode needs your regional_managers\.toml: --set-file"),
+    "TLS without a certificate": (TLS, r"tls\.existingSecret: TLS needs a Secret .*or tls\.certManager\.enabled=true"),
+    "two certificates": ([*TLS, "tls.existingSecret=s", "tls.certManager.enabled=true", "tls.certManager.issuerRef.name=i"], r"tls: set either existingSecret or"),
+    "a certificate for nothing": ([*TEST, "tls.certManager.enabled=true", "tls.certManager.issuerRef.name=i"], r"tls\.enabled: a certificate of cert-manager .*set tls\.enabled=true"),
+    "no issuer": ([*TLS, "tls.certManager.enabled=true"], r"tls\.certManager\.issuerRef\.name: name the issuer"),
+    "callers' certificates without TLS": ([*TEST, "tls.clientCa.existingSecret=s"], r"tls\.enabled: certificates of callers .*set tls\.enabled=true"),
+    "required from nobody": ([*TLS, "tls.existingSecret=s", "tls.clientCa.required=true", "tls.clientCa.probeSecret=p"], r"tls\.clientCa\.existingSecret: .*without their authorities"),
+    "probes without certificates": ([*TLS, "tls.existingSecret=s", "tls.clientCa.required=true", "tls.clientCa.existingSecret=c"], r"tls\.clientCa\.probeSecret: probes must show a certificate"),
+    "an Ingress for nobody": ([*TEST, "ingress.enabled=true"], r"ingress\.hosts: name at least one host"),
+    "a route from nowhere": ([*TEST, "grpcRoute.enabled=true"], r"grpcRoute\.parentRefs: name the gateway"),
+    "a database behind a wall": ([*PG, "networkPolicy.enabled=true"], r"networkPolicy\.egress: name the database and the outer systems"),
+    "outer systems behind a wall": ([*LIVE, "networkPolicy.enabled=true"], r"networkPolicy\.egress: name the database and the outer systems"),
+    "nobody may call": ([*TEST, "serviceTokens.enabled=true"], r"serviceTokens\.subjects: say who may call"),
+    "a test without tokens": ([*TEST, "tests.authenticated.enabled=true", "tests.authenticated.image=i"], r"tests\.authenticated\.enabled: .*set serviceTokens\.enabled=true"),
+    "a test without an image": ([*TEST, "tests.authenticated.enabled=true", "serviceTokens.enabled=true"], r"tests\.authenticated\.image: name an image"),
+    "counted twice": ([*TEST, "metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"], r"metrics: set either serviceMonitor or podMonitor"),
+    "nothing to count": ([*TEST, "metrics.enabled=false", "metrics.podMonitor.enabled=true"], r"metrics\.enabled: .*set metrics\.enabled=true"),
+    "more at least than at most": ([*LIVE, "autoscaling.enabled=true", "autoscaling.minReplicas=9"], r"autoscaling\.maxReplicas: must be at least minReplicas"),
+    "percent of nothing": ([*LIVE, "autoscaling.enabled=true", "resources:={\"requests\":null}"], r"resources\.requests\.cpu: .*set it"),
+    "a secret in the open": ([*TEST, "extraEnv[0].name=LITEBOX_ERASURE_KEY", "extraEnv[0].value=x"], r"extraEnv: LITEBOX_ERASURE_KEY is a secret: name it under secrets"),
+    "a second mode": ([*TEST, "extraEnv[0].name=LITEBOX_MODE", "extraEnv[0].value=live"], r"extraEnv: LITEBOX_MODE is set by the chart"),
+    # By the schema: names where it is.
+    "an unknown value": ([*TEST, "replica=2"], r"additional properties 'replica' not allowed"),
+    "an unknown setting": ([*TEST, "config.server.deadlines_ms=2"], r"/config/server.*additional properties 'deadlines_ms' not allowed"),
+    "a secret as a setting": ([*TEST, "config.erasure.key=x"], r"additional properties '(key|erasure)' not allowed"),
+    "a setting of another kind": ([*TEST, "config.server.deadline_ms=soon"], r"/config/server/deadline_ms.*want integer"),
+    "no deadline": ([*TEST, "config.shutdown.drain_ms=null"], r"/config/shutdown.*missing property 'drain_ms'"),
+    "another mode": ([*TEST, "mode=prod"], r"/mode.*must be one of"),
+}
+
+
+@functools.cache
+def said(*sets, **more):
+    """What helm has to say, or None when it renders."""
+    try:
+        render(*sets, **more)
+    except Refused as refused:
+        return str(refused)
+
+
+class Refusals(unittest.TestCase):
+    def refused(self, sets, **more):
+        text = said(*sets, **more)
+        self.assertIsNotNone(text, sets)
+        return text
+
+    def test_what_is_enough_is_taken(self):
+        for sets in [TEST, LIVE, PG]:
+            self.assertTrue(render(*sets))
+
+    def test_each_sentence_says_where_and_what_to_set(self):
+        for name, (sets, sentence) in CASES.items():
+            with self.subTest(name):
+                text = self.refused(sets)
+                self.assertRegex(re.sub(r"['\n]*\n\s*- at ", " - at ", text), sentence)
+
+    def test_nothing_else_is_wrong_in_these_cases(self):
+        for name, (sets, _) in CASES.items():
+            with self.subTest(name):
+                text = self.refused(sets)
+                sentences = re.findall(r"^[a-zA-Z.]+: .+$|^ *- at .+$", text.split("\n\n", 1)[-1], flags=re.M)
+                self.assertLessEqual(len(sentences), 3 if "outer" in name or "OFD" in name else 1, text)
+
+    def test_all_that_is_wrong_is_said_at_once(self):
+        text = self.refused(["replicas=1"])
+        for key in ["image.repository: ", "mode: ", "database.kind: ", "config.gateways.fns.url: "]:
+            self.assertIn(f"\n{key}", text)
+
+    def test_every_sentence_of_the_chart_is_tried_here(self):
+        template = (SOURCE / "templates/_check.tpl").read_text()
+        sentences = re.findall(r'^- "((?:[^"\\]|\\.)*)"$', template, flags=re.M)
+        self.assertGreater(len(sentences), 30)
+        tried = [self.refused(sets) for sets, _ in CASES.values()]
+        for sentence in sentences:
+            sentence = sentence.replace("\\\\", "\\")
+            start, end = re.split(r"\{\{", sentence)[0], re.split(r"\}\}", sentence)[-1]
+            missing_file = "lacks files/alerts.yaml" in sentence
+            self.assertTrue(missing_file or any(start in text and end in text for text in tried), sentence)
+
+    def test_an_older_kubernetes_is_refused(self):
+        self.assertRegex(self.refused(TEST, version="1.26.9"), r"requires kubeVersion: >=1\.27")
+
+    def test_rules_without_their_file_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bare = Path(folder) / "litebox-partner"
+            shutil.copytree(SOURCE, bare)
+            (bare / "files/alerts.yaml").unlink(missing_ok=True)
+            args = [part for one in [*TEST, "metrics.prometheusRule.enabled=true"] for part in ("--set", one)]
+            with self.assertRaisesRegex(Refused, r"this copy of the chart lacks files/alerts\.yaml"):
+                helm("template", "shop", bare, *args)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,158 @@
+"""What the chart renders is what the program takes: `config check`, `config show`, `migrate` and every command line.
+
+The program is $LITEBOX_BIN, or target/debug/litebox-partner.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+import unittest
+from pathlib import Path
+
+from chart import MODES, ROOT, config, notes, pods, render, server
+from generate import OWN, SECRETS
+
+BIN = Path(os.environ.get("LITEBOX_BIN", ROOT / "target/debug/litebox-partner"))
+KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+VALUES = {
+    "LITEBOX_DATABASE_URL": "postgres://user:password@db:5432/litebox",
+    "LITEBOX_SERVER_PAGE_KEYS": "one-key-of-at-least-thirty-two-bytes",
+    "LITEBOX_DOCUMENTS_KEYS": f"k1:{KEY}",
+    "LITEBOX_ERASURE_KEY": KEY,
+    "LITEBOX_GATEWAYS_TAXPAYERS_API_KEY": "key",
+    "LITEBOX_GATEWAYS_DEVICE_PASSWORD": "password",
+}
+
+
+def run(env, *args):
+    if not BIN.exists():
+        sys.exit(f"{BIN} is missing: build it, or set LITEBOX_BIN")
+    return subprocess.run([BIN, *args], env=env, capture_output=True, text=True, timeout=60)
+
+
+def environment(container, folder):
+    """The container's variables, with the files that its paths name under `folder`."""
+    env = {e["name"]: e.get("value", VALUES.get(e["name"])) for e in container["env"]}
+    return {name: moved(value, folder) for name, value in env.items()}
+
+
+def moved(text, folder):
+    return text.replace("/etc/litebox-partner", f"{folder}/etc").replace("/var/lib/litebox-partner", f"{folder}/data")
+
+
+def unpacked(found, folder):
+    """Writes what the server's ConfigMaps hold to where it looks for it."""
+    for name in ["config", "catalogue"]:
+        (folder / "etc" / name).mkdir(parents=True)
+    (folder / "data").mkdir()
+    (folder / "etc/config/config.toml").write_text(moved(config(found), folder))
+    for made in found:
+        if made["metadata"]["name"].endswith("-catalogue"):
+            for file, text in made["data"].items():
+                (folder / "etc/catalogue" / file).write_text(text)
+
+
+def flat(table, path=""):
+    for key, value in table.items():
+        at = f"{path}.{key}".lstrip(".")
+        if isinstance(value, dict):
+            yield from flat(value, at)
+        else:
+            yield at, value
+
+
+def shown(env):
+    done = run(env, "config", "show", "--json")
+    assert done.returncode == 0, done.stderr
+    return {row["key"]: row["value"] for row in json.loads(done.stdout)}
+
+
+class Server(unittest.TestCase):
+    def each(self):
+        for file in MODES:
+            with tempfile.TemporaryDirectory() as folder:
+                found = render(file=file)
+                unpacked(found, Path(folder))
+                spec, container = server(found)
+                yield file, found, spec, environment(container, folder), folder
+
+    def test_the_configuration_of_each_mode_is_good(self):
+        for file, _, _, env, _ in self.each():
+            done = run(env, "config", "check")
+            self.assertEqual((done.returncode, done.stdout), (0, "the configuration is good\n"), f"{file.name}: {done.stderr}")
+
+    def test_a_bad_one_would_be_noticed(self):
+        for _, _, _, env, folder in self.each():
+            with (Path(folder) / "etc/config/config.toml").open("a") as file:
+                file.write("\n[strange]\nkey = 1\n")
+            self.assertIn("strange", run(env, "config", "check").stderr)
+
+    def test_each_setting_that_is_rendered_is_in_force(self):
+        for file, found, _, env, folder in self.each():
+            settings = shown(env)
+            for key, value in flat(tomllib.loads(moved(config(found), folder))):
+                self.assertIn(key, settings, file.name)
+                if not isinstance(value, list):
+                    expected = str(value).lower() if isinstance(value, bool) else str(value)
+                    self.assertIn(settings[key], (expected, "***"), f"{file.name}: {key}")
+            mode = re.search(r"^mode: (\w+)", file.read_text(), re.M)[1]
+            self.assertEqual(settings["mode"], mode)
+
+    def test_each_variable_is_a_setting(self):
+        keys = set(shown({}))
+        known = {"LITEBOX_CONFIG", *("LITEBOX_" + key.replace(".", "_").upper() for key in keys)}
+        for _, found, _, _, _ in self.each():
+            for _, _, spec in pods(found):
+                for container in spec.get("initContainers", []) + spec["containers"]:
+                    used = {e["name"] for e in container.get("env", []) if e["name"].startswith("LITEBOX_")}
+                    self.assertLessEqual(used, known)
+        checked = re.findall(r'"(LITEBOX_\w+)"', (ROOT / "helm/litebox-partner/templates/_check.tpl").read_text())
+        self.assertGreater(len(checked), 10)
+        self.assertLessEqual(set(checked), known)
+        self.assertLessEqual({*SECRETS, *OWN}, keys)
+
+    def test_every_secret_of_the_server_is_a_secret_of_the_chart(self):
+        masked = re.search(r"const SECRETS[^=]*= \[(.*?)\];", (ROOT / "src/config.rs").read_text(), re.S)[1]
+        self.assertEqual(sorted(re.findall(r'"([^"]+)"', masked)), sorted(SECRETS))
+
+    def test_sqlite_is_migrated_with_nothing_but_the_containers_own_environment(self):
+        tried = 0
+        for file, _, spec, _, folder in self.each():
+            env = environment(spec["initContainers"][0], folder) if "initContainers" in spec else {}
+            if env.get("LITEBOX_DATABASE_URL", "").startswith("sqlite:"):
+                done = run(env, "migrate")
+                self.assertEqual((done.returncode, done.stdout), (0, "migrated\n"), f"{file.name}: {done.stderr}")
+                self.assertTrue((Path(folder) / "data/litebox-partner.db").exists())
+                tried += 1
+        self.assertEqual(tried, 2)
+
+    def accepted(self, words):
+        """clap reads in order: what it does not know comes before --help."""
+        self.assertEqual(words[0], "litebox-partner")
+        done = run({}, *words[1:], "--help")
+        return done.returncode == 0
+
+    def test_every_command_line_of_the_pods_and_the_notes_is_one_of_the_program(self):
+        seen = set()
+        for file, found, _, _, _ in self.each():
+            for _, _, spec in pods(found):
+                for container in spec.get("initContainers", []) + spec["containers"]:
+                    probes = [container[p]["exec"]["command"] for p in container if p.endswith("Probe") and "exec" in container[p]]
+                    for line in [container["command"] + container.get("args", []), *probes]:
+                        if line[0] == "litebox-partner":
+                            seen.add(line[1])
+                            self.assertTrue(self.accepted(line), line)
+            for line in re.findall(r"-- (litebox-partner [^)\n]*)", notes(file)):
+                words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
+                seen.add(" ".join(words[3:5]))
+                self.assertTrue(self.accepted(words), line)
+        self.assertLessEqual({"serve", "migrate", "sandbox", "healthcheck", "partner add", "token issue", "device assign"}, seen)
+        self.assertFalse(self.accepted(["litebox-partner", "serve", "--strange"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
