@@ -104,7 +104,7 @@ pub fn faults(config: &TlsConfig) -> Vec<(&'static str, String)> {
         return Vec::new();
     }
     let pair = TlsConfig { client_ca: PathBuf::new(), ..config.clone() };
-    let pair = Files::read(&pair).and_then(|files| files.server(false).map(drop)).err();
+    let pair = Files::read(&pair).and_then(|files| files.served(false).map(drop)).err();
     // The pair's reading ends at a certificate that is missing, and the key may be missing too.
     let key = file("tls.key", &config.key).and_then(|pem| private_key(&pem).map(drop)).err();
     let ca = Some(&config.client_ca).filter(|path| !path.as_os_str().is_empty());
