@@ -114,7 +114,8 @@ fn foreign(status: &Status) -> Status {
     }
 }
 
-fn undecodable() -> Status {
+/// A message that is none, or that breaks off.
+pub fn undecodable() -> Status {
     let text = "the message cannot be decoded or is longer than allowed";
     Answer::new(Code::InvalidArgument, ErrorReason::ValidationFailed, text, russian::UNDECODABLE).status()
 }

@@ -13,6 +13,8 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
+use crate::grpc::status;
+
 /// After the last call an honest peer takes its answer, confirms the GOAWAY and is gone before. Longer than the way to any
 /// partner and back.
 const LINGER: Duration = Duration::from_millis(500);
@@ -86,7 +88,8 @@ impl http_body::Body for Message {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         self.call.0.count(polled.is_ready());
-        polled
+        // A peer that goes away in the middle of its message is no fault of the server.
+        polled.map_err(|_| status::undecodable())
     }
 
     fn is_end_stream(&self) -> bool {
