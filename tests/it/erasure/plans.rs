@@ -9,7 +9,9 @@ use super::{Desk, Made, on_both_desks};
 use crate::support::database::backends;
 
 /// Registrations that have ended, emptied request ids, and documents that are too young to go: many of each.
-const MANY: i64 = 20_000;
+const MANY: i64 = 8_000;
+/// Rows that one statement makes, within the time that a statement has.
+const PART: i64 = 1_000;
 /// Rows that one look may touch: what there is of a shop or two.
 const FEW: u64 = 200;
 const NOW: i64 = 9_000_000_000_000;
@@ -41,21 +43,24 @@ fn walk(node: &Json, indexes: &mut Vec<String>, touched: &mut u64) {
 
 /// Many rows beside those of `Made`, made of them.
 async fn fill(desk: &Desk, kkt: &str) {
-    let copies = |table: &str, like: &str, new: &str| {
+    let copies = |table: &str, like: &str, new: &str, from: i64| {
+        let to = from + PART - 1;
         format!(
             "INSERT INTO {table} SELECT made.* FROM (SELECT * FROM {table} WHERE {like} LIMIT 1) one, \
-             generate_series(1, {MANY}) n, jsonb_populate_record(one::{table}, jsonb_build_object({new})) made"
+             generate_series({from}, {to}) n, jsonb_populate_record(one::{table}, jsonb_build_object({new})) made"
         )
     };
     let kkt = format!("id = '{kkt}'");
     let request = "'request_id', gen_random_uuid(), 'fingerprint', '\\x', 'created_ms', n";
-    for sql in [
-        copies("kkt", &kkt, "'id', gen_random_uuid(), 'held', false, 'fn_held', false, 'since_ms', n"),
-        copies("request", "true", request),
-        copies("document", "true", &format!("'id', gen_random_uuid(), 'seq', 1000000 + n, 'at_ms', {NOW}")),
-        "VACUUM ANALYZE kkt, request, document, client".to_owned(),
-    ] {
-        desk.sql(&sql).await;
+    let document = format!("'id', gen_random_uuid(), 'seq', 1000000 + n, 'at_ms', {NOW}");
+    let ended = "'id', gen_random_uuid(), 'held', false, 'fn_held', false, 'since_ms', n";
+    for from in (1..=MANY).step_by(PART as usize) {
+        desk.sql(&copies("kkt", &kkt, ended, from)).await;
+        desk.sql(&copies("request", "true", request, from)).await;
+        desk.sql(&copies("document", "true", &document, from)).await;
+    }
+    for table in ["kkt", "request", "document", "client"] {
+        desk.sql(&format!("VACUUM ANALYZE {table}")).await;
     }
 }
 
