@@ -183,7 +183,7 @@ pub fn meaning(status: &Status) -> Answer {
     match status.get_details_error_info() {
         Some(info) if !again.contains(&status.code()) => Answer::Refused(info.reason),
         Some(info) => Answer::Unclear(info.reason),
-        None => Answer::Unclear(format!("{:?}", status.code())),
+        None => Answer::Unclear(format!("{:?}: {}", status.code(), status.message())),
     }
 }
 
