@@ -12,6 +12,8 @@ use crate::support::database::backends;
 const MANY: i64 = 8_000;
 /// Rows that one statement makes, within the time that a statement has.
 const PART: i64 = 1_000;
+/// Rows that one look removes: few against the table, as in a large one. More, and reading the whole of a small one costs less.
+const PORTION: u64 = 10;
 /// Rows that one look may touch: what there is of a shop or two.
 const FEW: u64 = 200;
 const NOW: i64 = 9_000_000_000_000;
@@ -74,8 +76,8 @@ async fn looks_that_are_repeated_read_an_index_of_what_there_is_to_find() {
     fill(&desk, &made.kkt.id).await;
     let db = desk.app.db();
     for (sql, at_ms, index) in [
-        (erasure::requests_sql(500), NOW, "request_kept"),
-        (erasure::documents_sql(500), NOW, "document_by_age"),
+        (erasure::requests_sql(PORTION), NOW, "request_kept"),
+        (erasure::documents_sql(PORTION), NOW, "document_by_age"),
         (operations::open_sql(&["REPORTING"]), NOW, "kkt_open"),
     ] {
         let (indexes, touched) = read(db, &sql, at_ms).await;
@@ -93,7 +95,7 @@ async fn sqlite_finds_by_age_what_periods_remove() {
             return;
         }
         for (sql, index) in
-            [(erasure::requests_sql(500), "request_kept"), (erasure::documents_sql(500), "document_by_age")]
+            [(erasure::requests_sql(PORTION), "request_kept"), (erasure::documents_sql(PORTION), "document_by_age")]
         {
             let rows = planned(desk.app.db(), "EXPLAIN QUERY PLAN", &sql, NOW).await;
             let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
