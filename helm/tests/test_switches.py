@@ -1,5 +1,6 @@
 """What each switch of the values does."""
 
+import json
 import re
 import tomllib
 import unittest
@@ -97,6 +98,25 @@ class Server(unittest.TestCase):
         self.assertIn("Deployment/litebox-partner", kinds(render(*TEST, name="litebox-partner")))
         for name in kinds(render(*LIVE, "migrations.mode=job", name="n" * 53)):
             self.assertLessEqual(len(name.split("/")[1]), 63, name)
+
+
+class Settings(unittest.TestCase):
+    def test_settings_come_through_as_they_are_whatever_their_kind(self):
+        settings = {
+            "traces": {"sample_ratio": 0.25, "follow_callers": True},
+            "gateways": {"taxpayers": {"cache_seconds": 86400000000, "base_url": 'a "b" \\ <c> & é {{ d }}'}, "breaker": {"failures": 0}},
+            "clients": {"accept_statuses": ["LIQUIDATING", "BANKRUPT"]},
+            "connections": {"trusted_peers": []},
+        }
+        found = tomllib.loads(config(render(*TEST, *(f"config.{key}:={json.dumps(value)}" for key, value in settings.items()))))
+        for key, value in settings.items():
+            self.assertLessEqual(value.keys(), found[key].keys())
+        self.assertEqual(found["traces"], settings["traces"])
+        self.assertLessEqual(settings["gateways"]["taxpayers"].items(), found["gateways"]["taxpayers"].items())
+        self.assertEqual(found["gateways"]["breaker"], {"failures": 0})
+        self.assertEqual((found["clients"], found["connections"]), (settings["clients"], settings["connections"]))
+        for number in [found["gateways"]["taxpayers"]["cache_seconds"], found["shutdown"]["delay_ms"]]:
+            self.assertIs(type(number), int)
 
 
 class Secrets(unittest.TestCase):
