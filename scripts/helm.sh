@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 
 [ -x .tools/bin/helm ] || { echo "helm is missing: make tools" >&2; exit 1; }
 [ -e .tools/python/kubernetes_validate ] || { echo "kubernetes-validate is missing: make tools" >&2; exit 1; }
+command -v openssl >/dev/null || { echo "openssl is missing: make tools" >&2; exit 1; }
 if [ -z "${LITEBOX_BIN:-}" ] && [ ! -x target/debug/litebox-partner ]; then cargo build --locked; fi
 
 work=$(mktemp -d)

@@ -38,6 +38,7 @@ go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 go_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
 
+command -v openssl >/dev/null || debian openssl
 wanted=scripts/requirements.txt
 if ! cmp -s "$wanted" .tools/python/requirements.txt; then
     python3 -m pip --version >/dev/null 2>&1 || debian python3-pip

@@ -6,6 +6,7 @@ The program is $LITEBOX_BIN, or target/debug/litebox-partner.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,7 @@ def environment(container, folder):
 
 
 def moved(text, folder):
+    text = text.replace("/var/run/secrets/litebox-partner", f"{folder}/run")
     return text.replace("/etc/litebox-partner", f"{folder}/etc").replace("/var/lib/litebox-partner", f"{folder}/data")
 
 
@@ -54,6 +56,19 @@ def unpacked(found, folder):
         if made["metadata"]["name"].endswith("-catalogue"):
             for file, text in made["data"].items():
                 (folder / "etc/catalogue" / file).write_text(text)
+
+
+def certified(folder):
+    """What the kubelet mounts: files of TLS, a pair that vouches for itself, and the token for the cluster's keys."""
+    for name in ["tls", "client-ca"]:
+        (folder / "etc" / name).mkdir()
+    pair = ["-keyout", folder / "etc/tls/tls.key", "-out", folder / "etc/tls/tls.crt"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=chart", "-addext", "subjectAltName=DNS:chart"]
+    subprocess.run(["openssl", "req", "-x509", *kind, *pair], check=True, capture_output=True)
+    (folder / "run/cluster").mkdir(parents=True)
+    for file in ["etc/client-ca/ca.crt", "run/cluster/ca.crt"]:
+        shutil.copy(folder / "etc/tls/tls.crt", folder / file)
+    (folder / "run/cluster/token").write_text("token")
 
 
 def flat(table, path=""):
@@ -77,6 +92,7 @@ class Server(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder:
                 found = render(file=file)
                 unpacked(found, Path(folder))
+                certified(Path(folder))
                 spec, container = server(found)
                 yield file, found, spec, environment(container, folder), folder
 
