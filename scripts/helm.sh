@@ -21,7 +21,7 @@ cd helm/tests
 status=0
 python3 -m unittest "$@" 2>&1 | tee "$work/log" || status=$?
 ran=$(sed -n 's/^Ran \([0-9]*\) tests\? in .*/\1/p' "$work/log")
-bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p' "$work/log" | grep -o '[0-9]*' | awk '{ n += $1 } END { print n + 0 }')
+bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p' "$work/log" | tr -c '0-9' '\n' | awk '{ n += $1 } END { print n + 0 }')
 if [ "${ran:-0}" = 0 ]; then echo "no test ran" >&2; exit 1; fi
 echo "test result: helm. $((ran > bad ? ran - bad : 0)) passed; $bad failed"
 exit "$status"
