@@ -12,6 +12,8 @@ use crate::partners::jwt::keys::KeySet;
 
 /// The setting, and what is wrong with what it points to.
 type Found = (&'static str, String);
+/// Reads what stands in a file as the server would.
+type Check = fn(&[u8]) -> Result<(), String>;
 
 /// Certificates and their keys, authorities, sets of keys, tokens, reference data. No database and no gateway is called.
 pub(super) fn broken(config: &Config) -> Vec<Found> {
@@ -22,7 +24,7 @@ pub(super) fn broken(config: &Config) -> Vec<Found> {
 }
 
 fn issuer_files(issuer: &IssuerConfig, n: usize) -> Vec<Found> {
-    let checks: [(&str, &Path, fn(&[u8]) -> Result<(), String>); 3] = [
+    let checks: [(&str, &Path, Check); 3] = [
         ("jwks_file", &issuer.jwks_file, |bytes| KeySet::read(bytes).map(drop).map_err(|error| error.to_string())),
         ("jwks_ca_file", &issuer.jwks_ca_file, authorities),
         ("jwks_token_file", &issuer.jwks_token_file, |bytes| {

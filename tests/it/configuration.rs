@@ -10,6 +10,8 @@ use serde_json::Value;
 use toml::Value as Toml;
 
 use crate::edge::pki::Authority;
+use crate::support::database::backends;
+use crate::support::stage::Stage;
 
 const PAGE: &str = "docs/configuration.md";
 const MARK: &str = "<!-- From here on written from src/default.toml by a test; do not edit. -->\n";
@@ -207,4 +209,20 @@ fn a_key_for_erasures_is_made_with_a_configuration_that_is_not_fit_yet() {
     let made = config(&["client", "erasure-key"], unfit, &[]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     assert_eq!(made.stdout.len(), 45, "32 bytes in base64");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_server_warns_of_personal_data_that_are_kept_for_ever() {
+    let stage = Stage::new(backends()[0]).await;
+    let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let live = [
+        ("mode", "live".to_owned()),
+        ("server.page_keys", key.to_owned()),
+        ("documents.keys", format!("k1:{key}")),
+        ("erasure.key", key.to_owned()),
+    ];
+    let warned = "retention.abandoned_days is 0";
+    assert!(stage.server_with(&live).await.log().contains(warned));
+    let kept = [&live[..], &[("retention.abandoned_days", "365".to_owned())]].concat();
+    assert!(!stage.server_with(&kept).await.log().contains(warned));
 }

@@ -92,6 +92,8 @@ const OWN_WORDS: &[(&str, &str, &str)] = &[
     ("src/grpc/edge/config.rs", "TlsConfig", "cert"),
     ("src/grpc/edge/config.rs", "TlsConfig", "client_ca"),
     ("src/grpc/edge/tls.rs", "TlsError", "setting"),
+    // Where a setting was set: places of files, names of variables.
+    ("src/config/problem.rs", "Source", ""),
     ("src/app.rs", "AppError", "Jwt"),
     ("src/catalogue/", "", ""),
     ("src/failure.rs", "Violation", "text"),

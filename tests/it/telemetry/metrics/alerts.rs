@@ -48,7 +48,7 @@ fn every_alert_asks_for_metrics_labels_and_values_that_there_are() {
 fn strange(document: &Document, expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     let depth = |open, close| expression.matches(open).count() == expression.matches(close).count();
-    if !(depth('(', ')') && depth('{', '}') && depth('[', ']') && expression.matches('"').count() % 2 == 0) {
+    if !(depth('(', ')') && depth('{', '}') && depth('[', ']') && expression.matches('"').count().is_multiple_of(2)) {
         found.push("its brackets do not close".to_owned());
     }
     let mut labels = BTreeSet::new();
