@@ -132,7 +132,7 @@ class Server(unittest.TestCase):
         self.assertLessEqual({*SECRETS, *OWN}, keys)
 
     def test_every_secret_of_the_server_is_a_secret_of_the_chart(self):
-        masked = re.search(r"const SECRETS[^=]*= \[(.*?)\];", (ROOT / "src/config.rs").read_text(), re.S)[1]
+        masked = re.search(r"const SECRETS[^=]*= \[(.*?)\];", (ROOT / "src/config/layers.rs").read_text(), re.S)[1]
         self.assertEqual(sorted(re.findall(r'"([^"]+)"', masked)), sorted(SECRETS))
 
     def test_sqlite_is_migrated_with_nothing_but_the_containers_own_environment(self):
