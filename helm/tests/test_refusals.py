@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 
 from chart import LIVE, SOURCE, TEST, Refused, helm, render
+from generate import OWN
 
 
 def without(sets, *keys):
@@ -117,6 +118,14 @@ class Refusals(unittest.TestCase):
             start, end = re.split(r"\{\{", sentence)[0], re.split(r"\}\}", sentence)[-1]
             missing_file = "lacks files/alerts.yaml" in sentence
             self.assertTrue(missing_file or any(start in text and end in text for text in tried), sentence)
+
+    def test_a_second_value_of_what_the_chart_sets_is_refused(self):
+        """It would win: `tls.clientCa.required` could be switched off, and nobody would see it."""
+        for key in [*OWN, "jwt.issuers"]:
+            name = "LITEBOX_" + key.replace(".", "_").upper()
+            with self.subTest(name):
+                text = self.refused([*TEST, f"extraEnv[0].name={name}", "extraEnv[0].value=x"])
+                self.assertIn(f"extraEnv: {name} is set by the chart", text)
 
     def test_an_older_kubernetes_is_refused(self):
         self.assertRegex(self.refused(TEST, version="1.26.9"), r"requires kubeVersion: >=1\.27")
