@@ -23,7 +23,7 @@ class Server(unittest.TestCase):
         self.assertEqual(recreated["strategy"], {"type": "Recreate"})
 
     def test_the_grace_period_covers_the_servers_own_deadlines(self):
-        for delay, drain, margin, seconds in [(8000, 20000, 10, 38), (0, 0, 5, 5), (1, 0, 5, 6), (12000, 30500, 10, 53), (600000, 3600000, 30, 4230)]:
+        for delay, drain, margin, seconds in [(8000, 20000, 10, 38), (0, 0, 7, 7), (1, 0, 7, 8), (12000, 30500, 10, 53), (600000, 3600000, 30, 4230)]:
             found = render(*TEST, f"config.shutdown.delay_ms={delay}", f"config.shutdown.drain_ms={drain}", f"terminationMarginSeconds={margin}")
             self.assertEqual(server(found)[0]["terminationGracePeriodSeconds"], seconds)
             self.assertEqual(tomllib.loads(config(found))["shutdown"], {"delay_ms": delay, "drain_ms": drain})
