@@ -86,6 +86,9 @@ pub enum AppError {
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A signal came during the start.
+    #[error("told to stop before it served: the start is cut")]
+    ToldEarly,
     /// A second signal came before everything had ended.
     #[error("told twice to stop: what was under way is cut")]
     ToldTwice,

@@ -27,7 +27,8 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// Runs the server until it is told to stop; on a backup that was restored, the name of its recovery comes with it.
 ///
 /// # Errors
-/// [`AppError`]; [`AppError::ToldTwice`] when a second signal cut what was under way.
+/// [`AppError`]; [`AppError::ToldEarly`] when a signal cut the start, [`AppError::ToldTwice`] when a second one cut what was
+/// under way.
 pub async fn serve(file: Option<&Path>, recover: Option<&str>) -> Result<(), AppError> {
     let config = Config::load(file, |name| std::env::var(name).ok())?;
     let traces = telemetry::begin(&config.log, &config.traces)?;
@@ -41,8 +42,8 @@ async fn live(config: Config, recover: Option<&str>) -> Result<(), AppError> {
     let mut signals = Signals::listen()?;
     let app = tokio::select! {
         built = App::build(config, Clock::system(), Ids::system()) => built?,
-        // Nothing is under way; a migration that is cut leaves the schema as it was.
-        () = signals.next() => return Ok(()),
+        // Nothing is under way; a migration that is cut leaves the schema as it was. Whoever waits for a server got none.
+        () = signals.next() => return Err(AppError::ToldEarly),
     };
     if let Some(name) = recover {
         app.recover(name).await?;

@@ -112,10 +112,8 @@ impl Server {
         self.signal("CONT");
     }
 
-    /// The shell has a `kill` everywhere; this process has none without unsafe code.
     fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+        signal(&self.child, name);
     }
 
     /// Memory that it has now, KiB.
@@ -189,6 +187,12 @@ impl Server {
         self.metrics = address("metrics");
         address("listening").inspect(|address| self.address = *address).is_some()
     }
+}
+
+/// Sends a signal. The shell has a `kill` everywhere; this process has none without unsafe code.
+pub fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
 }
 
 /// A metric without labels of the server that shows its metrics there.
