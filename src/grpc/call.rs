@@ -66,6 +66,8 @@ impl Step for Calls {
         let entered = trace.clone();
         let probe = method.starts_with(health::NAME);
         async move {
+            // Whoever goes away before the answer leaves no other line.
+            tracing::debug!("begun");
             let started = Instant::now();
             let (response, answer) = finish(inner.pass(request).await, &id);
             let took = started.elapsed();

@@ -16,6 +16,7 @@ use super::checker::{Evidence, assert_clean};
 use super::fleet::{Fleet, Profile, possible};
 use super::kills::all_told;
 use super::load::Load;
+use super::load::book::Repeats;
 use super::load::watcher::Watcher;
 use crate::edge::frames::{Raw, begin, call};
 use crate::lifecycle::peers::dead;
@@ -26,16 +27,18 @@ const DELAY: Duration = Duration::from_secs(1);
 /// What a stop may take beyond its delay: nothing honest lasts longer. A tenth of the drain.
 const WELL_BEFORE: Duration = Duration::from_secs(3);
 /// A lease would be seen: what is not handed back hangs.
-const TIMES: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("shutdown.delay_ms", "1000"),
     ("shutdown.drain_ms", "30000"),
     ("worker.lease_ms", "120000"),
     ("connections.stall_ms", "1000"),
+    // Tells of a call when it begins, too.
+    ("log.filter", "info,sqlx=warn,litebox_partner::grpc::call=debug"),
 ];
 /// Of the standard retry policy of gRPC.
 const MOST_ATTEMPTS: u32 = 5;
-/// How hyper's client tells of a request that it had not sent when its connection was told to go. Other clients of gRPC send
-/// such a request again by themselves; tonic's calls it CANCELLED, which the standard policy does not repeat.
+/// How hyper's client tells of a request that no server has begun when its connection was told to go. Other clients of gRPC
+/// send such a request again by themselves; tonic's calls it CANCELLED, which the standard policy does not repeat.
 const NOT_SENT: &str = "Cancelled: operation was canceled";
 const WATCH: &str = "/litebox.kkt.v1.KktService/Watch";
 const LIST: &str = "/litebox.client.v1.ClientService/List";
@@ -80,13 +83,22 @@ async fn restart(load: &Load, balancer: &Balancer, at: usize) -> Duration {
     took
 }
 
+/// What a server has begun it answers: whatever else a caller was told about a call, no log knows of that call.
+fn nothing_begun_went_unanswered(load: &Load, repeats: &Repeats) {
+    let logs = load.fleet.logs();
+    let begun = |call: &str| logs.iter().any(|log| log.contains(call));
+    assert!(begun(repeats.answered.as_deref().unwrap()), "the logs tell of calls");
+    let lost: Vec<_> = repeats.unanswered.iter().filter(|(call, _)| begun(call)).collect();
+    assert!(lost.is_empty(), "begun by a server, and not answered: {lost:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_twice() {
     if !possible() {
         return;
     }
     let (restarts, seed) = (amount("RESTARTS", 3, 50), amount("SEED", 1, 1));
-    let load = Load::new(Fleet::start(Profile::pair(3, &TIMES)).await);
+    let load = Load::new(Fleet::start(Profile::pair(3, &SETTINGS)).await);
     let balancer = Balancer::start(load.fleet.clone()).await;
     load.fleet.route((0..load.fleet.size()).map(|_| balancer.channel()).collect());
     until("both are ready", async || balancer.sends_to(0) && balancer.sends_to(1)).await;
@@ -105,13 +117,14 @@ async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_tw
     assert_clean(&Evidence::gather(&load).await);
     let repeats = load.book.repeats();
     println!("{repeats:?}");
+    nothing_begun_went_unanswered(&load, &repeats);
     let known = |why: &&String| why.starts_with("Unavailable: ") || *why == "CONFLICT" || *why == NOT_SENT;
     let strange: Vec<_> = repeats.why.keys().filter(|why| !known(why)).collect();
     assert!(strange.is_empty() && repeats.most < MOST_ATTEMPTS, "a standard retry would have failed: {repeats:?}");
     let unsent = repeats.why.get(NOT_SENT).copied().unwrap_or(0);
     let calls = repeats.why.values().sum::<u64>() - unsent;
     let outcome = format!(
-        "0 calls failed, {calls} attempts repeated, {unsent} not sent by the client and sent again; longest stop {} ms with a delay of 1000 ms; {}",
+        "0 calls failed, {calls} attempts repeated, {unsent} begun by no server and sent again; longest stop {} ms with a delay of 1000 ms; {}",
         longest.as_millis(),
         ends.summary()
     );

@@ -50,14 +50,27 @@ pub struct TestPartner {
     pub token: String,
 }
 
-/// Shows credentials with every call.
+/// Shows credentials with every call, and names it for the server's log.
 #[derive(Clone)]
-pub struct Shown(Option<MetadataValue<Ascii>>);
+pub struct Shown {
+    credentials: Option<MetadataValue<Ascii>>,
+    call: Option<MetadataValue<Ascii>>,
+}
+
+impl Shown {
+    /// Calls are called so from now on: a UUID.
+    pub fn called(self, id: &str) -> Self {
+        Self { call: Some(id.parse().unwrap()), ..self }
+    }
+}
 
 impl Interceptor for Shown {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(credentials) = &self.0 {
-            request.metadata_mut().insert("authorization", credentials.clone());
+        let headers = [("authorization", &self.credentials), ("x-request-id", &self.call)];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                request.metadata_mut().insert(name, value.clone());
+            }
         }
         Ok(request)
     }
@@ -199,7 +212,7 @@ impl Drop for TestApp {
 
 /// What shows these credentials.
 pub fn shown(credentials: Option<&str>) -> Shown {
-    Shown(credentials.map(|text| text.parse().unwrap()))
+    Shown { credentials: credentials.map(|text| text.parse().unwrap()), call: None }
 }
 
 /// A new partner with a token for everything.

@@ -58,6 +58,10 @@ pub struct Repeats {
     pub most: u32,
     /// Attempts that had to be repeated, by what they were told.
     pub why: BTreeMap<String, u64>,
+    /// The attempts that no server answered, and what was made up for them.
+    pub unanswered: Vec<(String, String)>,
+    /// An attempt that was answered.
+    pub answered: Option<String>,
 }
 
 impl Book {
@@ -80,6 +84,15 @@ impl Book {
         let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
         repeats.most = repeats.most.max(attempt + 1);
         *repeats.why.entry(why.to_owned()).or_default() += 1;
+    }
+
+    /// Notes which server's call an attempt was, by its id in the logs, and why no server answered it.
+    pub fn attempt(&self, call: String, unanswered: Option<String>) {
+        let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        match unanswered {
+            Some(why) => repeats.unanswered.push((call, why)),
+            None => repeats.answered = Some(call),
+        }
     }
 
     /// How patient callers had to be so far.

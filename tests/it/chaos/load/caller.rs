@@ -1,6 +1,7 @@
 //! How partners call: each call under one request id, repeated at one replica after the other until it is answered for
 //! good.
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,8 @@ use uuid::Uuid;
 use super::book::{Answer, Asked, Book, Told};
 use crate::chaos::fleet::Fleet;
 use crate::model::dice::Dice;
-use crate::support::app::{Wire, shown};
+use crate::support::app::{Shown, Wire, shown};
+use crate::support::fresh_id;
 
 /// Longest attempt.
 const ATTEMPT: Duration = Duration::from_secs(4);
@@ -114,16 +116,12 @@ impl Caller {
     {
         for attempt in 0..ATTEMPTS {
             let at = (first + self.first + attempt as usize) % self.fleet.size();
-            let status = match self.wire(at) {
-                None => Status::unavailable("this replica is away"),
-                Some(wire) => match timeout(ATTEMPT, send(wire)).await {
-                    Ok(Ok(told)) => {
-                        self.note(asked, told.noted().filter(|_| noted));
-                        return Some(Ok(told));
-                    }
-                    Ok(Err(status)) => status,
-                    Err(_) => Status::deadline_exceeded("no answer in time"),
-                },
+            let status = match self.attempt(at, &send).await {
+                Ok(told) => {
+                    self.note(asked, told.noted().filter(|_| noted));
+                    return Some(Ok(told));
+                }
+                Err(status) => status,
             };
             let answer = meaning(&status);
             if attempt % 50 == 49 {
@@ -140,6 +138,23 @@ impl Caller {
         None
     }
 
+    /// Calls a replica once, by a name that its log tells.
+    async fn attempt<T, F: Future<Output = Result<T, Status>>>(
+        &self,
+        at: usize,
+        send: &impl Fn(Wire) -> F,
+    ) -> Result<T, Status> {
+        let call = fresh_id();
+        let came = match self.shows(at, |shown| shown.called(&call)) {
+            None => Err(Status::unavailable("this replica is away")),
+            Some(wire) => timeout(ATTEMPT, send(wire))
+                .await
+                .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))),
+        };
+        self.book.attempt(call, came.as_ref().err().and_then(made_up));
+        came
+    }
+
     fn note(&self, asked: &Asked, answer: Option<Answer>) {
         if let Some(answer) = answer {
             self.book.answer(asked, answer);
@@ -148,9 +163,13 @@ impl Caller {
 
     /// A connection to a replica, with the partner's credentials.
     pub fn wire(&self, at: usize) -> Option<Wire> {
+        self.shows(at, |shown| shown)
+    }
+
+    fn shows(&self, at: usize, with: impl FnOnce(Shown) -> Shown) -> Option<Wire> {
         let token = format!("Bearer {}", self.fleet.partners[self.partner].token);
         let channel = self.fleet.channel(at)?;
-        Some(Wire::new(channel, shown(Some(&token))))
+        Some(Wire::new(channel, with(shown(Some(&token)))))
     }
 }
 
@@ -185,6 +204,13 @@ pub fn meaning(status: &Status) -> Answer {
         Some(info) => Answer::Unclear(info.reason),
         None => Answer::Unclear(format!("{:?}: {}", status.code(), status.message())),
     }
+}
+
+/// What the caller's own side said when no server answered: every error of ours names its reason.
+fn made_up(status: &Status) -> Option<String> {
+    let causes = std::iter::successors(status.source(), |cause| (**cause).source());
+    let told = |causes: String| format!("{:?}: {}{causes}", status.code(), status.message());
+    status.get_details_error_info().is_none().then(|| told(causes.map(|cause| format!("; {cause}")).collect()))
 }
 
 /// The register that an order is about.
