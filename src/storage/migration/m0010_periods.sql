@@ -2,9 +2,11 @@
 -- and what is under way, however much has come to its end.
 
 -- Request ids of erased clients are emptied and stay for ever.
-DROP INDEX request_by_age;
 CREATE INDEX request_kept ON request (created_ms) WHERE length(fingerprint) > 0;
 
 -- Registrations that have ended stay for ever, their documents do not.
-DROP INDEX kkt_ended;
 CREATE INDEX document_by_age ON document (at_ms);
+
+-- Last, since from here on nobody else reads these tables until all is done.
+DROP INDEX request_by_age;
+DROP INDEX kkt_ended;
