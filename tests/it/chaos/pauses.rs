@@ -44,7 +44,8 @@ impl Bedroom {
         let sandbox = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
         let (fns, ofd) = (Gate::before(&sandbox.grpc_url()).await, Gate::before(&sandbox.grpc_url()).await);
         let hub = Gate::before(&sandbox.http_url()).await;
-        let mut profile = Profile::pair(1, &[("worker.lease_ms", "1000")]);
+        // Longer than a step takes on a machine that has much to do: else a step that only is slow is taken over as well.
+        let mut profile = Profile::pair(1, &[("worker.lease_ms", "3000")]);
         let gates = [("gateways.fns.url", fns.url()), ("gateways.ofd.url", ofd.url())];
         profile.replicas[SLEEPER].extend(gates.map(|(key, url)| (key, url.to_owned())));
         let mut fleet = Fleet::over(sandbox, profile).await;
