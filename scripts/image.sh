@@ -1,21 +1,29 @@
 #!/usr/bin/env bash
 # Assembles the root directory of the image as the Dockerfile does, and runs it as the Dockerfile says: as its user, root read only, nothing else
 # in sight. There is no container engine here: that an engine builds the Dockerfile is not shown by this.
+# Usage: scripts/image.sh [BINARY]: with one that is built already, what it is and how large is not looked at.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=target/image
 context=$work/context root=$work/root
 
-# What .dockerignore lets into the build, and nothing else: a file that is missing there is missing here.
 rm -rf "$context" "$root"
-sed -n 's|^!/||p' .dockerignore | while read -r path; do
-    mkdir -p "$context/$(dirname "$path")"
-    cp -a "$path" "$context/$path"
-done
-commit=$(git rev-parse HEAD)
-LITEBOX_COMMIT=$commit CARGO_TARGET_DIR=target cargo build --locked --release --quiet --manifest-path "$context/Cargo.toml" --bin litebox-partner
-strip --strip-all -o "$work/litebox-partner" target/release/litebox-partner
-bash "$context/scripts/rootfs.sh" "$work/litebox-partner" "$root"
+mkdir -p "$work"
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+if [ $# = 0 ]; then
+    # What .dockerignore lets into the build, and nothing else: a file that is missing there is missing here.
+    sed -n 's|^!/||p' .dockerignore | while read -r path; do
+        mkdir -p "$context/$(dirname "$path")"
+        cp -a "$path" "$context/$path"
+    done
+    commit=$(git rev-parse HEAD)
+    LITEBOX_COMMIT=$commit CARGO_TARGET_DIR=target cargo build --locked --release --quiet --manifest-path "$context/Cargo.toml" --bin litebox-partner
+    built=target/release/litebox-partner told="litebox-partner $version ($commit)" most=$((40 * 1024 * 1024))
+else
+    built=$1 told="litebox-partner $version" most=$((200 * 1024 * 1024))
+fi
+strip --strip-all -o "$work/litebox-partner" "$built"
+bash scripts/rootfs.sh "$work/litebox-partner" "$root"
 
 fail() { echo "$*" >&2; exit 1; }
 # As the container's user, with what its runtime gives: /proc, /dev, an empty /tmp and /data.
@@ -26,14 +34,13 @@ inside() {
 }
 
 bytes=$(du -sb "$root" | cut -f1)
-[ "$bytes" -le $((40 * 1024 * 1024)) ] || fail "the image is larger than 40 MiB: $bytes bytes"
+[ "$bytes" -le "$most" ] || fail "the image is larger than $most bytes: $bytes"
 # Programs: the one, and the libraries' loader. No shell, nothing that changes who runs it, nothing others may write.
 found=$(cd "$root" && find . -type f -perm /111 ! -name '*.so*' | sort | xargs)
 [ "$found" = ./usr/bin/litebox-partner ] || fail "the image has other programs: $found"
 [ -z "$(find "$root" -perm /6000 -o -type f -perm /022)" ] || fail "the image has files that others may write or that change who runs them"
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-[ "$(inside --version)" = "litebox-partner $version ($commit)" ] || fail "the image does not tell its version and commit: $(inside --version)"
+[ "$(inside --version)" = "$told" ] || fail "the image does not tell its version and commit: $(inside --version)"
 grep -q "image.version=\"$version\"" Dockerfile || fail "the Dockerfile has another version than Cargo.toml"
 inside config check >/dev/null || fail "the image's defaults are unfit"
 ! inside config check --config /nowhere.toml >/dev/null 2>&1 || fail "a file that is not there is fit"
