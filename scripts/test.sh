@@ -32,7 +32,7 @@ part fmt 20 cargo fmt --all -- --check
 part locks 20 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
 part clippy 450 cargo clippy --locked --all-targets -- -D warnings
 part build 350 cargo build --locked
-part rust 1250 cargo test --locked --no-fail-fast
+part rust 1500 cargo test --locked --no-fail-fast
 part mutants 110 bash scripts/mutants.sh 8
 part buf 20 npx --no-install buf lint
 part demo 50 make --no-print-directory demo ONCE=1

@@ -92,6 +92,8 @@ async fn a_command_voided_since_the_backup_waits_for_support() {
         site.sandbox.engine().faults.clear(Some(unasked));
         let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
         until("cancelled", async || server.kkts().cancel(cancel.clone()).await.is_ok()).await;
+        // What a Cancel frees outside is given back by a worker, after the answer.
+        until("the code is given back", async || site.sandbox.entries().iter().any(given_back)).await;
         server.end().await;
         site.sandbox.clear_faults();
 
@@ -118,6 +120,10 @@ async fn a_command_voided_since_the_backup_waits_for_support() {
         );
         server.end().await;
     }
+}
+
+fn given_back(entry: &Entry) -> bool {
+    entry.is(Kind::Effect, "ofd.ReleaseCode")
 }
 
 /// A burn stands in the hub's queue that the backup knows nothing of: Cancel looks for it before it frees anything, and
