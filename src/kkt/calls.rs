@@ -4,9 +4,10 @@
 use std::future::Future;
 use std::time::Instant;
 
-use super::effects::{Claim, Effect, Standing};
+use super::effects::{Claim, Command, Effect, Standing};
 use super::model::{Kkt, SoldRegister};
 use super::orders::Order;
+use super::recollect::MOST;
 use super::seeing::{Ended, end_task};
 use super::service::Service;
 use super::state::{Event, State};
@@ -52,6 +53,8 @@ pub(super) enum Burn {
     Never,
     /// The hub has the report of our task.
     Made(EffectId, FiscalReport),
+    /// The hub does not answer, and nothing is known here of a burn that may stand in its queue.
+    Untold(Failure),
 }
 
 /// What a call came to, ready to be written.
@@ -156,11 +159,31 @@ impl Service {
         Ok(Fate::None)
     }
 
-    /// Sees to it that no burn of ours runs any more, or learns that one has.
+    /// Sees to it that no burn of ours runs any more, or learns that one has. One that is known here is ended first; after a
+    /// restore the hub may hold others behind it.
     ///
     /// # Errors
-    /// `GatewayUnavailable` when the hub cannot tell, `Conflict` while the device is at it.
-    pub(super) async fn end_burn(&self, claim: &Claim, at: &DeviceAddress, effect: &Effect) -> Result<Burn, Failure> {
+    /// `GatewayUnavailable` when the hub cannot tell of a burn that is known here, `Conflict` while the device is at it.
+    pub(super) async fn end_burns(&self, claim: &Claim, at: &DeviceAddress) -> Result<Burn, Failure> {
+        for _ in 0..MOST {
+            let known = self.store.effect(claim, Command::Burn).await?;
+            if let Some(effect) = known.filter(|e| e.standing == Standing::Intended) {
+                let came = self.end_burn(claim, at, &effect).await?;
+                if matches!(came, Burn::Made(..)) {
+                    return Ok(came);
+                }
+            }
+            match Box::pin(self.recollect_burn(claim, at)).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(Burn::Never),
+                Err(silent @ Failure::GatewayUnavailable { .. }) => return Ok(Burn::Untold(silent)),
+                Err(other) => return Err(other),
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    async fn end_burn(&self, claim: &Claim, at: &DeviceAddress, effect: &Effect) -> Result<Burn, Failure> {
         let ended = end_task(&*self.gateways.device, at, effect.id).await.map_err(unanswered)?;
         let to = match ended {
             Ended::Made(report) => return Ok(Burn::Made(effect.id, report)),

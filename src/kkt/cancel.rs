@@ -4,7 +4,7 @@
 //! happened all the same (an application filed, a code used) is kept in the ending.
 
 use super::calls::{Burn, Conclusion, Fate, after, unanswered};
-use super::effects::{Claim, Command, Standing};
+use super::effects::{Claim, Standing};
 use super::model::{Cancel, Kkt};
 use super::seeing::{Seen, see};
 use super::service::{Service, fingerprint};
@@ -134,16 +134,10 @@ impl Service {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
             return Ok(DriveFate::InDoubt);
         };
-        match Box::pin(self.recollect_burn(claim, &at)).await {
-            Ok(()) => {}
-            Err(Failure::GatewayUnavailable { .. }) => return Ok(DriveFate::InDoubt),
-            Err(other) => return Err(other),
-        }
-        let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
-        if let Some(effect) = burn
-            && matches!(self.end_burn(claim, &at, &effect).await?, Burn::Made(..))
-        {
-            return Err(burnt(&claim.kkt));
+        match self.end_burns(claim, &at).await? {
+            Burn::Never => {}
+            Burn::Made(..) => return Err(burnt(&claim.kkt)),
+            Burn::Untold(_) => return Ok(DriveFate::InDoubt),
         }
         match see(&*self.gateways.device, &at, &claim.kkt, rnm).await {
             Seen::Unburnt(_) => Ok(DriveFate::Unburnt),

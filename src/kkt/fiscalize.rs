@@ -2,7 +2,7 @@
 
 use super::advice::{RESTORED_UNCONFIRMED, TASK_WITHDRAWN};
 use super::calls::{Burn, Conclusion, after};
-use super::effects::{Claim, Command, Standing};
+use super::effects::{Claim, Standing};
 use super::model::{Block, Fiscalize, Kkt, Method};
 use super::preflight;
 use super::report;
@@ -80,23 +80,15 @@ impl Service {
         report: &FiscalReport,
     ) -> Result<Vec<(EffectId, Standing)>, Failure> {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else { return Ok(Vec::new()) };
-        match Box::pin(self.recollect_burn(claim, &at)).await {
-            Ok(()) => {}
-            Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
-            Err(other) => return Err(other),
-        }
-        let burn = self.store.effect(claim, Command::Burn).await?.filter(|e| e.standing == Standing::Intended);
-        if let Some(effect) = &burn {
-            match self.end_burn(claim, &at, effect).await {
-                Ok(Burn::Made(id, made)) => {
-                    report::same(&made, report)?;
-                    return Ok(vec![(id, Standing::Done)]);
-                }
-                Ok(Burn::Never) => {}
-                // A task that may still run finds the drive burnt, or burns the very same numbers.
-                Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
-                Err(other) => return Err(other),
+        match self.end_burns(claim, &at).await {
+            Ok(Burn::Never) => {}
+            Ok(Burn::Made(id, made)) => {
+                report::same(&made, report)?;
+                return Ok(vec![(id, Standing::Done)]);
             }
+            // A task that may still run finds the drive burnt, or burns the very same numbers.
+            Ok(Burn::Untold(_)) | Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
+            Err(other) => return Err(other),
         }
         match see(&*self.gateways.device, &at, &claim.kkt, rnm).await {
             Seen::Ours(Some(made)) => report::same(&made, report)?,

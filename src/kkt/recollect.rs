@@ -14,17 +14,34 @@ use crate::values::EffectId;
 /// How long a call may hold a registration between two writes, milliseconds.
 const LEASE_MS: i64 = 60_000;
 /// More generations of one step than any registration has.
-const MOST: u32 = 1_000;
+pub(super) const MOST: u32 = 1_000;
+/// A hub drops old tasks before new ones: behind so many that it does not know, one that it knows is looked for.
+const DROPPED: u32 = 16;
+
+/// The first generation to ask its receiver for.
+struct Look {
+    first: u32,
+    /// It stands here as intended.
+    written: bool,
+}
+
+impl Look {
+    const fn has_written(&self, generation: u32) -> bool {
+        self.written && generation == self.first
+    }
+}
 
 impl Service {
     /// Writes down the generations of a step that its receiver knows, up to the first one whose outcome is to be looked
     /// into; without an open recovery nothing.
     pub(super) async fn recollect<O: Order>(&self, claim: &Claim) -> Result<(), Failure> {
-        let Some(first) = self.forgotten(claim, O::COMMAND).await? else { return Ok(()) };
-        for generation in first..MOST {
+        let Some(look) = self.forgotten(claim, O::COMMAND).await? else { return Ok(()) };
+        for generation in look.first..MOST {
             let id = claim.effect_id(O::COMMAND, generation);
             let told = O::tell(&self.gateways, id).await.map_err(unanswered)?;
-            self.remember(claim, O::COMMAND, generation).await?;
+            if !look.has_written(generation) {
+                self.remember(claim, O::COMMAND, generation).await?;
+            }
             match told {
                 Some(Told::Refused(_)) => self.settled(claim, id, Standing::Refused).await?,
                 Some(Told::Void) => self.settled(claim, id, Standing::Void).await?,
@@ -34,22 +51,31 @@ impl Service {
         Err(Failure::Conflict)
     }
 
-    /// The same for the burn, whose receiver is the hub.
-    pub(super) async fn recollect_burn(&self, claim: &Claim, at: &DeviceAddress) -> Result<(), Failure> {
-        let Some(first) = self.forgotten(claim, Command::Burn).await? else { return Ok(()) };
-        for generation in first..MOST {
+    /// The same for the burn, whose receiver is the hub; tells whether one stands that has to be ended.
+    pub(super) async fn recollect_burn(&self, claim: &Claim, at: &DeviceAddress) -> Result<bool, Failure> {
+        let Some(look) = self.forgotten(claim, Command::Burn).await? else { return Ok(false) };
+        if look.written {
+            return Ok(true);
+        }
+        let mut dropped = 0;
+        for generation in look.first..MOST {
             let id = claim.effect_id(Command::Burn, generation);
             let told = self.gateways.device.result(at, id).await.map_err(unanswered)?;
-            // Not in the hub's queue, and nobody is left who could still send it.
             if matches!(told, TaskResult::Forgotten) {
-                return Ok(());
+                dropped += 1;
+                // None in the hub's queue, and nobody is left who could still send one.
+                if dropped == DROPPED {
+                    return Ok(false);
+                }
+                continue;
             }
+            dropped = 0;
             self.remember(claim, Command::Burn, generation).await?;
             match told {
                 TaskResult::Voided => self.settled(claim, id, Standing::Void).await?,
                 TaskResult::Failed(_) | TaskResult::Cancelled => self.settled(claim, id, Standing::Refused).await?,
                 TaskResult::Ready(_) | TaskResult::Pending | TaskResult::Blocked(_) | TaskResult::Forgotten => {
-                    return Ok(());
+                    return Ok(true);
                 }
             }
         }
@@ -59,8 +85,8 @@ impl Service {
     /// A registration whose application FNS has, and nobody here knows of it yet, is further than it looks: the worker takes
     /// over how far before it may be given up.
     pub(super) async fn caught_up(&self, claim: &Claim) -> Result<(), Failure> {
-        let Some(first) = self.forgotten(claim, Command::SubmitApplication).await? else { return Ok(()) };
-        for generation in first..MOST {
+        let Some(look) = self.forgotten(claim, Command::SubmitApplication).await? else { return Ok(()) };
+        for generation in look.first..MOST {
             let id = claim.effect_id(Command::SubmitApplication, generation);
             match self.gateways.fns.application_told(id).await.map_err(unanswered)? {
                 Some(Told::Done(_) | Told::InProgress) => return Err(Failure::Conflict),
@@ -71,16 +97,21 @@ impl Service {
         Err(Failure::Conflict)
     }
 
-    /// The first generation that may have been forgotten; `None` when none can have been.
-    async fn forgotten(&self, claim: &Claim, command: Command) -> Result<Option<u32>, Failure> {
+    /// Where to begin to look; `None` when nothing can have been forgotten. An effect that is intended here may have had its
+    /// outcome since, and others after it.
+    async fn forgotten(&self, claim: &Claim, command: Command) -> Result<Option<Look>, Failure> {
         if !self.store.recovery().await?.is_some_and(|recovery| recovery.is_open()) {
             return Ok(None);
         }
+        let look = |first, written| Some(Look { first, written });
         Ok(match self.store.effect(claim, command).await? {
-            None => Some(0),
-            Some(Effect { standing: Standing::Refused | Standing::Void, generation, .. }) => Some(generation + 1),
-            Some(Effect { standing: Standing::Unsent, generation, .. }) => Some(generation),
-            Some(Effect { standing: Standing::Intended | Standing::Done, .. }) => None,
+            None => look(0, false),
+            Some(Effect { standing: Standing::Refused | Standing::Void, generation, .. }) => {
+                look(generation + 1, false)
+            }
+            Some(Effect { standing: Standing::Unsent, generation, .. }) => look(generation, false),
+            Some(Effect { standing: Standing::Intended, generation, .. }) => look(generation, true),
+            Some(Effect { standing: Standing::Done, .. }) => None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! What the backup has forgotten and no repeated call brings back: a Cancel, a void, a burn in a hub's queue.
 
+use sea_orm::ConnectionTrait;
+
 use super::*;
 
 /// A registration of register 1 whose burn was asked for and waits for paper when the backup is taken; it is cancelled
@@ -127,38 +129,44 @@ fn given_back(entry: &Entry) -> bool {
 }
 
 /// A burn stands in the hub's queue that the backup knows nothing of: Cancel looks for it before it frees anything, and
-/// when it cannot be stopped any more the registration is not cancelled.
-async fn forgotten_burn(backend: Backend, automatic: bool) {
+/// when it cannot be stopped any more the registration is not cancelled. With a step, the backup is taken while this step of an automatic order is sent; else once Fiscalize is awaited.
+async fn forgotten_burn(backend: Backend, sent: Option<&str>) {
     let database = TestDb::new(backend).await;
     let site = Site::new(&database).await;
     let server = Server::start(&site.sandbox, &database, &site.partner).await;
     let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
-    if automatic {
-        site.sandbox.add_fault("ofd.ReserveCode:hold,times=1").unwrap();
+    if let Some(step) = sent {
+        site.sandbox.add_fault(&format!("{step}:hold,times=1")).unwrap();
     }
-    let order = site.order(&client, 1, automatic).await;
+    let order = site.order(&client, 1, sent.is_some()).await;
     let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
-    match automatic {
-        true => site.holds(1).await,
-        false => server.state(&id, pb::KktState::ReadyToFiscalize).await,
+    match sent {
+        Some(_) => site.holds(1).await,
+        None => server.state(&id, pb::KktState::ReadyToFiscalize).await,
     }
     let backup = Backup::take(&database).await;
     site.sandbox.add_fault("device.registration:hold=before_effect").unwrap();
-    match automatic {
-        true => drop(site.sandbox.release_holds()),
-        false => drop(server.fiscalize(&id).await),
+    match sent {
+        Some(_) => drop(site.sandbox.release_holds()),
+        None => drop(server.fiscalize(&id).await),
     }
     until("the register is at it", async || site.sandbox.holds().iter().any(|h| h.operation == "device.registration"))
         .await;
     server.end().await;
+    told_in_the_end(&site, &backup.restore().await, &id).await;
+}
 
-    let restored = backup.restore().await;
-    begin(&restored).await;
-    confirm(&restored, Confirmed::Tokens).await;
-    let server = Server::start(&site.sandbox, &restored, &site.partner).await;
-    let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+/// A register is at its burn: it is not cancelled before, nor after it, and there is no second burn.
+async fn told_in_the_end(site: &Site, restored: &TestDb, id: &str) {
+    begin(restored).await;
+    confirm(restored, Confirmed::Tokens).await;
+    // Cancel finds the registration as the backup has it: the worker comes later.
+    due(restored, i64::MAX).await;
+    let server = Server::start(&site.sandbox, restored, &site.partner).await;
+    let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.into() };
     let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
     assert!(matches!(refused.code(), Code::Aborted | Code::Unavailable), "the register is at it: {refused:?}");
+    due(restored, 0).await;
     site.sandbox.clear_faults();
     site.sandbox.release_holds();
     let burnt = |entries: &[Entry]| entries.iter().any(|e| e.is(Kind::Effect, "device.registration"));
@@ -172,17 +180,54 @@ async fn forgotten_burn(backend: Backend, automatic: bool) {
     server.end().await;
 }
 
+/// When the worker looks after the registrations.
+async fn due(database: &TestDb, ms: i64) {
+    database.db.direct().execute_unprepared(&format!("UPDATE kkt SET due_ms = {ms}")).await.unwrap();
+}
+
 #[tokio::test]
 async fn cancel_finds_a_burn_that_the_backup_has_forgotten() {
     for backend in backends() {
-        forgotten_burn(backend, false).await;
+        forgotten_burn(backend, None).await;
     }
 }
 
 #[tokio::test]
 async fn cancel_of_what_the_backup_has_just_begun_waits_until_the_truth_is_known() {
     for backend in backends() {
-        forgotten_burn(backend, true).await;
+        forgotten_burn(backend, Some("ofd.ReserveCode")).await;
+    }
+}
+
+/// The backup knows that the application was being sent, and neither its number nor what came of it.
+#[tokio::test]
+async fn cancel_of_what_the_backup_was_just_filing_waits_until_the_truth_is_known() {
+    for backend in backends() {
+        forgotten_burn(backend, Some("fns.SubmitApplication")).await;
+    }
+}
+
+/// The backup knows of a burn that failed later, and not of the one that was sent after it.
+#[tokio::test]
+async fn cancel_finds_a_burn_behind_the_one_that_the_backup_knows() {
+    for backend in backends() {
+        let database = TestDb::new(backend).await;
+        let site = Site::new(&database).await;
+        let server = Server::start(&site.sandbox, &database, &site.partner).await;
+        let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+        site.sandbox.add_fault("device.registration:hold=before_effect,times=1").unwrap();
+        let order = site.order(&client, 1, true).await;
+        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+        site.holds(1).await;
+        let backup = Backup::take(&database).await;
+        site.sandbox.patch_device("kkt-1", json!({"paper": false})).unwrap();
+        site.sandbox.release_holds();
+        server.blocked(&id, "DEVICE_NO_PAPER").await;
+        site.sandbox.add_fault("device.registration:hold=before_effect").unwrap();
+        site.sandbox.patch_device("kkt-1", json!({"paper": true})).unwrap();
+        site.holds(1).await;
+        server.end().await;
+        told_in_the_end(&site, &backup.restore().await, &id).await;
     }
 }
 
