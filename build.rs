@@ -1,7 +1,8 @@
 //! Generates the wire types from `proto/`, with no system protoc: protox is a compiler in Rust.
 //!
 //! The public services are generated once, with client and server. The gateway contracts are generated twice, into
-//! separate folders: clients for the server, servers for the sandbox, so that the two share no wire type.
+//! separate folders: clients for the server, servers for the sandbox, so that the two share no wire type. Without the
+//! feature `server` nothing but the public clients is generated.
 
 #[path = "build/debug.rs"]
 mod debug;
@@ -23,14 +24,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rustc-env=LITEBOX_VERSION={}", version()?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let public = [protos("proto/litebox/client")?, protos("proto/litebox/kkt")?, shared()].concat();
-    let gateways = protos("proto/litebox/gateway")?;
-
     let descriptors = compile(&public)?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_file_descriptor_set())?;
     fs::write(out.join("scopes.rs"), scope_table(descriptors.descriptor_pool())?)?;
-    generate(&descriptors, &out.join("public"), true, true, CODEC)?;
+    let server = env::var_os("CARGO_FEATURE_SERVER").is_some();
+    generate(&descriptors, &out.join("public"), true, server, CODEC)?;
+    if !server {
+        return Ok(());
+    }
 
-    let descriptors = compile(&gateways)?;
+    let descriptors = compile(&protos("proto/litebox/gateway")?)?;
     fs::write(out.join("gateway_descriptors.bin"), descriptors.encode_file_descriptor_set())?;
     generate(&descriptors, &out.join("gateways"), true, false, CODEC)?;
     generate(&descriptors, &out.join("sandbox"), false, true, "crate::sandbox::codec::Strict")?;
@@ -101,7 +104,7 @@ fn scope_table(pool: DescriptorPool) -> Result<String, Box<dyn Error>> {
     for service in pool.services().filter(|s| s.full_name().starts_with("litebox.")) {
         for method in service.methods() {
             let scope = scope_of(&pool, &method)?;
-            rows.push_str(&format!("    (\"/{}/{}\", Scope::{scope}),\n", service.full_name(), method.name()));
+            rows.push_str(&format!("    (\"/{}/{}\", options::Scope::{scope}),\n", service.full_name(), method.name()));
         }
     }
     Ok(format!("&[\n{rows}]\n"))

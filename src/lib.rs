@@ -19,36 +19,64 @@
 //! - `readiness` says whether calls can be served, `telemetry` what the process tells about itself.
 //! - `metrics` is what operators watch: counters, figures, and the port on which Prometheus asks for them.
 //! - `sandbox` emulates the outer systems over the network; it shares nothing with the server. `demo` does the whole job on it.
+//! - `sdk`, with the feature `client`, is what programs that call the service use; it needs nothing else here but `pb`.
 //! - `fuzzing`, with the feature of that name only, gives the readers of strangers' texts to the fuzzers.
 //! - `chaos`, with the feature of that name only, makes things fail and breaks guarantees on purpose, for the tests.
 
+#[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
 pub mod budget;
+#[cfg(feature = "server")]
 pub mod catalogue;
 #[cfg(feature = "chaos")]
 pub mod chaos;
+#[cfg(feature = "server")]
 pub mod cli;
+#[cfg(feature = "server")]
 pub mod clients;
+#[cfg(feature = "server")]
 pub mod clock;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
 pub mod conformance;
+#[cfg(feature = "server")]
 pub mod demo;
+#[cfg(feature = "server")]
 pub mod erasure;
+#[cfg(feature = "server")]
 pub mod failure;
+#[cfg(feature = "server")]
 pub mod fleet;
 #[cfg(any(feature = "fuzzing", feature = "chaos"))]
 pub mod fuzzing;
+#[cfg(feature = "server")]
 pub mod gateways;
+#[cfg(feature = "server")]
 pub mod grpc;
+#[cfg(feature = "server")]
 pub mod kkt;
+#[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
 pub mod page;
+#[cfg(feature = "server")]
 pub mod partners;
 pub mod pb;
+#[cfg(feature = "server")]
 pub mod progress;
+#[cfg(feature = "server")]
 pub mod readiness;
+#[cfg(feature = "server")]
 pub mod sandbox;
+#[cfg(feature = "client")]
+pub mod sdk;
+#[cfg(feature = "server")]
 pub mod storage;
+#[cfg(feature = "server")]
 pub mod support;
+#[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
 pub mod values;

@@ -7,11 +7,11 @@ pub use litebox::error::v1 as error;
 pub use litebox::kkt::v1 as kkt;
 pub use litebox::options::v1 as options;
 
-use options::Scope;
-
 /// The scope that each method of the public services requires, by its path.
-pub const METHOD_SCOPES: &[(&str, Scope)] = include!(concat!(env!("OUT_DIR"), "/scopes.rs"));
+#[cfg(feature = "server")]
+pub const METHOD_SCOPES: &[(&str, options::Scope)] = include!(concat!(env!("OUT_DIR"), "/scopes.rs"));
 /// All public files with their imports and comments, encoded, for reflection.
+#[cfg(feature = "server")]
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 // Nested as the packages are: generated code refers to other packages by relative path.
@@ -39,8 +39,9 @@ mod litebox {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
+    use super::options::Scope;
     use super::*;
     use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor, Value};
 

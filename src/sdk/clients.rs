@@ -1,0 +1,87 @@
+//! The partner's shops.
+
+use std::sync::Arc;
+
+use futures::Stream;
+use futures::stream::try_unfold;
+
+use super::caller::{CallOptions, Caller};
+use super::error::Error;
+use crate::pb::client as pb;
+use crate::pb::client::client_service_client::ClientServiceClient as Stub;
+
+/// The partner's shops.
+#[derive(Clone)]
+pub struct Clients {
+    caller: Arc<Caller>,
+    options: CallOptions,
+}
+
+impl Clients {
+    pub(super) fn new(caller: Arc<Caller>) -> Self {
+        Self { caller, options: CallOptions::default() }
+    }
+
+    /// The same with other options for its calls.
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { options, ..self.clone() }
+    }
+
+    /// What the state register has under a tax number. Creates nothing.
+    ///
+    /// # Errors
+    /// [`Error`], as every call.
+    pub async fn lookup_taxpayer(&self, inn: &str) -> Result<pb::Taxpayer, Error> {
+        const METHOD: &str = "/litebox.client.v1.ClientService/LookupTaxpayer";
+        let request = pb::LookupTaxpayerRequest { inn: inn.into() };
+        let send = |channel, request| async move { Stub::new(channel).lookup_taxpayer(request).await };
+        Ok(self.caller.unary(METHOD, request, self.options, send).await?.taxpayer.unwrap_or_default())
+    }
+
+    /// Creates a shop and its administrator's account. With `validate_only` it creates nothing and answers a preview.
+    ///
+    /// # Errors
+    /// [`Error`], as every call.
+    pub async fn register(&self, request: pb::RegisterRequest) -> Result<pb::RegisterResponse, Error> {
+        const METHOD: &str = "/litebox.client.v1.ClientService/Register";
+        let send = |channel, request| async move { Stub::new(channel).register(request).await };
+        self.caller.unary(METHOD, request, self.options, send).await
+    }
+
+    /// One shop.
+    ///
+    /// # Errors
+    /// [`Error`], as every call.
+    pub async fn get(&self, client_id: &str) -> Result<pb::Client, Error> {
+        const METHOD: &str = "/litebox.client.v1.ClientService/Get";
+        let request = pb::GetRequest { client_id: client_id.into() };
+        let send = |channel, request| async move { Stub::new(channel).get(request).await };
+        Ok(self.caller.unary(METHOD, request, self.options, send).await?.client.unwrap_or_default())
+    }
+
+    /// All shops that fit, page by page as they are asked for. An error is the last item.
+    pub fn list(&self, request: pb::ListRequest) -> impl Stream<Item = Result<pb::Client, Error>> + Send + use<> {
+        let this = self.clone();
+        let pages = try_unfold(Some(request), move |request| {
+            let this = this.clone();
+            async move {
+                let Some(request) = request else { return Ok(None) };
+                let page = this.list_page(request.clone()).await?;
+                let next = (!page.next_page_token.is_empty())
+                    .then_some(pb::ListRequest { page_token: page.next_page_token, ..request });
+                Ok(Some((futures::stream::iter(page.clients.into_iter().map(Ok)), next)))
+            }
+        });
+        futures::TryStreamExt::try_flatten(pages)
+    }
+
+    /// One page.
+    ///
+    /// # Errors
+    /// [`Error`], as every call.
+    pub async fn list_page(&self, request: pb::ListRequest) -> Result<pb::ListResponse, Error> {
+        const METHOD: &str = "/litebox.client.v1.ClientService/List";
+        let send = |channel, request| async move { Stub::new(channel).list(request).await };
+        self.caller.unary(METHOD, request, self.options, send).await
+    }
+}

@@ -1,0 +1,120 @@
+//! How to reach the service, and as whom.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Bounds one call with all its attempts when nothing else is said.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How to reach the service, and as whom. Only `address` is required, though the service lets nobody in without a token.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// "host:port".
+    pub address: String,
+    /// The token, as the operator has issued it. Prefer `token_file`, which can change without a restart.
+    pub token: Option<String>,
+    /// Holds the token and is read anew: at the latest 10 seconds after it has changed, and at once when the service
+    /// refuses the token that was read before.
+    pub token_file: Option<PathBuf>,
+    /// Names the partner of each call. Only for internal services, whose credential is not the partner's.
+    pub partner_id: Option<String>,
+    /// Whom to believe and what to show; by default the system's authorities and nothing.
+    pub tls: Tls,
+    /// Switches TLS off.
+    pub plaintext: bool,
+    /// Lets a token go over a connection without TLS: for trials on loopback, and inside a mesh that encrypts.
+    pub allow_token_in_plaintext: bool,
+    /// Bounds one call with all its attempts; 20 seconds when absent. Each call can give its own.
+    pub timeout: Option<Duration>,
+}
+
+/// Whom to believe and what to show. All files are PEM.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The authorities to believe in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate to show.
+    pub cert_file: Option<PathBuf>,
+    /// Its key.
+    pub key_file: Option<PathBuf>,
+    /// Expected in the server's certificate in place of the address's host.
+    pub server_name: Option<String>,
+}
+
+/// What is wrong with the options, told before anything is sent.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// The address is not of the form "host:port".
+    #[error("address {0:?} is not of the form \"host:port\"")]
+    Address(String),
+    /// Two sources of one token.
+    #[error("both token and token_file are given")]
+    TwoTokens,
+    /// Not a token: empty, or with white space in it.
+    #[error("the token is empty or has characters that no token has")]
+    Token,
+    /// The id of the partner cannot go into a header.
+    #[error("partner_id has characters that no id has")]
+    PartnerId,
+    /// TLS is set up and switched off at the same time.
+    #[error("tls is set up and switched off by plaintext")]
+    TlsInPlaintext,
+    /// A token would cross the network in plain text.
+    #[error(
+        "a token would cross the network in plain text: use TLS, or set allow_token_in_plaintext where the network itself is safe"
+    )]
+    TokenInPlaintext,
+    /// One of cert_file and key_file without the other.
+    #[error("tls.cert_file and tls.key_file go together")]
+    HalfAPair,
+    /// A file cannot be read or does not hold what it should.
+    #[error("{setting} {path:?} cannot be used: {why}")]
+    File {
+        /// The option.
+        setting: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// TLS cannot be set up with these files.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl Options {
+    pub(super) fn check(&self) -> Result<(), OptionsError> {
+        let port = self.address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+        if port.and_then(|port| port.parse::<u16>().ok()).is_none() {
+            return Err(OptionsError::Address(self.address.clone()));
+        }
+        if self.token.is_some() && self.token_file.is_some() {
+            return Err(OptionsError::TwoTokens);
+        }
+        if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
+            return Err(OptionsError::HalfAPair);
+        }
+        if !self.plaintext {
+            return Ok(());
+        }
+        if self.tls != Tls::default() {
+            return Err(OptionsError::TlsInPlaintext);
+        }
+        let shown = self.token.is_some() || self.token_file.is_some();
+        if shown && !self.allow_token_in_plaintext { Err(OptionsError::TokenInPlaintext) } else { Ok(()) }
+    }
+}
+
+// The token stays out.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("address", &self.address)
+            .field("token", &self.token.is_some())
+            .field("token_file", &self.token_file)
+            .field("plaintext", &self.plaintext)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
