@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test model chaos attacks mutants fuzz demo build helm image release fmt tools deny
+.PHONY: help check test model chaos attacks mutants fuzz demo build helm image release fmt generate sdk tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ release: ## What a release consists of, into dist/: binary, symbols, chart, desc
 
 fmt: ## Format the code
 	cargo fmt --all
+
+generate: ## The code of the clients in sdk/, from the contract (needs Go, Python, npm)
+	@bash scripts/generate.sh
+
+sdk: ## The client libraries: unit tests, packages, conformance; LANGUAGES="go python" some of them
+	@bash scripts/sdk.sh $(LANGUAGES)
 
 tools: ## Install what the tests need beside Rust: PostgreSQL, buf, grpcurl
 	@bash scripts/tools.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside a Rust toolchain and a C compiler, each only when it is missing:
-# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with the schemas of Kubernetes and hadolint,
+# PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with venv, the schemas of Kubernetes and hadolint,
 # bubblewrap. Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,4 +46,5 @@ if ! cmp -s "$wanted" .tools/python/requirements.txt; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target .tools/python -r "$wanted"
     cp "$wanted" .tools/python/requirements.txt
 fi
+python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 command -v bwrap >/dev/null || debian bubblewrap
