@@ -10,7 +10,7 @@ export LITEBOX_BIN
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 passed=0 failed=0 summary=() skipped=()
-[ $# -gt 0 ] || set -- go python typescript
+[ $# -gt 0 ] || set -- go python rust typescript
 
 part() { # part NAME COMMAND...: one test
     local name=$1 started=$SECONDS outcome=passed
@@ -31,6 +31,7 @@ missing() { # missing LANGUAGE: the tool that is not here
     case $1 in
         go) set -- go ;;
         python) set -- python3 ;;
+        rust) set -- cargo ;;
         typescript) set -- node npm ;;
         *) echo "a language called $1"; return ;;
     esac
@@ -58,6 +59,7 @@ runner() { # runner LANGUAGE: the command of its conformance runner, and of its 
             echo "python=env PYTHONPATH=sdk/python/src GRPC_VERBOSITY=ERROR .tools/sdk-python/bin/python sdk/python/conformance"
             echo "python-asyncio=env PYTHONPATH=sdk/python/src GRPC_VERBOSITY=ERROR .tools/sdk-python/bin/python sdk/python/conformance --asyncio"
             ;;
+        rust) echo "rust=.tools/sdk/conformance-rust" ;;
         typescript) echo "typescript=node sdk/typescript/build/conformance/runner.js" ;;
     esac
 }
@@ -78,7 +80,7 @@ if [ -n "$(missing go)$(missing python)$(missing typescript)" ]; then
 else
     part generate generated
 fi
-rm -f .tools/sdk/conformance-go sdk/typescript/build/conformance/runner.js # never those of an earlier run
+rm -f .tools/sdk/conformance-go .tools/sdk/conformance-rust sdk/typescript/build/conformance/runner.js # never those of an earlier run
 runners=()
 for language in "$@"; do
     lacks=$(missing "$language")

@@ -27,19 +27,19 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
 }
 
 # Together no more than an hour; on two idle cores, cold, they take half of that.
-part tools 420 bash scripts/tools.sh
+part tools 360 bash scripts/tools.sh
 part fmt 20 cargo fmt --all -- --check
 part locks 20 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
-part clippy 450 cargo clippy --locked --all-targets -- -D warnings
-part build 350 cargo build --locked
-part rust 1500 cargo test --locked --no-fail-fast
+part clippy 400 cargo clippy --locked --all-targets -- -D warnings
+part build 300 cargo build --locked
+part rust 1350 cargo test --locked --no-fail-fast
 part mutants 110 bash scripts/mutants.sh 8
 part buf 20 npx --no-install buf lint
 part demo 50 make --no-print-directory demo ONCE=1
 part readme 110 bash scripts/readme.sh README.md README.ru.md
 part guide 50 bash scripts/guide.sh
 part helm 120 bash scripts/helm.sh
-part sdk 600 bash scripts/sdk.sh
+part sdk 560 bash scripts/sdk.sh
 part image 90 bash scripts/image.sh target/debug/litebox-partner
 
 printf '\n'

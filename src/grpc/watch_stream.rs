@@ -85,11 +85,12 @@ struct Teller {
 
 impl Teller {
     async fn run(mut self, mut changes: Receiver<()>, streams: Streams, end: Instant) {
-        let mut silent_since = Instant::now();
+        // The first sign of life comes at once: a reader that is cut off before any other has a token to go on with.
+        let mut silent_since = None;
         while Instant::now() < end && !streams.stop.is_cancelled() && !self.access_changed() {
-            let silent = silent_since.elapsed() >= HEARTBEAT;
+            let silent = silent_since.is_none_or(|since: Instant| since.elapsed() >= HEARTBEAT);
             match self.tell(silent).await {
-                Ok(true) => silent_since = Instant::now(),
+                Ok(true) => silent_since = Some(Instant::now()),
                 Ok(false) => {}
                 Err(Over) => return,
             }

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::pb::error::ErrorReason;
@@ -33,8 +33,12 @@ struct Told {
 pub struct FieldViolation {
     /// Its path: "address.postal_code".
     pub field: String,
-    /// In English.
+    /// In English, for developers.
     pub description: String,
+    /// The rule, such as "REQUIRED"; may be empty.
+    pub reason: String,
+    /// In Russian, for people; may be empty.
+    pub localized_message: String,
 }
 
 /// One broken rule, an open warning, or an address that comes near.
@@ -117,7 +121,13 @@ impl Error {
     /// The wrong fields, all at once.
     pub fn field_violations(&self) -> Vec<FieldViolation> {
         let all = self.0.details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
-        all.iter().map(|v| FieldViolation { field: v.field.clone(), description: v.description.clone() }).collect()
+        let read = |v: &tonic_types::FieldViolation| FieldViolation {
+            field: v.field.clone(),
+            description: v.description.clone(),
+            reason: v.reason.clone(),
+            localized_message: v.localized_message.as_ref().map(|told| told.message.clone()).unwrap_or_default(),
+        };
+        all.iter().map(read).collect()
     }
 
     /// Broken rules, warnings that are open, or addresses that come near.
@@ -167,11 +177,19 @@ impl Error {
     }
 }
 
-/// What the transport says itself means that the connection went away, whatever its word for it; the server's own statuses
-/// have no source.
+/// What the transport says itself means that the connection went away, whatever its word for it, or that the time is over,
+/// which tonic calls CANCELLED. The server's own statuses have no source.
 fn code(status: &Status) -> Code {
-    let of_transport = status.source().is_some() && status.code() != Code::DeadlineExceeded;
-    if of_transport { Code::Unavailable } else { status.code() }
+    let Some(mut cause) = status.source() else { return status.code() };
+    loop {
+        if cause.is::<TimeoutExpired>() {
+            return Code::DeadlineExceeded;
+        }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => return Code::Unavailable,
+        }
+    }
 }
 
 /// One line, without personal data.

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use h2::client::SendRequest;
 use litebox_partner::pb::client as cl;
 use litebox_partner::sandbox::ledger::Kind;
 use litebox_partner::storage::Backend;
+use prost::Message;
+use prost::bytes::Bytes;
+use tokio::net::TcpStream;
 use tonic::{Code, Request};
 
 use crate::kkt::shop::{COMPANY, ENTREPRENEUR, register};
@@ -65,4 +69,37 @@ async fn a_call_that_is_under_way_outside_ends_on_its_own_time_and_is_written_do
     app.clients().register(order).await.unwrap();
     assert_eq!(state(&app).await, Some(cl::ClientState::Active));
     assert_eq!(made(), 2, "one account of each");
+}
+
+/// What a call that is held up is told when its time is over. The generated client has a timer of its own, so this one is
+/// written by hand.
+async fn told(calls: &SendRequest<Bytes>, credentials: &str, timeout: String) -> String {
+    let message = cl::LookupTaxpayerRequest { inn: COMPANY.into() }.encode_to_vec();
+    let head = [&[0], &u32::try_from(message.len()).unwrap().to_be_bytes()[..]].concat();
+    let request = http::Request::post("http://localhost/litebox.client.v1.ClientService/LookupTaxpayer")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", credentials)
+        .header("grpc-timeout", timeout);
+    let mut calls = calls.clone().ready().await.unwrap();
+    let (response, mut body) = calls.send_request(request.body(()).unwrap(), false).unwrap();
+    body.send_data(Bytes::from([head, message].concat()), true).unwrap();
+    let response = response.await.unwrap();
+    response.headers().get("grpc-status").unwrap().to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_time_is_told_that_it_is_over_and_nothing_else() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    app.sandbox.add_fault("taxpayers.party:hold").unwrap();
+    let credentials = format!("Bearer {}", app.partner.token);
+    for _ in 0..4 {
+        let stream = TcpStream::connect(app.address()).await.unwrap();
+        let (calls, connection) = h2::client::handshake(stream).await.unwrap();
+        let running = tokio::spawn(connection);
+        let all = (0..90).map(|ms| told(&calls, &credentials, format!("{}m", 20 + ms)));
+        let told = futures::future::join_all(all).await;
+        assert!(told.iter().all(|status| status == "4"), "{told:?}");
+        running.abort();
+    }
 }

@@ -72,10 +72,13 @@ async fn a_watched_registration_is_told_as_it_is_and_the_stream_ends_with_ok() {
 }
 
 #[tokio::test]
-async fn the_last_message_is_an_end() {
+async fn a_stream_begins_with_a_sign_of_life_and_its_last_message_is_an_end() {
     let front = Front::new().await;
     let (mut kkts, _) = ready(&front).await;
     let mut stream = kkts.watch(kkt::WatchRequest::default()).await.unwrap().into_inner();
+    let first = stream.message().await.unwrap().unwrap();
+    assert!(matches!(first.event, Some(Event::Heartbeat(_))), "{first:?}");
+    assert!(!first.resume_token.is_empty(), "whoever is cut off now can go on");
     front.stop.cancel();
     let message = stream.message().await.unwrap().unwrap();
     assert!(matches!(message.event, Some(Event::End(kkt::End {}))));

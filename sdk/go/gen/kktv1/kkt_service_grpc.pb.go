@@ -74,9 +74,10 @@ type KktServiceClient interface {
 	// Lists the partner's registrations, newest first, in pages. All given conditions must hold.
 	// Errors: none of its own; a bad page_token is VALIDATION_FAILED.
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (*ListResponse, error)
-	// Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. Several
-	// changes of one registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the
-	// stream with OK after some minutes, its last message being `end`; call again with the last resume_token.
+	// Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. A
+	// message with a resume_token comes at once, a heartbeat when there is nothing to tell. Several changes of one
+	// registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the stream with OK
+	// after some minutes, its last message being `end`; call again with the last resume_token and the same kkt_ids.
 	// Errors: NOT_FOUND (RESOURCE_NOT_FOUND for one of kkt_ids), INVALID_ARGUMENT (VALIDATION_FAILED for a bad resume_token).
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
@@ -211,9 +212,10 @@ type KktServiceServer interface {
 	// Lists the partner's registrations, newest first, in pages. All given conditions must hold.
 	// Errors: none of its own; a bad page_token is VALIDATION_FAILED.
 	List(context.Context, *ListRequest) (*ListResponse, error)
-	// Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. Several
-	// changes of one registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the
-	// stream with OK after some minutes, its last message being `end`; call again with the last resume_token.
+	// Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. A
+	// message with a resume_token comes at once, a heartbeat when there is nothing to tell. Several changes of one
+	// registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the stream with OK
+	// after some minutes, its last message being `end`; call again with the last resume_token and the same kkt_ids.
 	// Errors: NOT_FOUND (RESOURCE_NOT_FOUND for one of kkt_ids), INVALID_ARGUMENT (VALIDATION_FAILED for a bad resume_token).
 	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedKktServiceServer()

@@ -1027,9 +1027,10 @@ export const KktService: GenService<{
     output: typeof ListResponseSchema;
   },
   /**
-   * Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. Several
-   * changes of one registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the
-   * stream with OK after some minutes, its last message being `end`; call again with the last resume_token.
+   * Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. A
+   * message with a resume_token comes at once, a heartbeat when there is nothing to tell. Several changes of one
+   * registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the stream with OK
+   * after some minutes, its last message being `end`; call again with the last resume_token and the same kkt_ids.
    * Errors: NOT_FOUND (RESOURCE_NOT_FOUND for one of kkt_ids), INVALID_ARGUMENT (VALIDATION_FAILED for a bad resume_token).
    *
    * @generated from rpc litebox.kkt.v1.KktService.Watch

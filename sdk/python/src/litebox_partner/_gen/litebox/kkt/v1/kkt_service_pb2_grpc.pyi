@@ -257,9 +257,10 @@ class KktServiceStub(typing.Generic[_KktServiceQuickRegisterType, _KktServiceFis
     """
 
     Watch: _KktServiceWatchType
-    """Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. Several
-    changes of one registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the
-    stream with OK after some minutes, its last message being `end`; call again with the last resume_token.
+    """Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. A
+    message with a resume_token comes at once, a heartbeat when there is nothing to tell. Several changes of one
+    registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the stream with OK
+    after some minutes, its last message being `end`; call again with the last resume_token and the same kkt_ids.
     Errors: NOT_FOUND (RESOURCE_NOT_FOUND for one of kkt_ids), INVALID_ARGUMENT (VALIDATION_FAILED for a bad resume_token).
     """
 
@@ -383,9 +384,10 @@ class KktServiceServicer(metaclass=abc.ABCMeta):
         request: litebox_partner._gen.litebox.kkt.v1.kkt_service_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[litebox_partner._gen.litebox.kkt.v1.kkt_service_pb2.WatchResponse], collections.abc.AsyncIterator[litebox_partner._gen.litebox.kkt.v1.kkt_service_pb2.WatchResponse]]:
-        """Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. Several
-        changes of one registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the
-        stream with OK after some minutes, its last message being `end`; call again with the last resume_token.
+        """Streams changes: first each of kkt_ids as it is now (or what changed since resume_token), then every change. A
+        message with a resume_token comes at once, a heartbeat when there is nothing to tell. Several changes of one
+        registration may arrive as one, and a change may arrive twice: `revision` tells. The server ends the stream with OK
+        after some minutes, its last message being `end`; call again with the last resume_token and the same kkt_ids.
         Errors: NOT_FOUND (RESOURCE_NOT_FOUND for one of kkt_ids), INVALID_ARGUMENT (VALIDATION_FAILED for a bad resume_token).
         """
 
