@@ -6,7 +6,7 @@ use tokio::sync::watch::Receiver;
 use tonic::{Request, Status};
 
 use super::auth::AccessSince;
-use super::status;
+use super::{held, status};
 use crate::budget;
 use crate::failure::Failure;
 use crate::partners::model::Caller;
@@ -24,11 +24,12 @@ pub fn let_in<T>(request: &Request<T>) -> Result<Receiver<u64>, Status> {
 }
 
 /// Runs a command on a task of its own: when the caller hangs up or its deadline passes, tonic drops the handler, and
-/// work that has begun outside must not stop halfway. After the deadline it begins nothing new outside.
+/// work that has begun outside must not stop halfway. After the deadline it begins nothing new outside. Until its end it holds
+/// the places of its call, and the end of the server waits for it.
 pub async fn detached<T: Send + 'static>(
     command: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    match tokio::spawn(traces::along(budget::along(command))).await {
+    match held::spawn(traces::along(budget::along(command))).await {
         Ok(outcome) => outcome,
         Err(error) => Err(Failure::Internal { detail: format!("a command did not end: {error}") }),
     }

@@ -30,7 +30,7 @@ pub fn layers<A: Step>(calls: Calls, load: Load, deadline: Deadline, auth: A, pa
         // Inside the log line, so that a panic is logged with its call; outside everything that may panic.
         .layer(Around(CatchPanic))
         // Outside authentication, which costs something; inside the log line, so that what is shed is seen. Outside the
-        // deadline: a call that has ended for its caller has given its place back.
+        // deadline: a call that has ended for its caller, and whose command has, has given its place back.
         .layer(Around(load))
         // Bounds authentication too: it may ask the database or a key server.
         .layer(Around(deadline))

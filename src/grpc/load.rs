@@ -18,6 +18,7 @@ use tonic::codegen::Bytes;
 
 use super::edge::leave::UnderWay;
 use super::edge::life::Link;
+use super::held::{Commands, Held};
 use super::layers::{Inner, Request, Response, Step};
 use super::status;
 
@@ -54,7 +55,7 @@ fn kind(path: &str) -> Kind {
     }
 }
 
-/// Sheds at once what is too much. A call keeps its place until its answer begins: neither streams that last nor peers that
+/// Sheds at once what is too much. A call keeps its place until its answer begins and its command has ended: neither streams that last nor peers that
 /// take nothing keep places of calls. Answers are counted by themselves until they are taken. Health is answered
 /// nevertheless.
 #[derive(Clone)]
@@ -67,6 +68,8 @@ pub struct Load {
     longest: Duration,
     answer: Duration,
     ending: Ending,
+    /// What goes on without its caller.
+    pub commands: Commands,
 }
 
 /// How the end of the server bounds what is on its way to peers.
@@ -93,6 +96,7 @@ impl Load {
             longest,
             answer,
             ending: Ending { closing: CancellationToken::new(), answer },
+            commands: Commands::default(),
         }
     }
 
@@ -132,7 +136,7 @@ impl Load {
         &self,
         response: Response,
         kind: Kind,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Arc<OwnedSemaphorePermit>>,
         link: Option<Link>,
         under_way: UnderWay,
     ) -> Response {
@@ -233,7 +237,7 @@ impl Step for Load {
     async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
         let kind = kind(request.uri().path());
         let place = match self.place(kind) {
-            Ok(place) => place,
+            Ok(place) => place.map(Arc::new),
             Err(refused) => return refused.into_http(),
         };
         let link = request.extensions().get::<Link>().cloned();
@@ -241,7 +245,7 @@ impl Step for Load {
         let request = request.map(|message| under_way.message(message));
         let response = match kind {
             Kind::Probe => self.probe(inner.pass(request)).await,
-            _ => inner.pass(request).await,
+            _ => Held::new(self.commands.clone(), place.clone()).during(inner.pass(request)).await,
         };
         self.keep(response, kind, place, link, under_way)
     }
@@ -276,7 +280,7 @@ struct Kept {
     /// Then a stream that its caller keeps open ends with OK.
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     over: bool,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Arc<OwnedSemaphorePermit>>,
     _bound: Option<Bound>,
     _waiting: Option<Turn>,
     _under_way: UnderWay,

@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod edge;
 mod handler;
 pub mod health;
+mod held;
 pub mod kkt_service;
 pub mod layers;
 pub mod load;

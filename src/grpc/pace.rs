@@ -1,5 +1,6 @@
 //! How fast a partner may call, and how many calls it may have under way, whatever it calls.
 
+use super::held;
 use super::layers::{Inner, Request, Response, Step};
 use super::places::{Place, Places};
 use crate::failure::Failure;
@@ -19,7 +20,8 @@ impl Step for Pace {
     async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
         let counted = request.extensions().get::<Caller>().map(|caller| self.count(caller)).transpose();
         match counted {
-            Ok(_place) => inner.pass(request).await,
+            Ok(None) => inner.pass(request).await,
+            Ok(Some(place)) => held::with(place).during(inner.pass(request)).await,
             Err(over) => tonic::Status::from(over).into_http(),
         }
     }

@@ -61,7 +61,7 @@ pub enum ServeError {
 }
 
 /// Serves until `stop`. Then it accepts nothing more, tells every peer to go, ends streams, and comes back when the calls
-/// under way have been answered; what is not under way, or is not taken, does not keep it. Health says ready while `ready`
+/// under way have been answered, and their commands have ended, whoever still waits for them; what is not under way, or is not taken, does not keep it. Health says ready while `ready`
 /// is true.
 ///
 /// # Errors
@@ -74,6 +74,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let Doors { load, edge, reload, connections } = parts.doors;
     let load = load.until(stop.clone(), edge.life.stall);
+    let commands = load.commands.clone();
     let layers = layers::layers(parts.calls, load, parts.deadline, parts.auth, parts.pace);
     let transport = transport(&connections, edge.life.age);
     if let Some(reload) = reload {
@@ -82,7 +83,9 @@ pub async fn serve(
     let routes = routes(parts.clients, parts.kkts, connections.message_bytes, ready).await?;
     let incoming = edge.open(listener, stop.clone());
     let served = transport.layer(layers).add_routes(routes);
-    Ok(served.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await?)
+    served.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await?;
+    commands.ended().await;
+    Ok(())
 }
 
 async fn routes(

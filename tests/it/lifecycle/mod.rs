@@ -1,5 +1,7 @@
 //! How a server starts and how it stops: the order, the bounds, and what must not hold it up.
 
+mod commands;
+mod panics;
 pub mod peers;
 mod start;
 mod steps;

@@ -1,0 +1,76 @@
+//! Commands that go on when their caller has hung up.
+
+use std::time::Duration;
+
+use litebox_partner::pb::client::ListRequest;
+use litebox_partner::storage::Backend;
+use litebox_partner::storage::entity::client;
+use sea_orm::EntityTrait;
+use tokio::time::timeout;
+use tonic::Code;
+
+use super::patient;
+use crate::kkt::shop::{COMPANY, register};
+use crate::support::app::until;
+use crate::support::process::Server;
+use crate::support::stage::Stage;
+
+/// Against hangs only.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A Register that is on its way to the account service, and whose caller has hung up.
+async fn abandoned(stage: &Stage, server: &Server) {
+    stage.sandbox.add_fault("accounts.EnsureAccount:hold,times=1").unwrap();
+    let mut clients = server.clients(&stage.partner.token);
+    let calling = tokio::spawn(async move { clients.register(register(COMPANY)).await });
+    timeout(PATIENCE, stage.sandbox.wait_for_holds(|holds| !holds.is_empty())).await.unwrap();
+    // Its connection goes with it.
+    calling.abort();
+    assert!(calling.await.unwrap_err().is_cancelled());
+}
+
+async fn state(stage: &Stage) -> String {
+    client::Entity::find().one(stage.database.db.direct()).await.unwrap().unwrap().state
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_waits_for_a_command_whose_caller_has_gone() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let server = patient(&stage, &[("gateways.accounts.timeout_ms", "20000")]).await;
+    abandoned(&stage, &server).await;
+    server.terminate();
+    server.says("closing").await;
+    stage.sandbox.release_holds();
+    let (code, log) = server.ended().await;
+    assert!(code == 0 && !log.contains("cut:"), "{log}");
+    assert_eq!(state(&stage).await, "ACTIVE");
+}
+
+#[tokio::test]
+async fn it_waits_no_longer_than_for_others() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let times = [("gateways.accounts.timeout_ms", "20000"), ("shutdown.drain_ms", "1500")];
+    let server = patient(&stage, &times).await;
+    abandoned(&stage, &server).await;
+    server.terminate();
+    let (code, log) = server.ended().await;
+    assert!(code == 0 && log.contains("\"what\":\"calls\"") && log.contains("cut:"), "{log}");
+    stage.sandbox.release_holds();
+}
+
+/// The partner's place, and the server's.
+#[tokio::test]
+async fn whoever_hangs_up_keeps_its_place_until_its_command_has_ended() {
+    for limit in ["limits.calls_under_way", "limits.in_flight"] {
+        let stage = Stage::new(Backend::Sqlite).await;
+        let server = patient(&stage, &[("gateways.accounts.timeout_ms", "20000"), (limit, "1")]).await;
+        abandoned(&stage, &server).await;
+        let mut clients = server.clients(&stage.partner.token);
+        for _ in 0..20 {
+            let refused = clients.list(ListRequest::default()).await.unwrap_err();
+            assert_eq!(refused.code(), Code::ResourceExhausted, "{limit}: {refused:?}");
+        }
+        stage.sandbox.release_holds();
+        until("the place is free", async || clients.list(ListRequest::default()).await.is_ok()).await;
+    }
+}
