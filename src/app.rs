@@ -4,9 +4,11 @@ mod ground;
 mod lifecycle;
 mod metrics;
 mod ports;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry_otlp::ExporterBuildError;
 use secrecy::ExposeSecret;
@@ -86,6 +88,9 @@ pub enum AppError {
     /// The gRPC server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// Something that runs beside the calls has ended abnormally.
+    #[error("a task has panicked: the server has stopped")]
+    Panicked,
     /// A signal came during the start.
     #[error("told to stop before it served: the start is cut")]
     ToldEarly,
@@ -119,8 +124,16 @@ impl App {
     /// # Errors
     /// [`AppError`].
     pub async fn build(config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
+        Self::build_within(Duration::ZERO, config, clock, ids).await
+    }
+
+    /// The same, waiting so long for a database that takes no connections yet.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn build_within(wait: Duration, config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
         let ports = Ports::take(&config).await?;
-        let (db, alone) = database(&config).await?;
+        let (db, alone) = database(&config, wait).await?;
         let ground = ground(&config, db, clock, ids)?;
         Self::wire(config, ground, ports, alone)
     }
@@ -228,8 +241,8 @@ fn gateways(config: &Config, db: &Db, ids: &Ids, meters: &Meters) -> Result<Gate
 }
 
 /// The database, alone where there may be one server only: that is so before anything is changed.
-async fn database(config: &Config) -> Result<(Db, Alone), AppError> {
-    let db = Db::connect(&config.database).await?;
+async fn database(config: &Config, wait: Duration) -> Result<(Db, Alone), AppError> {
+    let db = Db::connect_within(&config.database, wait).await?;
     let alone = db.alone()?;
     if config.database.migrate {
         db.migrate().await?;

@@ -160,10 +160,26 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with everything that is wrong, as far as it can be told without opening what settings point to.
     pub fn load(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::checked(file, env, rules::broken)
+    }
+
+    /// The same, and opens what the settings point to: a server that could not go on from there has changed nothing yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with everything that is wrong.
+    pub fn load_whole(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::checked(file, env, |config| [rules::broken(config), opened::broken(config)].concat())
+    }
+
+    fn checked(
+        file: Option<&Path>,
+        env: impl Fn(&str) -> Option<String>,
+        broken: impl Fn(&Self) -> Vec<(&'static str, String)>,
+    ) -> Result<Self, ConfigError> {
         let mut layers = Layers::read(file, env);
         let config = layers.config()?;
         let mut problems = layers.take_problems();
-        problems.extend(layers.told(rules::broken(&config)));
+        problems.extend(layers.told(broken(&config)));
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::watched::Watched;
 use super::{App, AppError};
 use crate::clients::reaper::Reaper;
 use crate::clock::{Clock, Ids};
@@ -24,24 +25,24 @@ use crate::telemetry;
 /// For the last statements when everything else has ended.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// Runs the server until it is told to stop; on a backup that was restored, the name of its recovery comes with it.
+/// Runs the server until it is told to stop. It waits for a database that takes no connections yet; on a backup that was restored, the name of its recovery comes with it.
 ///
 /// # Errors
 /// [`AppError`]; [`AppError::ToldEarly`] when a signal cut the start, [`AppError::ToldTwice`] when a second one cut what was
 /// under way.
-pub async fn serve(file: Option<&Path>, recover: Option<&str>) -> Result<(), AppError> {
-    let config = Config::load(file, |name| std::env::var(name).ok())?;
+pub async fn serve(file: Option<&Path>, recover: Option<&str>, wait: Duration) -> Result<(), AppError> {
+    let config = Config::load_whole(file, |name| std::env::var(name).ok())?;
     let traces = telemetry::begin(&config.log, &config.traces)?;
-    let served = live(config, recover).await;
+    let served = live(config, recover, wait).await;
     traces.stop().await;
     served
 }
 
 /// Binds, migrates or checks, and serves. The first signal stops that in order, the second one at once.
-async fn live(config: Config, recover: Option<&str>) -> Result<(), AppError> {
+async fn live(config: Config, recover: Option<&str>, wait: Duration) -> Result<(), AppError> {
     let mut signals = Signals::listen()?;
     let app = tokio::select! {
-        built = App::build(config, Clock::system(), Ids::system()) => built?,
+        built = App::build_within(wait, config, Clock::system(), Ids::system()) => built?,
         // Nothing is under way; a migration that is cut leaves the schema as it was. Whoever waits for a server got none.
         () = signals.next() => return Err(AppError::ToldEarly),
     };
@@ -89,21 +90,25 @@ impl App {
     /// `shutdown.drain_ms`.
     ///
     /// # Errors
-    /// [`AppError::Serve`]; a drain that was cut short is none.
+    /// [`AppError::Serve`]; [`AppError::Panicked`] when the stop began because something beside the calls did. A drain that
+    /// was cut short is none.
     pub async fn run(self, stop: CancellationToken) -> Result<(), AppError> {
         let ms = Duration::from_millis;
         let (delay, drain) = (ms(self.config.shutdown.delay_ms), ms(self.config.shutdown.drain_ms));
         let ((tell, ready), closing) = (watch::channel(false), self.closing);
+        let watched = Watched::new(stop.clone());
         // Dropped, and ended with it, at the very end: how a replica drains is worth seeing.
         let mut beside = JoinSet::new();
-        beside.spawn(readiness::probe(self.db.clone(), self.config.health, tell, stop.clone()));
+        let probe = readiness::probe(self.db.clone(), self.config.health, tell, stop.clone());
+        let follow = self.parts.auth.access.clone().follow(ms(self.config.server.access_poll_ms), closing.clone());
         beside.spawn(close(stop, delay, closing.clone()));
-        beside.spawn(self.parts.auth.access.clone().follow(ms(self.config.server.access_poll_ms), closing.clone()));
-        beside.spawn(self.services.run(closing.clone()));
+        beside.spawn(watched.clone().run("readiness", probe));
+        beside.spawn(watched.clone().run("access", follow));
+        beside.spawn(watched.clone().run("services", self.services.run(closing.clone())));
         if let Some(metrics) = self.metrics {
-            beside.spawn(metrics.run());
+            beside.spawn(watched.clone().run("metrics", metrics.run()));
         }
-        let mut steps = steps(self.worker, self.reaper, self.retention, &closing);
+        let mut steps = steps(self.worker, self.reaper, self.retention, &closing, &watched);
         let calls = async {
             let served = server::serve(self.parts, self.listener, ready, closing.clone()).await;
             // It may have failed.
@@ -116,18 +121,25 @@ impl App {
         let _ = timeout(CLOSE, self.db.close()).await;
         drop((beside, self.alone));
         tracing::info!("stopped");
-        served.map_or(Ok(()), |served| Ok(served?))
+        served.transpose()?;
+        watched.well()
     }
 }
 
 /// All that works without being called. What has not ended when they are dropped is cut.
-fn steps(worker: Worker, reaper: Reaper, retention: Retention, closing: &CancellationToken) -> JoinSet<()> {
+fn steps(
+    worker: Worker,
+    reaper: Reaper,
+    retention: Retention,
+    closing: &CancellationToken,
+    watched: &Watched,
+) -> JoinSet<()> {
     let mut steps = JoinSet::new();
-    steps.spawn(worker.run(closing.clone()));
+    steps.spawn(watched.clone().run("worker", worker.run(closing.clone())));
     let end = closing.clone();
-    steps.spawn(async move { reaper.run(end).await });
+    steps.spawn(watched.clone().run("reaper", async move { reaper.run(end).await }));
     let end = closing.clone();
-    steps.spawn(async move { retention.run(end).await });
+    steps.spawn(watched.clone().run("retention", async move { retention.run(end).await }));
     steps
 }
 

@@ -19,6 +19,7 @@ mod switch;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -62,13 +63,15 @@ enum Command {
         /// such as its date; the same name again goes on with it, and does nothing once it is finished.
         #[arg(long, value_name = "NAME")]
         recover: Option<String>,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Run the emulators of the outer systems.
     Sandbox(crate::sandbox::cli::Args),
     /// Do the whole job on this machine, shown step by step, and stay up for trying things out.
     Demo(crate::demo::Args),
     /// Bring the database up to this program's schema; safe to run several times and at once.
-    Migrate,
+    Migrate(Wait),
     /// Ask a running server how it is; exit code 0 when it serves.
     Healthcheck(health::Args),
     /// Look at the configuration.
@@ -101,6 +104,20 @@ enum Command {
     /// Import and list the registers that partners hire out.
     #[command(subcommand)]
     Fleet(fleet::Command),
+}
+
+/// What is done while the database is not there yet.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct Wait {
+    /// Wait so long until PostgreSQL takes connections: it may be starting too.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    wait: u64,
+}
+
+impl Wait {
+    const fn time(self) -> Duration {
+        Duration::from_secs(self.wait)
+    }
 }
 
 /// Why a command failed. Printed as one line.
@@ -203,8 +220,8 @@ impl Cli {
         if let Command::Gateway(switch::Command::Check(args)) = self.command {
             return args.run(&output).await;
         }
-        if let Command::Serve { recover } = self.command {
-            return Ok(crate::app::serve(self.config.as_deref(), recover.as_deref()).await?);
+        if let Command::Serve { recover, wait } = self.command {
+            return Ok(crate::app::serve(self.config.as_deref(), recover.as_deref(), wait.time()).await?);
         }
         if let Command::Client(client::Command::Erasure(erasure::Command::ErasureKey)) = self.command {
             // It is what makes a configuration fit.
@@ -212,7 +229,7 @@ impl Cli {
         }
         let config = Config::load(self.config.as_deref(), env)?;
         match self.command {
-            Command::Migrate => migrate(&config, &output).await,
+            Command::Migrate(wait) => migrate(&config, wait.time(), &output).await,
             Command::Healthcheck(args) => args.run(&config).await,
             Command::Partner(command) => command.run(&partners(&config).await?, &who, &output).await,
             Command::Token(command) => command.run(&partners(&config).await?, &who, &output).await,
@@ -237,8 +254,8 @@ fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-async fn migrate(config: &Config, output: &Output) -> Result<(), CliError> {
-    let db = Db::connect(&config.database).await?;
+async fn migrate(config: &Config, wait: Duration, output: &Output) -> Result<(), CliError> {
+    let db = Db::connect_within(&config.database, wait).await?;
     let before = db.schema().await?;
     db.migrate().await?;
     output.line(match before {
@@ -299,7 +316,9 @@ mod tests {
             "sandbox --http 127.0.0.1:0 --grpc 127.0.0.1:0",
             "demo",
             "demo --once",
+            "serve --wait 60",
             "migrate",
+            "migrate --wait 60",
             "healthcheck --service liveness",
             "healthcheck --ca ca.pem --server-name partner.example --cert probe.pem --key probe-key.pem",
             "config check",
@@ -355,6 +374,7 @@ mod tests {
             "client erasures --public-key short",
             "gateway stop fns",
             "serve --recover",
+            "migrate --wait soon",
             "healthcheck --cert probe.pem",
             "recovery confirm everything --reason T-1",
             "recovery finish",

@@ -23,6 +23,7 @@ const SPECIAL: &[(&str, i64, i64)] = &[
     ("database.statement_timeout_ms", 0, YEAR_MS),
     ("database.lock_timeout_ms", 0, YEAR_MS),
     ("database.idle_in_transaction_timeout_ms", 0, YEAR_MS),
+    ("database.migration_statement_timeout_ms", 0, YEAR_MS),
     // Zero: it never rests.
     ("gateways.breaker.failures", 0, MANY),
     // Zero: nothing is remembered.

@@ -168,6 +168,7 @@ fn zero_is_refused_where_it_would_mean_that_nothing_ever_happens() {
         "database.statement_timeout_ms",
         "database.lock_timeout_ms",
         "database.idle_in_transaction_timeout_ms",
+        "database.migration_statement_timeout_ms",
         "gateways.breaker.failures",
         "gateways.taxpayers.cache_seconds",
         "gateways.taxpayers.cache_not_found_seconds",

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::time::sleep;
 
 use super::StoreError;
+use super::migration::Migrating;
 use super::observed::Observed;
 use super::reach::{self, Reach, Way};
 
@@ -32,6 +34,12 @@ pub struct DatabaseConfig {
     pub idle_in_transaction_timeout_ms: u64,
     /// Bring the schema up to date at start.
     pub migrate: bool,
+    /// Longest statement of a migration, milliseconds (PostgreSQL); 0 for no limit.
+    pub migration_statement_timeout_ms: u64,
+    /// Longest wait of a migration for a lock behind which the service's own statements wait too, milliseconds (PostgreSQL).
+    pub migration_lock_timeout_ms: u64,
+    /// How long a migration waits for such locks in all, milliseconds, and how long for whoever else migrates (PostgreSQL).
+    pub migration_patience_ms: u64,
 }
 
 impl Default for DatabaseConfig {
@@ -44,6 +52,9 @@ impl Default for DatabaseConfig {
             lock_timeout_ms: 1_000,
             idle_in_transaction_timeout_ms: 5_000,
             migrate: true,
+            migration_statement_timeout_ms: 3_600_000,
+            migration_lock_timeout_ms: 500,
+            migration_patience_ms: 600_000,
         }
     }
 }
@@ -61,6 +72,8 @@ impl DatabaseConfig {
     }
 }
 
+/// Between two tries to connect.
+const BETWEEN: Duration = Duration::from_millis(500);
 const OTHER_DATABASE: &str = "the database URL must start with sqlite: or postgres:";
 const IN_MEMORY: &str = "an SQLite database must be a file: one in memory loses everything";
 const UNREADABLE: &str =
@@ -90,6 +103,7 @@ impl Backend {
 pub struct Db {
     pub(super) connection: Observed<DatabaseConnection>,
     pub(super) file: Option<PathBuf>,
+    pub(super) migrating: Migrating,
     #[cfg(feature = "chaos")]
     pub(crate) chaos: crate::chaos::Chaos,
 }
@@ -122,9 +136,26 @@ impl Db {
         Ok(Self {
             connection: Observed::new(Database::connect(options).await?, reach),
             file,
+            migrating: Migrating::of(config),
             #[cfg(feature = "chaos")]
             chaos: crate::chaos::Chaos::from_environment()?,
         })
+    }
+
+    /// The same, tried again for so long while PostgreSQL takes no connections: it may be starting too.
+    ///
+    /// # Errors
+    /// What [`Db::connect`] says at the end.
+    pub async fn connect_within(config: &DatabaseConfig, wait: Duration) -> Result<Self, StoreError> {
+        let give_up = Instant::now() + wait;
+        loop {
+            match Self::connect(config).await {
+                Err(StoreError::Unavailable(_) | StoreError::Exhausted(_)) if Instant::now() < give_up => {
+                    sleep(BETWEEN).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Which database this is.

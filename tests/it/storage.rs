@@ -1,5 +1,6 @@
 //! The contract of the storage, on both databases.
 
+mod migrating;
 mod trouble;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use litebox_partner::partners::token::Mode;
 use litebox_partner::storage::entity::partner;
 use litebox_partner::storage::{Backend, DatabaseConfig, Db, Schema, StoreError, Tx};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::support::act;
@@ -42,7 +44,7 @@ async fn migrations_of_replicas_that_start_together_end_well() {
             })
         });
         for start in starts.collect::<Vec<_>>() {
-            start.await.unwrap();
+            timeout(Duration::from_secs(60), start).await.expect("they wait for each other").unwrap();
         }
     }
 }
@@ -77,7 +79,7 @@ async fn a_unit_of_work_ends_although_its_caller_is_gone() {
                     insert(tx, n).await
                 })
             });
-            let gone = tokio::time::timeout(Duration::from_millis(u64::try_from(n % 5).unwrap()), work).await;
+            let gone = timeout(Duration::from_millis(u64::try_from(n % 5).unwrap()), work).await;
             drop(gone);
         }
         for _ in 0..200 {
@@ -125,7 +127,7 @@ async fn callers_that_go_away_do_not_poison_the_pool() {
     let Some((slow, direct)) = behind_a_slow_line().await else { return };
     for ms in 0..30 {
         let unit = slow.unit::<(), StoreError, _>(|_| Box::pin(async { Ok(()) }));
-        let _ = tokio::time::timeout(Duration::from_millis(ms), unit).await;
+        let _ = timeout(Duration::from_millis(ms), unit).await;
         written_is_seen(&slow, &direct, u128::from(ms) + 1).await;
     }
 }
@@ -138,7 +140,7 @@ async fn a_begin_that_is_dropped_in_flight_does_not_poison_the_pool() {
     for ms in 0..30 {
         #[expect(clippy::disallowed_methods, reason = "does what nobody may do")]
         let begin = slow.bare().begin();
-        let _ = tokio::time::timeout(Duration::from_millis(ms), begin).await;
+        let _ = timeout(Duration::from_millis(ms), begin).await;
         written_is_seen(&slow, &direct, u128::from(ms) + 1).await;
     }
 }

@@ -2,13 +2,18 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
+use tokio::time::sleep;
 
 use crate::storage::{Db, StoreError};
 
 /// Any number, as long as it stays the same.
 const KEY: i64 = 0x006c_6974_6562_6f78;
+
+/// How often the lock of another one is asked for.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Held until released, or until the process ends.
 pub(super) enum Lock {
@@ -38,14 +43,21 @@ impl Lock {
         }
     }
 
+    /// Asked for again and again: whoever waits for it inside a statement would be waited for by whoever builds an index.
     async fn advisory(db: &Db) -> Result<Self, StoreError> {
-        let options = db.connection.on.get_postgres_connection_pool().connect_options();
-        // Waiting for another replica's migration may take longer than any statement of ours.
-        let options = options.as_ref().clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let options = db.patient([("statement_timeout", 0), ("lock_timeout", 0)]);
         let mut connection = PgConnection::connect_with(&options).await.map_err(unavailable)?;
-        let query = sqlx::query("SELECT pg_advisory_lock($1)").bind(KEY);
-        query.execute(&mut connection).await.map_err(unavailable)?;
-        Ok(Self::Advisory(Box::new(connection)))
+        let give_up = Instant::now() + db.migrating.patience;
+        loop {
+            let query = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(KEY);
+            if query.fetch_one(&mut connection).await.map_err(unavailable)? {
+                return Ok(Self::Advisory(Box::new(connection)));
+            }
+            if Instant::now() >= give_up {
+                return Err(StoreError::Unavailable("somebody else migrates it".into()));
+            }
+            sleep(POLL).await;
+        }
     }
 
     pub(super) async fn release(self) -> Result<(), StoreError> {
