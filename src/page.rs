@@ -1,22 +1,30 @@
 //! Pages and resume points: where a listing or a stream goes on, in a token that only this service can make.
 //!
-//! A token carries the last key of the page (keyset, never an offset) and is signed over the partner, the method and
-//! the filter it was made for, so that it opens for the same question only. It is base64url of
-//! `version | key id | position | tag`. The position is signed, not hidden: it holds what the caller has seen already.
+//! A token carries the last key of the page (keyset, never an offset), encrypted, and bound to the partner, the method and
+//! the filter it was made for, so that it opens for the same question only: it may hold a name, and tokens end in the logs of
+//! callers. It is base64url of `version | key id | nonce | position and tag` (AES-256-GCM). The nonce follows from question and
+//! position: the same one twice means the same token twice. Tokens of version 1, `version | key id | position | tag`, were signed
+//! only and are still opened.
 
 use std::fmt;
+use std::sync::Arc;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::ser::Error as _;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 use crate::values::PartnerScope;
 
-const VERSION: u8 = 1;
+const SIGNED: u8 = 1;
+const SEALED: u8 = 2;
 const KEY_ID: usize = 4;
 const TAG: usize = 16;
+/// Positions are filled up to a multiple of so many bytes: lengths tell little of names.
+const BLOCK: usize = 64;
 /// Entries on a page when the caller names no number.
 pub const DEFAULT_SIZE: u32 = 20;
 /// Entries on a page at most.
@@ -75,6 +83,7 @@ pub struct PageKeys {
 struct Key {
     id: [u8; KEY_ID],
     mac: Hmac<Sha256>,
+    seals: Arc<LessSafeKey>,
 }
 
 impl PageKeys {
@@ -94,11 +103,17 @@ impl PageKeys {
 
     /// The token that goes on after `position`. Fails only for a type that JSON cannot express.
     pub fn seal<P: Serialize>(&self, question: &Question<'_>, position: &P) -> Result<String, serde_json::Error> {
-        let mut token = vec![VERSION];
+        let mut position = serde_json::to_vec(position)?;
+        position.resize(position.len().next_multiple_of(BLOCK), b' ');
+        let mut token = vec![SEALED];
         token.extend(self.first.id);
-        token.extend(serde_json::to_vec(position)?);
-        let tag = self.first.over(question, &token).finalize().into_bytes();
-        token.extend(&tag[..TAG]);
+        let bound = Aad::from(bound(question, &token));
+        let nonce = self.first.nonce(question, &position);
+        token.extend(nonce);
+        let sealed =
+            self.first.seals.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound, &mut position);
+        sealed.map_err(|_| serde_json::Error::custom("longer than 64 GiB"))?;
+        token.extend(position);
         Ok(URL_SAFE_NO_PAD.encode(token))
     }
 
@@ -108,12 +123,15 @@ impl PageKeys {
             return Err(Invalid);
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| Invalid)?;
-        let (signed, tag) = bytes.split_last_chunk::<TAG>().ok_or(Invalid)?;
-        let &[VERSION, ref rest @ ..] = signed else { return Err(Invalid) };
-        let (id, position) = rest.split_first_chunk::<KEY_ID>().ok_or(Invalid)?;
+        let (head, rest) = bytes.split_first_chunk::<{ 1 + KEY_ID }>().ok_or(Invalid)?;
+        let [version, id @ ..] = head;
         let key = self.all().find(|k| k.id == *id).ok_or(Invalid)?;
-        key.over(question, signed).verify_truncated_left(tag).map_err(|_| Invalid)?;
-        serde_json::from_slice(position).map_err(|_| Invalid)
+        let position = match *version {
+            SEALED => key.unsealed(question, head, rest)?,
+            SIGNED => key.signed(question, head, rest)?,
+            _ => return Err(Invalid),
+        };
+        serde_json::from_slice(&position).map_err(|_| Invalid)
     }
 
     fn all(&self) -> impl Iterator<Item = &Key> {
@@ -134,19 +152,43 @@ impl Key {
         }
         let digest = Sha256::new().chain_update(b"litebox page key id\0").chain_update(secret).finalize();
         let id = *digest.first_chunk()?;
-        Some(Self { id, mac: Hmac::new_from_slice(secret).ok()? })
+        let mac = Hmac::new_from_slice(secret).ok()?;
+        // A key of its own, so that no key has two uses.
+        let own = mac.clone().chain_update(b"litebox page encryption\0").finalize().into_bytes();
+        let seals = UnboundKey::new(&AES_256_GCM, &own).ok()?;
+        Some(Self { id, mac, seals: Arc::new(LessSafeKey::new(seals)) })
     }
 
-    /// The state of the MAC over question and token; the two variable parts before the token are of fixed length.
-    fn over(&self, question: &Question<'_>, token: &[u8]) -> Hmac<Sha256> {
-        let mut mac = self.mac.clone();
-        mac.update(b"litebox page token\0");
-        mac.update(question.scope.partner().uuid().as_bytes());
-        mac.update(&Sha256::digest(question.method));
-        mac.update(&Sha256::digest(question.filter));
-        mac.update(token);
-        mac
+    fn over(&self, label: &[u8], question: &Question<'_>, what: &[u8]) -> Hmac<Sha256> {
+        self.mac.clone().chain_update(label).chain_update(bound(question, what))
     }
+
+    /// Another one for everything else that is sealed.
+    fn nonce(&self, question: &Question<'_>, position: &[u8]) -> [u8; NONCE_LEN] {
+        let digest = self.over(b"litebox page nonce\0", question, position).finalize().into_bytes();
+        std::array::from_fn(|n| digest[n])
+    }
+
+    fn unsealed(&self, question: &Question<'_>, head: &[u8], rest: &[u8]) -> Result<Vec<u8>, Invalid> {
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LEN>().ok_or(Invalid)?;
+        let (mut sealed, bound) = (sealed.to_vec(), Aad::from(bound(question, head)));
+        let plain = self.seals.open_in_place(Nonce::assume_unique_for_key(*nonce), bound, &mut sealed);
+        plain.map(|position| position.to_vec()).map_err(|_| Invalid)
+    }
+
+    fn signed(&self, question: &Question<'_>, head: &[u8], rest: &[u8]) -> Result<Vec<u8>, Invalid> {
+        let (position, tag) = rest.split_last_chunk::<TAG>().ok_or(Invalid)?;
+        let mac = self.over(b"litebox page token\0", question, &[head, position].concat());
+        mac.verify_truncated_left(tag).map_err(|_| Invalid)?;
+        Ok(position.to_vec())
+    }
+}
+
+/// What a token is bound to; all parts but the last are of fixed length.
+fn bound(question: &Question<'_>, what: &[u8]) -> Vec<u8> {
+    let partner = question.scope.partner().uuid();
+    let (method, filter) = (Sha256::digest(question.method), Sha256::digest(question.filter));
+    [partner.as_bytes(), &method[..], &filter[..], what].concat()
 }
 
 #[cfg(test)]
@@ -203,6 +245,29 @@ mod tests {
         ] {
             assert_eq!(keys.open::<Position>(&other, &token), Err(Invalid), "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_it_holds_cannot_be_read_and_short_names_are_as_long_as_each_other() {
+        let keys = keys(&[1]);
+        let tokens = ["Ёлка", "Дом"].map(|name| keys.seal(&question(1), &(name, Uuid::from_u128(7))).unwrap());
+        let bytes = URL_SAFE_NO_PAD.decode(&tokens[0]).unwrap();
+        assert!(!bytes.windows(8).any(|window| window == "Ёлка".as_bytes()));
+        assert_eq!(tokens[0].len(), tokens[1].len());
+        assert_ne!(tokens[0], tokens[1]);
+    }
+
+    #[test]
+    fn a_token_of_the_version_before_is_opened() {
+        let keys = keys(&[1]);
+        let mut token = vec![SIGNED];
+        token.extend(keys.first.id);
+        token.extend(serde_json::to_vec(&POSITION).unwrap());
+        let tag = keys.first.over(b"litebox page token\0", &question(1), &token).finalize().into_bytes();
+        token.extend(&tag[..TAG]);
+        let token = URL_SAFE_NO_PAD.encode(token);
+        assert_eq!(keys.open::<Position>(&question(1), &token), Ok(POSITION));
+        assert_eq!(keys.open::<Position>(&question(2), &token), Err(Invalid));
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub enum Held {
     Erased,
 }
 
+/// A longer name, in bytes, makes a token that the contract does not take: it is looked for by its client.
+const LONGEST_NAME: usize = 1_000;
+
 /// Where a page of a list ended.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -64,8 +67,10 @@ impl End {
     /// At this client, in this order.
     pub fn at(client: &Client, order: Order) -> Self {
         match order {
-            Order::Company => Self::Named(client.id, client.names.company.clone()),
-            Order::Newest | Order::Oldest => Self::Client(client.id),
+            Order::Company if client.names.company.len() <= LONGEST_NAME => {
+                Self::Named(client.id, client.names.company.clone())
+            }
+            Order::Company | Order::Newest | Order::Oldest => Self::Client(client.id),
         }
     }
 }
@@ -208,7 +213,8 @@ impl Store {
         Ok(if direction == Direction::Asc { key.gt(end) } else { key.lt(end) })
     }
 
-    /// What a client is sorted by. An erased one keeps its time and has no name; no token of ours asks for that.
+    /// What a client is sorted by. An erased one keeps its time and has no name: a page that ended at one with a very long name
+    /// has no next one then.
     async fn place(&self, scope: PartnerScope, order: Order, id: ClientId) -> Result<Option<Expr>, StoreError> {
         let row = every(scope).filter(client::Column::Id.eq(id.uuid())).one(self.db.direct()).await?;
         Ok(row.and_then(|row| match order {

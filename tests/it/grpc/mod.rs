@@ -2,6 +2,7 @@
 
 mod calls;
 mod deadlines;
+mod pages;
 mod watch;
 
 use std::sync::Arc;
