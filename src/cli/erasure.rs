@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::act::{Who, Why};
 use super::output::{Output, instant_or};
-use super::{CliError, database};
+use super::{CliError, database, support};
 use crate::clock::{Clock, Ids};
 use crate::config::Config;
 use crate::erasure::key::{self, Key, Malformed, PublicKey};
@@ -23,6 +23,9 @@ pub(super) enum Command {
         /// Its LiteBox account has been removed; without it only an ABANDONED client is erased.
         #[arg(long)]
         removed: bool,
+        /// Take my word for that: do not ask the account service.
+        #[arg(long, requires = "removed")]
+        unasked: bool,
         /// Yes, this cannot be undone.
         #[arg(long, required = true)]
         yes: bool,
@@ -50,9 +53,12 @@ fn public_key(text: &str) -> Result<PublicKey, Malformed> {
 impl Command {
     pub(super) async fn run(self, config: &Config, who: &Who, output: &Output) -> Result<(), CliError> {
         match self {
-            Self::Erase { client, removed, yes: _, why } => {
-                let act = who.act(&why)?;
-                show(&erasures(config).await?.erase(client, removed, act).await?, output)
+            Self::Erase { client, removed, unasked, yes: _, why } => {
+                let (act, erasures) = (who.act(&why)?, erasures(config).await?);
+                if removed && !unasked {
+                    support(config).await?.account_is_gone(client).await?;
+                }
+                show(&erasures.erase(client, removed, act).await?, output)
             }
             Self::Erasures { inn, public_key } => {
                 list(&erasures(config).await?, inn.as_ref(), public_key, output).await

@@ -1,5 +1,6 @@
 //! Removes what its period has ended for. Any number of replicas may do it: each pass is short, bounded and harmless to repeat.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -64,12 +65,14 @@ impl Removed {
 pub struct Retention {
     erasures: Erasures,
     config: RetentionConfig,
+    /// The last abandoned client that was tried; `None` at the beginning.
+    tried: Arc<Mutex<Option<erasure::Place>>>,
 }
 
 impl Retention {
     /// With these periods; erasing is done and recorded by `erasures`.
-    pub const fn new(erasures: Erasures, config: RetentionConfig) -> Self {
-        Self { erasures, config }
+    pub fn new(erasures: Erasures, config: RetentionConfig) -> Self {
+        Self { erasures, config, tried: Arc::default() }
     }
 
     /// Works until `stop`.
@@ -108,16 +111,19 @@ impl Retention {
         erasure::drop_documents(&self.erasures.db, before_ms, BATCH).await.into()
     }
 
-    /// One client that cannot be erased keeps no other one.
+    /// Clients that cannot be erased keep no other one: the next pass goes on behind them, and behind the last one from the
+    /// beginning.
     async fn abandoned(&self) -> Removed {
         let (mut removed, days) = (Removed::default(), self.config.abandoned_days);
         let Some(before_ms) = self.before(days) else { return removed };
         let Ok(act) = Act::new("retention", &format!("ABANDONED for {days} days")) else { return removed };
-        let found = match erasure::abandoned(&self.erasures.db, before_ms, CLIENTS).await {
+        let tried = *self.tried();
+        let found = match erasure::abandoned(&self.erasures.db, before_ms, tried, CLIENTS).await {
             Ok(found) => found,
             Err(error) => return Removed { error: Some(error.into()), ..removed },
         };
-        for id in found {
+        *self.tried() = found.last().filter(|_| found.len() as u64 == CLIENTS).copied();
+        for (_, id) in found {
             match self.erasures.erase(ClientId::new(id), false, act.clone()).await {
                 Ok(Done::Now(_)) => removed.count += 1,
                 // Another replica was faster, or somebody is at work on it: the next pass looks again.
@@ -126,6 +132,10 @@ impl Retention {
             }
         }
         removed
+    }
+
+    fn tried(&self) -> MutexGuard<'_, Option<erasure::Place>> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The instant before which a period of so many days has ended.

@@ -8,6 +8,13 @@ use super::{Db, StoreError};
 #[must_use = "dropping it lets another server in"]
 pub struct Alone(#[expect(dead_code, reason = "held, not read")] Option<File>);
 
+impl Alone {
+    /// Holds it until the process ends: something may still be at work here.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Db {
     /// Claims the database for one server, when it is one that has a single replica.
     ///

@@ -302,6 +302,21 @@ impl Support {
         Ok(self.clients().end(scope, &client, end, record, self.clock.now_ms()).await?)
     }
 
+    /// Asks whether the LiteBox account of a client has been removed; so it has when there is no such client any more.
+    ///
+    /// # Errors
+    /// [`Declined::Otherwise`] when it is there, [`Declined::Unanswered`] when the account service does not say.
+    pub async fn account_is_gone(&self, id: ClientId) -> Result<(), Declined> {
+        let Some((_, client)) = self.clients().find(id).await? else { return Ok(()) };
+        match self.accounts.find_by_inn(&client.inn).await {
+            Ok(known) if known.account == Some(client.effect()) => {
+                Err(Declined::Otherwise("the account is still there"))
+            }
+            Ok(_) => Ok(()),
+            Err(setback) => Err(Declined::Unanswered(setback)),
+        }
+    }
+
     /// Before a client is abandoned its account is voided; before it is active the account must be there. Asking for that
     /// voids nothing.
     async fn confirmed(&self, client: &Client, end: &ClientEnd) -> Result<(), Declined> {

@@ -2,6 +2,7 @@
 //! because operators erase whoever's client it is, and periods are the same for everybody; each statement names ids that
 //! were found first, so nothing but one client's rows is touched.
 
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Statement, Value,
@@ -139,15 +140,23 @@ pub async fn all(db: &Db) -> Result<Vec<erasure::Model>, StoreError> {
     Ok(erasure::Entity::find().order_by_asc(erasure::Column::Seq).all(db.direct()).await?)
 }
 
-/// Up to `limit` abandoned clients that have not changed since `before_ms`, the oldest first.
+/// When a client changed last, Unix milliseconds, and which.
+pub type Place = (i64, Uuid);
+
+/// Up to `limit` abandoned clients that have not changed since `before_ms`, the oldest first, after this one.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn abandoned(db: &Db, before_ms: i64, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+pub async fn abandoned(db: &Db, before_ms: i64, after: Option<Place>, limit: u64) -> Result<Vec<Place>, StoreError> {
     use client::Column as C;
     let old = client::Entity::find().filter(C::State.eq("ABANDONED")).filter(C::ErasedMs.is_null());
-    let old = old.filter(C::UpdatedMs.lt(before_ms)).order_by_asc(C::UpdatedMs).limit(limit);
-    Ok(old.select_only().column(C::Id).into_tuple().all(db.direct()).await?)
+    let mut old = old.filter(C::UpdatedMs.lt(before_ms));
+    if let Some((updated_ms, id)) = after {
+        let place = Expr::tuple([Expr::col(C::UpdatedMs), Expr::col(C::Id)]);
+        old = old.filter(place.gt(Expr::tuple([Expr::val(updated_ms), Expr::val(id)])));
+    }
+    let old = old.order_by_asc(C::UpdatedMs).order_by_asc(C::Id).limit(limit);
+    Ok(old.select_only().column(C::UpdatedMs).column(C::Id).into_tuple().all(db.direct()).await?)
 }
 
 const ENDED: &str = "('REGISTERED', 'REJECTED', 'CANCELLED')";

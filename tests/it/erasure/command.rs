@@ -2,6 +2,8 @@
 
 use litebox_partner::pb::client as cl;
 use litebox_partner::pb::kkt as pb;
+use litebox_partner::sandbox::{Options, start};
+use litebox_partner::storage::Backend;
 use serde_json::json;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -145,7 +147,7 @@ async fn a_client_that_is_in_use_is_not_erased_and_every_reason_is_named() {
 async fn an_abandoned_client_is_erased_and_its_tax_number_can_be_registered_again() {
     on_both_desks(async |desk| {
         let pending = pending(desk).await;
-        let kept = ["client", "erase", &pending, "--removed", "--yes", "--reason", "T-1"];
+        let kept = ["client", "erase", &pending, "--removed", "--unasked", "--yes", "--reason", "T-1"];
         assert!(desk.declines(&kept).contains("the client is ACCOUNT_PENDING"));
         desk.says(&["client", "resolve", &pending, "--outcome", "abandoned", "--reason", "T-1"]);
         let line = ["client", "erase", &pending, "--yes", "--reason", "T-1"];
@@ -160,6 +162,25 @@ async fn an_abandoned_client_is_erased_and_its_tax_number_can_be_registered_agai
         assert_ne!(again.id, pending);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_an_account_is_removed_is_asked_unless_somebody_answers_for_it() {
+    let desk = Desk::open(Backend::Sqlite).await;
+    let shop = Shop::open(&desk.app, COMPANY).await;
+    let line = ["client", "erase", &shop.client_id, "--removed", "--yes", "--reason", "T-1"];
+    assert!(desk.declines(&line).contains("the account is still there"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = desk.run_with(&[("LITEBOX_GATEWAYS_ACCOUNTS_URL", &format!("http://{nobody}"))], &line);
+    let said = String::from_utf8(away.stderr).unwrap();
+    assert!(!away.status.success() && said.contains("--unasked"), "{said}");
+    assert_eq!(desk.count("erasure").await, 0);
+    // Another account service, which has no account of this client any more.
+    let other = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
+    let gone = desk.run_with(&[("LITEBOX_GATEWAYS_ACCOUNTS_URL", &other.grpc_url())], &line);
+    assert!(gone.status.success(), "{}", String::from_utf8_lossy(&gone.stderr));
+    assert_eq!(desk.count("erasure").await, 1);
+    assert!(desk.says(&line).len() > 10, "once erased, it says so without asking");
 }
 
 /// A client whose account has no password yet.

@@ -66,8 +66,8 @@ impl Desk {
 }
 
 /// The command that erases a client whose account has been removed.
-const fn erase(client: &str) -> [&str; 7] {
-    ["client", "erase", client, "--removed", "--yes", "--reason", "T-1"]
+const fn erase(client: &str) -> [&str; 8] {
+    ["client", "erase", client, "--removed", "--unasked", "--yes", "--reason", "T-1"]
 }
 
 /// A shop with a registration at its end, and another one that was cancelled; the calls that made them.

@@ -90,6 +90,25 @@ async fn an_old_call_does_nothing_again_when_its_request_id_is_forgotten() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_cannot_be_erased_do_not_keep_those_that_were_abandoned_later() {
+    let desk = Desk::open(Backend::Sqlite).await;
+    let inns: Vec<_> = (0..21).map(|n| inn(773_605_200 + n)).collect();
+    for inn in &inns {
+        desk.abandoned(inn.as_str()).await;
+    }
+    let last = inns[20].as_str();
+    let refuse = "BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    desk.sql(&format!("CREATE TRIGGER refuse BEFORE UPDATE ON client WHEN OLD.inn <> '{last}' {refuse}")).await;
+    let clock = Clock::fixed(Clock::system().now_ms());
+    clock.advance(31 * DAY_MS);
+    let retention = Retention::new(Erasures { clock, ..desk.erasures() }, PERIODS);
+    assert_eq!(retention.pass().await, Pass { failed: 1, ..Pass::default() });
+    assert_eq!(retention.pass().await, Pass { clients: 1, ..Pass::default() }, "the next pass goes on behind them");
+    desk.sql("DROP TRIGGER refuse").await;
+    assert_eq!(retention.pass().await, Pass { clients: 20, ..Pass::default() }, "and the one after that begins anew");
+}
+
 /// From now on the database refuses to delete, or to update, the rows of a table.
 async fn refuse(desk: &Desk, doing: &str, table: &str) {
     let sql = match desk.app.db().backend() {

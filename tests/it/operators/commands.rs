@@ -147,7 +147,7 @@ async fn a_drive_in_doubt_is_freed_only_by_somebody_who_has_seen_it() {
         assert!(desk.says(&["kkt", "explain", &id]).contains("kkt release"));
         let unseen = desk.declines(&["kkt", "release", &id, "--reason", "T-1"]);
         assert!(unseen.contains("--drive-is-unburnt"), "{unseen}");
-        let erase = ["client", "erase", &shop.client_id, "--removed", "--yes", "--reason", "T-1"];
+        let erase = ["client", "erase", &shop.client_id, "--removed", "--unasked", "--yes", "--reason", "T-1"];
         let doubted = desk.declines(&erase);
         assert!(doubted.contains("in doubt") && doubted.contains("kkt release"), "{doubted}");
         desk.does(&["kkt", "release", &id, "--drive-is-unburnt"]);
