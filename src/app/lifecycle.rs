@@ -25,7 +25,8 @@ use crate::telemetry;
 /// For the last statements when everything else has ended.
 const CLOSE: Duration = Duration::from_secs(1);
 
-/// Runs the server until it is told to stop. It waits for a database that takes no connections yet; on a backup that was restored, the name of its recovery comes with it.
+/// Runs the server until it is told to stop. It waits for a database that takes no connections yet; on a backup that was
+/// restored, the name of its recovery comes with it.
 ///
 /// # Errors
 /// [`AppError`]; [`AppError::ToldEarly`] when a signal cut the start, [`AppError::ToldTwice`] when a second one cut what was
@@ -34,7 +35,10 @@ pub async fn serve(file: Option<&Path>, recover: Option<&str>, wait: Duration) -
     let config = Config::load_whole(file, |name| std::env::var(name).ok())?;
     let traces = telemetry::begin(&config.log, &config.traces)?;
     let served = live(config, recover, wait).await;
-    traces.stop().await;
+    // Whoever says it twice waits for nobody.
+    if !matches!(served, Err(AppError::ToldTwice)) {
+        traces.stop().await;
+    }
     served
 }
 
@@ -116,10 +120,17 @@ impl App {
             served
         };
         let steps = async { while steps.join_next().await.is_some() {} };
-        let (served, _) =
+        let (served, stepped) =
             tokio::join!(bounded("calls", calls, &closing, drain), bounded("steps", steps, &closing, drain));
         let _ = timeout(CLOSE, self.db.close()).await;
-        drop((beside, self.alone));
+        drop(beside);
+        // What was cut may still be at work on connections of its own.
+        let whole = served.is_some() && stepped.is_some();
+        if whole {
+            drop(self.alone)
+        } else {
+            self.alone.keep()
+        }
         tracing::info!("stopped");
         served.transpose()?;
         watched.well()

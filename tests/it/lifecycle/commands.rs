@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use litebox_partner::app::App;
+use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::pb::client::ListRequest;
+use litebox_partner::pb::client::client_service_client::ClientServiceClient;
 use litebox_partner::storage::Backend;
 use litebox_partner::storage::entity::client;
 use sea_orm::EntityTrait;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
+use tonic::transport::Endpoint;
 
 use super::patient;
 use crate::kkt::shop::{COMPANY, register};
-use crate::support::app::until;
+use crate::support::app::{settings, shown, until};
 use crate::support::process::Server;
 use crate::support::stage::Stage;
 
@@ -55,6 +60,32 @@ async fn it_waits_no_longer_than_for_others() {
     server.terminate();
     let (code, log) = server.ended().await;
     assert!(code == 0 && log.contains("\"what\":\"calls\"") && log.contains("cut:"), "{log}");
+    stage.sandbox.release_holds();
+}
+
+#[tokio::test]
+async fn a_database_on_which_something_may_still_be_at_work_is_given_to_no_other_server() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let mut config = settings(&stage.sandbox, &stage.database);
+    (config.shutdown.drain_ms, config.gateways.accounts.timeout_ms) = (100, 20_000);
+    for cut in [false, true] {
+        let app =
+            App::build(config.clone(), Clock::system(), Ids::system()).await.expect("the one before has let it go");
+        let (address, stop) = (app.address().unwrap(), CancellationToken::new());
+        let running = tokio::spawn(app.run(stop.clone()));
+        if cut {
+            let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+            let shown = shown(Some(&format!("Bearer {}", stage.partner.token)));
+            let mut clients = ClientServiceClient::with_interceptor(channel, shown);
+            stage.sandbox.add_fault("accounts.EnsureAccount:hold,times=1").unwrap();
+            tokio::spawn(async move { clients.register(register(COMPANY)).await });
+            timeout(PATIENCE, stage.sandbox.wait_for_holds(|holds| !holds.is_empty())).await.unwrap();
+        }
+        stop.cancel();
+        timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    }
+    let refused = App::build(config, Clock::system(), Ids::system()).await.err().unwrap().to_string();
+    assert!(refused.contains("another server runs on this SQLite database"), "{refused}");
     stage.sandbox.release_holds();
 }
 

@@ -1,5 +1,6 @@
 //! Steps of the worker when its server is told to stop.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use litebox_partner::pb::kkt as pb;
@@ -91,7 +92,11 @@ async fn a_step_that_does_not_end_in_time_keeps_its_lease_and_is_taken_over_when
 async fn a_second_signal_ends_it_at_once_and_is_told_by_the_exit_code() {
     let stage = Stage::new(Backend::Sqlite).await;
     for impatient in [Server::terminate, Server::interrupt] {
-        let server = patient(&stage, &[("gateways.fns.timeout_ms", "20000")]).await;
+        // Takes connections and never answers: the last spans could not be sent.
+        let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+        let traces = format!("http://{}", collector.local_addr().unwrap());
+        let traced = [("traces.otlp_endpoint", traces.as_str()), ("traces.sample_ratio", "1")];
+        let server = patient(&stage, &[&traced[..], &[("gateways.fns.timeout_ms", "20000")]].concat()).await;
         let mut kkts = server.kkts(&stage.partner.token);
         stage.sandbox.add_fault("accounts.EnsureAccount:hold,times=1").unwrap();
         let calling = tokio::spawn({
