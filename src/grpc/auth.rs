@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::watch::Receiver;
 use tonic::Status;
 
+use super::edge::leave::UnderWay;
 use super::edge::life::Link;
 use super::layers::{Inner, Request, Response, Step};
 use super::quiet::Seen;
@@ -69,6 +70,9 @@ impl Step for Auth {
             Ok(caller) => {
                 // Nobody behind this needs the secret, so nobody can leak it.
                 request.headers_mut().remove(AUTHORIZATION);
+                if let Some(under_way) = request.extensions_mut().remove::<UnderWay>() {
+                    under_way.known();
+                }
                 request.headers_mut().remove(PARTNER_HEADER);
                 if let Some(caller) = caller {
                     tracing::Span::current().record("partner", tracing::field::display(caller.scope.partner()));
@@ -110,7 +114,7 @@ impl Auth {
             None => Err(Denied::Credentials(Why::Missing)),
         };
         let shown = shown.map_err(|denied| self.stranger(denied, &seen))?;
-        seen.known();
+        seen.known(shown.holder());
         if let Some(link) = link {
             link.known(shown.holder());
         }

@@ -43,7 +43,7 @@ pub struct Calls {
     pub follow_callers: bool,
     /// Counts calls and what they came to.
     pub meters: Meters,
-    /// Bounds the lines of strangers.
+    /// Bounds the lines of calls that are refused.
     pub quiet: Quiet,
 }
 
@@ -91,7 +91,8 @@ impl Calls {
     /// Whether this answer gets a line of its own.
     fn tells(&self, answer: &Answer, seen: &Seen) -> bool {
         let reason = answer.reason.as_deref().unwrap_or(traces::code_name(answer.code));
-        answer.code == Code::Ok || seen.kind(reason).is_none_or(|kind| self.quiet.tells(kind))
+        let kind = || seen.kind(reason, answer.shed.is_some());
+        answer.code == Code::Ok || kind().is_none_or(|kind| self.quiet.tells(kind))
     }
 
     /// Of what callers give only a UUID is taken: anything else could be personal data, and ends in the log.

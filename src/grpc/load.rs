@@ -1,5 +1,7 @@
 //! How many calls the whole server carries at once, and what becomes of an answer that nobody takes.
 
+mod standing;
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
+use self::standing::{Stand, Standing};
 use super::edge::leave::UnderWay;
 use super::edge::life::Link;
 use super::held::{Commands, Held};
@@ -55,13 +58,13 @@ fn kind(path: &str) -> Kind {
     }
 }
 
-/// Sheds at once what is too much. A call keeps its place until its answer begins and its command has ended: neither streams that last nor peers that
-/// take nothing keep places of calls. Answers are counted by themselves until they are taken. Health is answered
-/// nevertheless.
+/// Sheds at once what is too much. A call keeps its place until its answer begins and its command has ended: neither streams
+/// that last nor peers that take nothing keep places of calls. Answers are counted by themselves until they are taken. Health
+/// is answered nevertheless.
 #[derive(Clone)]
 pub struct Load {
     calls: Arc<Semaphore>,
-    standing: Arc<Semaphore>,
+    standing: Standing,
     probes: Answers,
     probed: Answers,
     answers: Answers,
@@ -85,11 +88,9 @@ impl Load {
     /// `calls` at once, `standing` streams of health and reflection, `answers` that are not taken yet; a stream goes on
     /// for `longest`; a peer that does not take its answer within `answer` loses its connection.
     pub fn new(calls: usize, standing: usize, answers: usize, longest: Duration, answer: Duration) -> Self {
-        let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        let (calls, standing) = (places(calls), places(standing));
         Self {
-            calls,
-            standing,
+            calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
+            standing: Standing::new(standing),
             probes: Answers::new(PROBES),
             probed: Answers::new(PROBES),
             answers: Answers::new(answers),
@@ -107,14 +108,20 @@ impl Load {
         Self { ending: Ending { closing, answer }, ..self }
     }
 
-    /// A place of this kind; `Ok(None)` when none is needed.
-    fn place(&self, kind: Kind) -> Result<Option<OwnedSemaphorePermit>, Status> {
-        let places = match kind {
-            Kind::Probe => return Ok(None),
-            Kind::Call | Kind::Stream => &self.calls,
-            Kind::Standing => &self.standing,
-        };
-        places.clone().try_acquire_owned().map(Some).map_err(|_| status::overloaded())
+    /// A place among the calls, if one is needed.
+    fn place(&self, kind: Kind) -> Result<Option<Arc<OwnedSemaphorePermit>>, Status> {
+        match kind {
+            Kind::Probe | Kind::Standing => Ok(None),
+            Kind::Call | Kind::Stream => {
+                let place = self.calls.clone().try_acquire_owned();
+                place.map(|place| Some(Arc::new(place))).map_err(|_| status::overloaded())
+            }
+        }
+    }
+
+    /// A place among the streams that their callers keep open, for one of these.
+    fn stand(&self, kind: Kind, link: Option<&Link>) -> Option<Stand> {
+        (kind == Kind::Standing).then(|| self.standing.enter(link, self.ending.closing.child_token()))
     }
 
     /// Answers a probe, from memory. None keeps others out: one too many ends the one that has waited longest, which has not
@@ -136,15 +143,17 @@ impl Load {
         &self,
         response: Response,
         kind: Kind,
-        place: Option<Arc<OwnedSemaphorePermit>>,
+        stand: Option<Stand>,
         link: Option<Link>,
         under_way: UnderWay,
     ) -> Response {
-        let (place, end, limit) = match kind {
-            Kind::Probe | Kind::Call => (None, None, self.answer),
-            Kind::Stream => (None, None, self.longest + self.answer),
-            Kind::Standing => (place, Some(self.end()), self.longest + self.answer),
+        let limit = match kind {
+            Kind::Probe | Kind::Call => self.answer,
+            Kind::Stream | Kind::Standing => self.longest + self.answer,
         };
+        let end = stand.as_ref().map(|stand| self.end(stand.end.clone()));
+        let closing = stand.as_ref().map_or_else(|| self.ending.closing.clone(), |stand| stand.end.clone());
+        let ending = Ending { closing, ..self.ending };
         response.map(|inner| {
             if http_body::Body::is_end_stream(&inner) {
                 return inner;
@@ -156,12 +165,12 @@ impl Load {
                 Kind::Stream | Kind::Standing => None,
             };
             let waiting = counted.zip(link.clone()).map(|(answers, link)| answers.wait(link));
-            let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit, self.ending.clone()))));
+            let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit, ending))));
             Body::new(Kept {
                 inner,
                 end,
                 over: false,
-                _place: place,
+                _stand: stand,
                 _bound: bound,
                 _waiting: waiting,
                 _under_way: under_way,
@@ -170,11 +179,11 @@ impl Load {
     }
 
     /// When a stream ends that its caller keeps open.
-    fn end(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let (longest, closing) = (self.longest, self.ending.closing.clone());
+    fn end(&self, told: CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let longest = self.longest;
         Box::pin(async move {
             // An error is the end of the time.
-            let _ = timeout(longest, closing.cancelled_owned()).await;
+            let _ = timeout(longest, told.cancelled_owned()).await;
         })
     }
 }
@@ -234,20 +243,22 @@ impl Drop for Turn {
 }
 
 impl Step for Load {
-    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
         let kind = kind(request.uri().path());
         let place = match self.place(kind) {
-            Ok(place) => place.map(Arc::new),
+            Ok(place) => place,
             Err(refused) => return refused.into_http(),
         };
         let link = request.extensions().get::<Link>().cloned();
+        let stand = self.stand(kind, link.as_ref());
         let under_way = link.clone().unwrap_or_default().begin();
+        request.extensions_mut().insert(under_way.clone());
         let request = request.map(|message| under_way.message(message));
         let response = match kind {
             Kind::Probe => self.probe(inner.pass(request)).await,
-            _ => Held::new(self.commands.clone(), place.clone()).during(inner.pass(request)).await,
+            _ => Held::new(self.commands.clone(), place).during(inner.pass(request)).await,
         };
-        self.keep(response, kind, place, link, under_way)
+        self.keep(response, kind, stand, link, under_way)
     }
 }
 
@@ -280,7 +291,7 @@ struct Kept {
     /// Then a stream that its caller keeps open ends with OK.
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     over: bool,
-    _place: Option<Arc<OwnedSemaphorePermit>>,
+    _stand: Option<Stand>,
     _bound: Option<Bound>,
     _waiting: Option<Turn>,
     _under_way: UnderWay,

@@ -1,10 +1,11 @@
-//! Log lines that strangers cause as often as they like: so many of a kind in a while, and then one that tells how many more
-//! there were. Whoever has shown a good credential has a line for each call.
+//! Log lines that callers cause as often as they like: so many of a kind in a while, and then one that tells how many more
+//! there were. Whoever has shown a good credential has a line for each call, but for those that are too many.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::partners::model::Holder;
 use crate::partners::why::Why;
 
 /// Lines of one kind in a while.
@@ -16,16 +17,41 @@ const WHILE: Duration = Duration::from_secs(10);
 #[derive(Clone, Default)]
 pub struct Seen(Arc<OnceLock<Found>>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Found {
-    Known,
+    Known(Holder),
     Refused(Why),
 }
 
+/// Lines that are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// Of whom; `None` for whoever is not known.
+    holder: Option<Holder>,
+    /// Why it was refused.
+    why: String,
+}
+
+impl Kind {
+    fn new(holder: Option<&Holder>, why: &str) -> Self {
+        Self { holder: holder.cloned(), why: why.to_owned() }
+    }
+
+    fn tell(&self, more: u64) {
+        let kind = &self.why;
+        let (partner, caller) = match &self.holder {
+            Some(Holder::Partner(partner)) => (Some(tracing::field::display(partner)), None),
+            Some(Holder::Service(who)) => (None, Some(tracing::field::display(who))),
+            None => (None, None),
+        };
+        tracing::warn!(kind, more, partner, caller, "calls were refused, and not logged one by one");
+    }
+}
+
 impl Seen {
-    /// It came with a good credential.
-    pub fn known(&self) {
-        let _ = self.0.set(Found::Known);
+    /// It came with a good credential, on this account.
+    pub fn known(&self, holder: Holder) {
+        let _ = self.0.set(Found::Known(holder));
     }
 
     /// It came without one.
@@ -33,12 +59,13 @@ impl Seen {
         let _ = self.0.set(Found::Refused(why));
     }
 
-    /// The kind under which an error is counted that was answered for this reason; `None` when it is logged anyhow.
-    pub fn kind<'a>(&self, reason: &'a str) -> Option<&'a str> {
+    /// The kind under which an error is counted that was answered for this reason; `None` when it is logged anyhow. `shed`: the
+    /// caller was told that this is too much, and may have many such answers at no cost.
+    pub fn kind(&self, reason: &str, shed: bool) -> Option<Kind> {
         match self.0.get() {
-            Some(Found::Known) => None,
-            Some(Found::Refused(why)) => Some(why.as_str()),
-            None => Some(reason),
+            Some(Found::Known(holder)) => shed.then(|| Kind::new(Some(holder), reason)),
+            Some(Found::Refused(why)) => Some(Kind::new(None, why.as_str())),
+            None => Some(Kind::new(None, reason)),
         }
     }
 }
@@ -46,7 +73,7 @@ impl Seen {
 /// The lines of this while. Cheap to clone.
 #[derive(Clone)]
 pub struct Quiet {
-    counts: Arc<Mutex<HashMap<String, u64>>>,
+    counts: Arc<Mutex<HashMap<Kind, u64>>>,
     long: Duration,
 }
 
@@ -58,55 +85,59 @@ impl Default for Quiet {
 
 impl Quiet {
     /// Whether one more of this kind gets a line of its own.
-    pub fn tells(&self, kind: &str) -> bool {
-        let count = self.count(kind);
+    pub fn tells(&self, kind: Kind) -> bool {
+        let count = self.count(kind.clone());
         if count == 1 {
-            let (quiet, kind) = (self.clone(), kind.to_owned());
+            let quiet = self.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(quiet.long).await;
                 if let Some(more) = quiet.more(&kind) {
-                    tracing::warn!(kind, more, "calls of strangers were refused, and not logged one by one");
+                    kind.tell(more);
                 }
             });
         }
         count <= LINES
     }
 
-    fn count(&self, kind: &str) -> u64 {
+    fn count(&self, kind: Kind) -> u64 {
         let mut kinds = self.lock();
-        let count = kinds.entry(kind.to_owned()).or_default();
+        let count = kinds.entry(kind).or_default();
         *count += 1;
         *count
     }
 
     /// Ends the while of this kind: how many had no line.
-    fn more(&self, kind: &str) -> Option<u64> {
+    fn more(&self, kind: &Kind) -> Option<u64> {
         self.lock().remove(kind)?.checked_sub(LINES).filter(|more| *more > 0)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Kind, u64>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::values::PartnerId;
 
     #[tokio::test]
     async fn a_kind_has_so_many_lines_in_a_while_and_none_is_lost_to_the_count() {
         let quiet = Quiet::default();
-        let told = (0..LINES + 5).filter(|_| quiet.tells("token_unknown")).count() as u64;
+        let [unknown, missing] = ["token_unknown", "missing"].map(|why| Kind::new(None, why));
+        let told = (0..LINES + 5).filter(|_| quiet.tells(unknown.clone())).count() as u64;
         assert_eq!(told, LINES);
-        assert!(quiet.tells("missing"), "another kind has its own");
-        assert_eq!((quiet.more("token_unknown"), quiet.more("missing")), (Some(5), None));
-        assert!(quiet.tells("token_unknown"), "the next while begins");
+        assert!(quiet.tells(missing.clone()), "another kind has its own");
+        assert_eq!((quiet.more(&unknown), quiet.more(&missing)), (Some(5), None));
+        assert!(quiet.tells(unknown), "the next while begins");
     }
 
     #[tokio::test]
     async fn a_while_ends_by_itself() {
         let quiet = Quiet { long: Duration::from_millis(10), ..Quiet::default() };
-        assert_eq!((0..100).filter(|_| quiet.tells("missing")).count() as u64, LINES);
+        assert_eq!((0..100).filter(|_| quiet.tells(Kind::new(None, "missing"))).count() as u64, LINES);
         let over = async {
             while !quiet.lock().is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -116,11 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_known_is_not_counted_among_strangers() {
+    fn who_is_known_is_counted_by_itself_where_its_calls_are_too_many() {
         let [known, refused, neither] = [(); 3].map(|()| Seen::default());
-        known.known();
+        let holder = Holder::Partner(PartnerId::new(Uuid::from_u128(7)));
+        known.known(holder.clone());
         refused.refused(Why::UnknownKey);
-        let kinds = [&known, &refused, &neither].map(|seen| seen.kind("SERVER_OVERLOADED"));
-        assert_eq!(kinds, [None, Some("token_unknown"), Some("SERVER_OVERLOADED")]);
+        let kinds = |shed| [&known, &refused, &neither].map(|seen| seen.kind("RATE_LIMITED", shed));
+        let strangers = ["token_unknown", "RATE_LIMITED"].map(|why| Some(Kind::new(None, why)));
+        assert_eq!(kinds(false), [&[None], &strangers[..]].concat()[..]);
+        assert_eq!(kinds(true), [&[Some(Kind::new(Some(&holder), "RATE_LIMITED"))], &strangers[..]].concat()[..]);
     }
 }

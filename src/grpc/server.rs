@@ -61,8 +61,8 @@ pub enum ServeError {
 }
 
 /// Serves until `stop`. Then it accepts nothing more, tells every peer to go, ends streams, and comes back when the calls
-/// under way have been answered, and their commands have ended, whoever still waits for them; what is not under way, or is not taken, does not keep it. Health says ready while `ready`
-/// is true.
+/// under way have been answered and their commands have ended, whoever still waits for them; what is not under way, or is not
+/// taken, does not keep it. Health says ready while `ready` is true.
 ///
 /// # Errors
 /// [`ServeError`].

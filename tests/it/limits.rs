@@ -11,6 +11,7 @@ use tonic_types::StatusExt;
 
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, until};
+use crate::support::stage::Stage;
 
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
@@ -47,6 +48,30 @@ async fn a_partner_that_calls_too_fast_slows_down_nobody_else() {
     // Without good credentials nothing is counted, and nothing is told of a limit.
     let nobody = app.clients_as(None).list(cl::ListRequest::default()).await.unwrap_err();
     assert_eq!(nobody.code(), Code::Unauthenticated);
+}
+
+/// Whoever is refused at no cost fills no log either.
+#[tokio::test]
+async fn calls_of_a_partner_that_are_too_many_are_summed_up_in_the_log() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let limits = [("limits.calls_per_second", "1".to_owned()), ("limits.calls_at_once", "3".to_owned())];
+    let server = stage.server_with(&limits).await;
+    let mut clients = server.clients(&stage.partner.token);
+    let mut refused = 0;
+    for _ in 0..300 {
+        refused += u64::from(clients.list(cl::ListRequest::default()).await.is_err());
+    }
+    server.says("not logged one by one").await;
+    let lines = server.log();
+    let lines = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let (sums, others): (Vec<_>, Vec<_>) =
+        lines.partition(|line| line["message"].as_str().unwrap().contains("one by one"));
+    let told = others.iter().filter(|line| line["reason"] == "RATE_LIMITED").count() as u64;
+    // Twenty in each while that has ended, and in the one that has not.
+    assert!(refused > 250 && told <= 20 * (sums.len() as u64 + 1), "{told} of {refused}");
+    let id = stage.partner.id.to_string();
+    assert!(sums.iter().all(|sum| sum["partner"] == id.as_str() && sum["kind"] == "RATE_LIMITED"), "{sums:?}");
+    assert!(!sums[0]["message"].as_str().unwrap().contains("stranger"));
 }
 
 #[tokio::test]

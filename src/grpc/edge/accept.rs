@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::ConnectionsConfig;
 use super::holders::Holders;
-use super::life::{Life, Link, Stranger};
+use super::life::{Guest, Life, Link};
 use super::newcomers::Newcomers;
-use super::places::{Place, Places};
+use super::places::{Place, Places, Shares};
 use super::rarely::{Turned, Why};
 use super::tls::Tls;
 use super::wire::{Io, Wire};
@@ -31,6 +31,8 @@ const GREETED: usize = 16;
 pub struct Edge {
     places: Places,
     newcomers: Newcomers,
+    /// Of peers that are trusted, which push out nobody else's.
+    trusted: Newcomers,
     holders: Holders,
     handshake: Duration,
     preface: Duration,
@@ -47,9 +49,12 @@ impl Edge {
     /// The edge as configured; without `tls` it is plain HTTP/2.
     pub fn new(config: &ConnectionsConfig, life: Life, tls: Option<Tls>, meters: &Meters) -> Self {
         let turned = Arc::new(Turned::new(meters));
+        let (each, trusted) = (config.per_peer, config.per_trusted_peer);
+        let shares = Shares { each, trusted, networks: config.trusted_peers.clone() };
         Self {
-            places: Places::new(config.total, config.per_peer, config.trusted_peers.clone()),
+            places: Places::new(config.total, shares),
             newcomers: Newcomers::new(config.newcomers),
+            trusted: Newcomers::new(config.trusted_newcomers),
             holders: Holders::new(config.per_holder, turned.clone()),
             handshake: Duration::from_millis(config.handshake_ms),
             preface: Duration::from_millis(config.preface_ms),
@@ -103,14 +108,13 @@ impl Edge {
     /// The link of a connection that begins: a newcomer's, and then its holder's, unless its peer is trusted.
     fn link(&self, place: &Place) -> Link {
         let end = CancellationToken::new();
-        let stranger = place.stranger().map(|peer| {
-            let (newcomer, pushed) = self.newcomers.enter(peer, end.clone());
-            if pushed {
-                self.turned.away(Why::Newcomers);
-            }
-            Stranger { newcomer, held: self.holders.enter(end.clone()) }
-        });
-        Link::new(end, stranger)
+        let newcomers = if place.is_trusted() { &self.trusted } else { &self.newcomers };
+        let (newcomer, pushed) = newcomers.enter(place.peer(), end.clone());
+        if pushed {
+            self.turned.away(Why::Newcomers);
+        }
+        let held = (!place.is_trusted()).then(|| self.holders.enter(end.clone()));
+        Link::new(end, Guest { newcomer, held })
     }
 
     async fn greet(&self, stream: TcpStream, place: Place, link: Link, out: &Sender<io::Result<Wire>>) {

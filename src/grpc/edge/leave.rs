@@ -21,19 +21,28 @@ const LINGER: Duration = Duration::from_millis(500);
 
 /// The calls under way on one connection. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Busy(Arc<watch::Sender<usize>>);
+pub struct Busy(Arc<Calls>);
+
+#[derive(Debug, Default)]
+struct Calls {
+    count: watch::Sender<usize>,
+    /// What begins now came after the server had closed.
+    closed: AtomicBool,
+}
 
 impl Busy {
     /// One more call. It is under way until the last clone is dropped.
     pub fn begin(&self) -> UnderWay {
-        let call = Call { busy: self.clone(), counts: AtomicBool::new(false) };
+        let matters = AtomicBool::new(!self.0.closed.load(Ordering::Relaxed));
+        let call = Call { busy: self.clone(), matters, counts: AtomicBool::new(false) };
         call.count(true);
         UnderWay(Arc::new(call))
     }
 
-    /// Comes back when for a while nothing has been under way, and nothing has come or gone.
+    /// Closes; comes back when for a while nothing has been under way, and nothing has come or gone.
     pub async fn over(&self) {
-        let mut busy = self.0.subscribe();
+        self.0.closed.store(true, Ordering::Relaxed);
+        let mut busy = self.0.count.subscribe();
         while busy.wait_for(|calls| *calls == 0).await.is_ok() {
             if timeout(LINGER, busy.changed()).await.is_err() {
                 return;
@@ -49,10 +58,19 @@ pub struct UnderWay(Arc<Call>);
 #[derive(Debug)]
 struct Call {
     busy: Busy,
+    /// Strangers' calls that came too late do not: they would keep the connection, and with it the server, for as long as
+    /// they come.
+    matters: AtomicBool,
     counts: AtomicBool,
 }
 
 impl UnderWay {
+    /// Somebody who may call has made it.
+    pub fn known(&self) {
+        self.0.matters.store(true, Ordering::Relaxed);
+        self.0.count(true);
+    }
+
     /// The message of this call. While the server waits for it, the call does not count: who does not say what it asks keeps
     /// nothing open.
     pub fn message(&self, inner: Body) -> Body {
@@ -62,10 +80,12 @@ impl UnderWay {
 
 impl Call {
     fn count(&self, counts: bool) {
+        let counts = counts && self.matters.load(Ordering::Relaxed);
         if self.counts.swap(counts, Ordering::Relaxed) != counts {
             let one_more = |calls: &mut usize| *calls += 1;
             let one_less = |calls: &mut usize| *calls -= 1;
-            if counts { self.busy.0.send_modify(one_more) } else { self.busy.0.send_modify(one_less) }
+            let count = &self.busy.0.count;
+            if counts { count.send_modify(one_more) } else { count.send_modify(one_less) }
         }
     }
 }
@@ -138,7 +158,9 @@ mod tests {
         drop(second);
         assert!((&mut over).now_or_never().is_none(), "its answer is on the way");
         let began = Instant::now();
-        drop(busy.begin());
+        let late = busy.begin();
+        late.known();
+        drop(late);
         over.await;
         assert!(began.elapsed() >= LINGER, "so is that of another");
     }
@@ -152,8 +174,20 @@ mod tests {
         busy.over().await;
         let mut whole = call.message(Body::new(Empty { comes: true }));
         assert!(next(&mut whole).await.is_none());
-        assert_eq!(*busy.0.borrow(), 1, "it has come");
+        assert_eq!(*busy.0.count.borrow(), 1, "it has come");
         drop((silent, whole, call));
-        assert_eq!(*busy.0.borrow(), 0, "and has been answered");
+        assert_eq!(*busy.0.count.borrow(), 0, "and has been answered");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_comes_after_the_close_is_under_way_once_somebody_is_known_to_make_it() {
+        let busy = Busy::default();
+        busy.over().await;
+        let late = busy.begin();
+        assert_eq!(*busy.0.count.borrow(), 0);
+        late.known();
+        assert_eq!(*busy.0.count.borrow(), 1);
+        drop(late);
+        assert_eq!(*busy.0.count.borrow(), 0);
     }
 }

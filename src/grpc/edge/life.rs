@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::holders::Held;
 use super::leave::{Busy, UnderWay};
 use super::newcomers::Newcomer;
+use super::places::Peer;
 use crate::clock::Ids;
 use crate::partners::model::Holder;
 
@@ -79,36 +80,47 @@ fn fraction(ids: &Ids) -> f64 {
 #[derive(Debug, Clone, Default)]
 pub struct Link {
     end: CancellationToken,
-    stranger: Option<Arc<Stranger>>,
+    guest: Option<Arc<Guest>>,
     busy: Busy,
 }
 
-/// A connection whose peer is not trusted.
+/// Whose a connection is.
 #[derive(Debug)]
-pub struct Stranger {
+pub struct Guest {
     /// While nobody has shown a good credential on it.
     pub newcomer: Newcomer,
-    /// Whose it is then.
-    pub held: Held,
+    /// Whose it is then, unless its peer is trusted: that one stands for many.
+    pub held: Option<Held>,
 }
 
 impl Link {
-    /// The link of a connection that `end` ends; `stranger` unless its peer is trusted.
-    pub fn new(end: CancellationToken, stranger: Option<Stranger>) -> Self {
-        Self { end, stranger: stranger.map(Arc::new), busy: Busy::default() }
+    /// The link of a connection that `end` ends.
+    pub fn new(end: CancellationToken, guest: Guest) -> Self {
+        Self { end, guest: Some(Arc::new(guest)), busy: Busy::default() }
     }
 
     /// This holder has shown a good credential on it.
     pub fn known(&self, holder: Holder) {
-        if let Some(stranger) = &self.stranger {
-            stranger.newcomer.known();
-            stranger.held.called(holder);
+        if let Some(guest) = &self.guest {
+            guest.newcomer.known();
+            if let Some(held) = &guest.held {
+                held.called(holder);
+            }
         }
+    }
+
+    /// Whose it is, and whether that one may be anybody: neither this machine, nor a peer that is trusted or has shown a good
+    /// credential.
+    pub fn peer(&self) -> Option<(Peer, bool)> {
+        self.guest.as_ref().map(|guest| {
+            let peer = guest.newcomer.peer();
+            (peer, guest.held.is_some() && !guest.newcomer.is_known() && !peer.is_here())
+        })
     }
 
     /// The address whose share this connection takes, unless its peer is trusted.
     pub fn stranger(&self) -> Option<IpAddr> {
-        self.stranger.as_ref().map(|stranger| stranger.newcomer.peer().address())
+        self.guest.as_ref().filter(|guest| guest.held.is_some()).map(|guest| guest.newcomer.peer().address())
     }
 
     /// One more call on it.

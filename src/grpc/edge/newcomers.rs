@@ -101,6 +101,11 @@ impl Newcomer {
         self.peer
     }
 
+    /// Whether it is one no more.
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
     /// It is none any more. Every call says so; the first one does it.
     pub fn known(&self) {
         if !self.known.load(Ordering::Relaxed) && !self.known.swap(true, Ordering::Relaxed) {

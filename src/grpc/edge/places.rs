@@ -1,8 +1,9 @@
-//! Places for connections: so many in all, and so many for one peer unless it is trusted. A crowd has no bound here: those of
-//! it that show no credential are bounded among the newcomers, the others by whose credential it is.
+//! Places for connections: so many in all, and so many for one peer; more for one that is trusted, and always some for this
+//! machine. A crowd has no bound here: those of it that show no credential are bounded among the newcomers, the others by whose
+//! credential it is.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
@@ -38,6 +39,11 @@ impl Peer {
         }
     }
 
+    /// Whether it is this machine: its own probes come from there.
+    pub fn is_here(self) -> bool {
+        self.0 == Ipv4Addr::LOCALHOST || self.0 == Ipv6Addr::UNSPECIFIED
+    }
+
     /// The address, or the first one of the /64.
     pub const fn address(self) -> IpAddr {
         self.0
@@ -53,14 +59,27 @@ pub enum Full {
     Peer,
 }
 
+/// Beyond all others, for this machine: whoever looks from beside the server whether it is well gets in.
+const HERE: usize = 16;
+
 /// The places. Cheap to clone.
 #[derive(Clone)]
 pub struct Places(Arc<Inner>);
 
+/// How many one peer may have.
+#[derive(Debug, Clone)]
+pub struct Shares {
+    /// Any.
+    pub each: usize,
+    /// One that is trusted: it stands for many.
+    pub trusted: usize,
+    /// Who is trusted.
+    pub networks: Vec<IpNet>,
+}
+
 struct Inner {
     total: usize,
-    per_peer: usize,
-    trusted: Vec<IpNet>,
+    shares: Shares,
     taken: Mutex<Taken>,
 }
 
@@ -71,9 +90,9 @@ struct Taken {
 }
 
 impl Places {
-    /// `total` places, of which one peer may have `per_peer`; those of the networks `trusted` may have all.
-    pub fn new(total: usize, per_peer: usize, trusted: Vec<IpNet>) -> Self {
-        Self(Arc::new(Inner { total, per_peer, trusted, taken: Mutex::default() }))
+    /// `total` places, of which one peer may have its share.
+    pub fn new(total: usize, shares: Shares) -> Self {
+        Self(Arc::new(Inner { total, shares, taken: Mutex::default() }))
     }
 
     /// A place for a connection from this address. It is free again when it is dropped.
@@ -82,13 +101,15 @@ impl Places {
     /// [`Full`].
     pub fn take(&self, address: IpAddr) -> Result<Place, Full> {
         let peer = Peer::of(address);
+        let trusted = self.0.trusts(address);
+        let share = if trusted { self.0.shares.trusted } else { self.0.shares.each };
         let mut taken = self.0.lock();
-        if taken.all >= self.0.total {
+        let has = taken.peers.get(&peer).copied().unwrap_or(0);
+        let kept = peer.is_here() && has < HERE;
+        if taken.all >= self.0.total && !kept {
             return Err(Full::All);
         }
-        let has = taken.peers.get(&peer).copied().unwrap_or(0);
-        let trusted = self.0.trusts(address);
-        if has >= self.0.per_peer && !trusted {
+        if has >= share && !kept {
             return Err(Full::Peer);
         }
         taken.all += 1;
@@ -109,7 +130,7 @@ impl Inner {
 
     fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.trusted.iter().any(|network| network.contains(&address))
+        self.shares.networks.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -121,9 +142,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whose it is, unless that peer is trusted.
-    pub fn stranger(&self) -> Option<Peer> {
-        (!self.trusted).then_some(self.peer)
+    /// Whose it is.
+    pub const fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Whether that peer is trusted.
+    pub const fn is_trusted(&self) -> bool {
+        self.trusted
     }
 }
 
@@ -149,9 +175,14 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn places(total: usize, each: usize, trusted: usize, networks: &[&str]) -> Places {
+        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+        Places::new(total, Shares { each, trusted, networks })
+    }
+
     #[test]
     fn a_peer_has_its_share_and_all_have_the_total() {
-        let places = Places::new(3, 2, Vec::new());
+        let places = places(3, 2, 9, &[]);
         let held = [places.take(at("10.0.0.1")).unwrap(), places.take(at("10.0.0.1")).unwrap()];
         assert_eq!(places.take(at("10.0.0.1")).err(), Some(Full::Peer));
         let other = places.take(at("10.0.0.2")).unwrap();
@@ -165,7 +196,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_peer_and_a_mapped_address_is_its_ipv4() {
-        let places = Places::new(9, 1, Vec::new());
+        let places = places(9, 1, 9, &[]);
         let _six = places.take(at("2001:db8:0:1::1")).unwrap();
         assert_eq!(places.take(at("2001:db8:0:1:ffff::2")).err(), Some(Full::Peer));
         let _next = places.take(at("2001:db8:0:2::1")).unwrap();
@@ -175,10 +206,27 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_peer_may_have_all_but_no_more() {
-        let places = Places::new(3, 1, vec!["10.1.0.0/16".parse().unwrap()]);
-        let held: Vec<_> = ["10.1.2.3", "::ffff:10.1.2.3", "10.1.2.3"].map(|a| places.take(at(a)).unwrap()).into();
+    fn a_trusted_peer_has_a_share_of_its_own_but_no_more_than_all() {
+        let places = places(4, 1, 2, &["10.1.0.0/16", "10.2.0.0/16"]);
+        let _two: Vec<_> = ["10.2.0.1"; 2].map(|a| places.take(at(a)).unwrap()).into();
+        assert_eq!(places.take(at("10.2.0.1")).err(), Some(Full::Peer));
+        let held: Vec<_> = ["10.1.2.3", "::ffff:10.1.2.3"].map(|a| places.take(at(a)).unwrap()).into();
         assert_eq!(places.take(at("10.1.2.3")).err(), Some(Full::All));
         drop(held);
+    }
+
+    #[test]
+    fn this_machine_gets_in_though_all_are_taken() {
+        let places = places(1, 1, 1, &[]);
+        let _other = places.take(at("10.0.0.1")).unwrap();
+        let mut here: Vec<_> = (0..HERE - 1).map(|_| places.take(at("127.0.0.1")).unwrap()).collect();
+        here.push(places.take(at("::ffff:127.0.0.1")).unwrap());
+        assert_eq!(places.take(at("127.0.0.1")).err(), Some(Full::All));
+        let _six = places.take(at("::1")).unwrap();
+        assert_eq!(
+            places.take(at("127.0.0.2")).err(),
+            Some(Full::All),
+            "another address of the same network is no probe's"
+        );
     }
 }

@@ -186,7 +186,7 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
-    use super::super::places::Places;
+    use super::super::places::{Places, Shares};
     use super::*;
     use crate::clock::Ids;
 
@@ -198,7 +198,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, address) = listener.accept().await.unwrap();
-        let places = Places::new(1, 1, Vec::new());
+        let places = Places::new(1, Shares { each: 1, trusted: 1, networks: Vec::new() });
         let place = places.take(address.ip()).unwrap();
         (Wire::new(Io::Plain(stream), place, Link::default(), life), peer, places)
     }

@@ -126,8 +126,10 @@ async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_the
     let (load, link) = (Load::new(1, 1, 9, SECOND, SECOND), Link::default());
     let _watches = [answer(&load, STREAMS[0], &link).await, answer(&load, STREAMS[0], &link).await];
     assert_eq!(load.calls.available_permits(), 1);
-    let _standing = answer(&load, STANDING[0], &link).await;
-    assert_eq!(code(&answer(&load, STANDING[1], &link).await), Code::ResourceExhausted);
+    let mut oldest = answer(&load, STANDING[0], &link).await.into_body();
+    let _newer = answer(&load, STANDING[1], &link).await;
+    let last = std::future::poll_fn(|cx| Pin::new(&mut oldest).poll_frame(cx)).await.unwrap().unwrap();
+    assert_eq!(last.into_trailers().unwrap()["grpc-status"], "0", "one too many ends the oldest");
     assert_eq!(code(&answer(&load, LIST, &link).await), Code::Ok);
 }
 

@@ -7,15 +7,14 @@ use litebox_partner::partners::model::Theme;
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::storage::Backend;
 use tokio::time::timeout;
-use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_types::StatusExt;
 
-use super::frames::{GOAWAY, HEADERS, PING, PREFACE, Raw, begin, call, frame};
+use super::frames::{DATA, GOAWAY, HEADERS, PING, PREFACE, Raw, begin, call, frame};
 use crate::support::app::{TestApp, partner, until};
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
+const WATCH_HEALTH: &str = "/grpc.health.v1.Health/Watch";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 /// Against hangs only.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -171,17 +170,58 @@ async fn an_old_connection_is_told_to_go() {
 
 #[tokio::test]
 async fn health_is_watched_by_so_many_and_asked_by_everybody() {
-    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.standing_streams = 2).await;
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.standing_streams = 4).await;
     let request = HealthCheckRequest { service: "liveness".into() };
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        held.push(HealthClient::new(app.channel()).watch(request.clone()).await.unwrap());
+    let watch = async || HealthClient::new(app.channel()).watch(request.clone()).await.unwrap().into_inner();
+    // A probe of this machine, which has a part of its own, and a stranger who was early.
+    let mut probe = watch().await;
+    assert!(probe.message().await.unwrap().is_some());
+    let mut early = Raw::hello(source(30), app.address(), &[]).await.unwrap();
+    early.send(&call(1, WATCH_HEALTH, None, &[])).await.unwrap();
+    assert!(early.answers().await);
+    early.until(DATA).await;
+    for _ in 0..5 {
+        let mut crowd = Raw::hello(source(31), app.address(), &[]).await.unwrap();
+        let streams: Vec<u8> = (0..20).flat_map(|n| call(2 * n + 1, WATCH_HEALTH, None, &[])).collect();
+        crowd.send(&streams).await.unwrap();
+        timeout(PATIENCE, crowd.closed()).await.expect("whoever opens many loses its own connection");
     }
-    let refused = HealthClient::new(app.channel()).watch(request.clone()).await.unwrap_err();
-    assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert_eq!(refused.get_details_error_info().unwrap().reason, "SERVER_OVERLOADED");
     HealthClient::new(app.channel()).check(request.clone()).await.unwrap();
-    drop(held);
-    until("a place is free again", async || HealthClient::new(app.channel()).watch(request.clone()).await.is_ok())
-        .await;
+    assert!(timeout(Duration::from_millis(300), probe.message()).await.is_err(), "the probe's stream goes on");
+    assert!(timeout(Duration::from_millis(300), early.answers()).await.is_err(), "so does another peer's");
+    let mut second = watch().await;
+    assert!(second.message().await.unwrap().is_some(), "this machine gets in");
+    assert!(timeout(PATIENCE, probe.message()).await.unwrap().unwrap().is_none(), "and ends its own oldest, with OK");
+}
+
+#[tokio::test]
+async fn a_trusted_peer_has_bounds_of_its_own_and_this_machine_always_gets_in() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        let connections = &mut config.connections;
+        (connections.total, connections.per_trusted_peer, connections.trusted_newcomers) = (8, 6, 4);
+        connections.trusted_peers = vec!["127.0.77.9/32".parse().unwrap()];
+    })
+    .await;
+    let mut newcomers = Vec::new();
+    for _ in 0..6 {
+        newcomers.push(served(&app, 9).await.expect("it stands for many"));
+    }
+    for raw in &mut newcomers[..2] {
+        timeout(PATIENCE, raw.closed()).await.expect("those without a credential push out each other");
+    }
+    drop(newcomers);
+    let mut known = Vec::new();
+    until("those with one have all its places", async || {
+        if let Some(mut raw) = served(&app, 9).await {
+            raw.send(&call(1, LIST, Some(&app.partner.token), &[])).await.unwrap();
+            raw.until(HEADERS).await;
+            known.push(raw);
+        }
+        known.len() == 6
+    })
+    .await;
+    assert!(served(&app, 9).await.is_none(), "a seventh of one that is trusted");
+    let _others = [served(&app, 1).await.unwrap(), served(&app, 2).await.unwrap()];
+    assert!(served(&app, 3).await.is_none(), "a ninth of all");
+    app.clients().list(ListRequest::default()).await.expect("this machine gets in");
 }

@@ -99,6 +99,27 @@ async fn dead_clients_with_streams() {
     .await;
 }
 
+/// It confirms no GOAWAY and asks again and again, so that something always comes or goes.
+#[tokio::test]
+async fn a_stranger_who_goes_on_calling() {
+    for path in ["/grpc.health.v1.Health/Check", LIST] {
+        is_not_held_up(async |server, _| {
+            let mut raw = dead(server.address(), 65_535, &call(1, path, None, &[])).await;
+            raw.drain();
+            tokio::spawn(async move {
+                for n in 1.. {
+                    if raw.send(&call(2 * n + 1, path, None, &[])).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            });
+            (server, Vec::new())
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_living_stream_of_health() {
     let stage = Stage::new(Backend::Sqlite).await;
