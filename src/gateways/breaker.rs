@@ -102,10 +102,11 @@ impl Breakers {
         troubled.get(&(gateway, at.to_owned())).and_then(|trouble| self.rest(trouble, now))
     }
 
-    /// How many of a gateway's outer systems rest at `now`: more than one only among hubs.
-    pub fn resting(&self, gateway: Gateway, now: Instant) -> usize {
+    /// How many of a gateway's outer systems have been left alone and have not answered since, between the tries too: more
+    /// than one only among hubs.
+    pub fn resting(&self, gateway: Gateway) -> usize {
         let troubled = self.troubled();
-        troubled.iter().filter(|((of, _), trouble)| *of == gateway && self.rest(trouble, now).is_some()).count()
+        troubled.iter().filter(|((of, _), trouble)| *of == gateway && self.tired(trouble)).count()
     }
 
     /// Leave for one call.
@@ -128,14 +129,18 @@ impl Breakers {
             leave.outcome = Outcome::Setback(SetbackKind::Resting);
             return Err(Mishap::NotSent(resting(gateway, rest)));
         }
-        leave.tries = trouble.failures >= self.config.failures && self.config.failures > 0;
+        leave.tries = self.tired(trouble);
         trouble.trying = leave.tries;
         Ok(leave)
     }
 
+    /// Whether it has failed so often that only one call at a time may try.
+    const fn tired(&self, trouble: &Trouble) -> bool {
+        self.config.failures > 0 && trouble.failures >= self.config.failures
+    }
+
     fn rest(&self, trouble: &Trouble, now: Instant) -> Option<Rest> {
-        let tired = self.config.failures > 0 && trouble.failures >= self.config.failures;
-        let rests = tired && (trouble.trying || now < trouble.until);
+        let rests = self.tired(trouble) && (trouble.trying || now < trouble.until);
         let left = trouble.until.saturating_duration_since(now).max(ms(self.config.rest_ms) / 4);
         rests.then(|| Rest { left, failing: now.saturating_duration_since(trouble.since) })
     }
@@ -148,8 +153,7 @@ impl Breakers {
         }
         let fresh = Trouble { failures: 0, tries: 0, since: now, until: now, trying: false };
         let trouble = troubled.entry(place).or_insert(fresh);
-        let tired = self.config.failures > 0 && trouble.failures >= self.config.failures;
-        if tired && !tried {
+        if self.tired(trouble) && !tried {
             return;
         }
         trouble.failures = trouble.failures.saturating_add(1);
@@ -296,6 +300,17 @@ mod tests {
         assert!((0..3).all(|_| bench.call(0, DOWN)));
         drop(bench.breakers.pass(FNS, "", bench.at(1_000)).ok().unwrap());
         assert!(bench.call(1_001, None));
+    }
+
+    #[test]
+    fn it_is_seen_to_rest_between_the_tries_too_until_one_is_answered() {
+        let bench = Bench::new();
+        let seen = || bench.breakers.resting(FNS);
+        assert!((0..2).all(|_| bench.call(0, DOWN)) && seen() == 0, "two failures are no rest yet");
+        assert!(bench.call(0, DOWN));
+        assert_eq!((bench.breakers.rests(FNS, "", bench.at(1_500)), seen()), (None, 1), "somebody may try, nobody has");
+        assert!(bench.call(1_500, DOWN) && seen() == 1);
+        assert!(bench.call(9_000, None) && seen() == 0);
     }
 
     #[test]

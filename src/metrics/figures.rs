@@ -45,12 +45,6 @@ impl From<Operations> for Figures {
 }
 
 impl Figures {
-    /// Since when the oldest registration has been in this state, Unix milliseconds.
-    pub fn oldest_ms(&self, state: &str) -> Option<i64> {
-        let of_state = self.open.iter().filter(|((name, _), _)| *name == state);
-        of_state.filter_map(|(_, open)| open.oldest_ms).min()
-    }
-
     /// Reports that FNS should have by now.
     pub fn overdue(&self) -> u64 {
         self.open.values().map(|open| open.overdue).sum()

@@ -64,7 +64,12 @@ impl fmt::Debug for Shown {
 
 impl Sources {
     fn process(&self, page: &mut Page<'_>) -> fmt::Result {
-        let labels = [("version", env!("CARGO_PKG_VERSION")), ("mode", self.build.mode), ("database", self.db.kind())];
+        let labels = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("commit", option_env!("LITEBOX_COMMIT").unwrap_or_default()),
+            ("mode", self.build.mode),
+            ("database", self.db.kind()),
+        ];
         page.gauges("litebox_build_info", "What runs here; always 1", [(labels, 1.0)])?;
         let started = seconds_of_ms(self.build.started_ms);
         page.gauge("litebox_start_time_seconds", "When the process started, Unix time", started)?;
@@ -87,10 +92,10 @@ impl Sources {
     }
 
     fn gateways(&self, page: &mut Page<'_>) -> fmt::Result {
-        let now = Instant::now();
         let resting =
-            Gateway::ALL.map(|gateway| ([("gateway", gateway.name())], number(self.breakers.resting(gateway, now))));
-        page.gauges("litebox_gateway_resting", "Outer systems left alone; of device each hub counts", resting)
+            Gateway::ALL.map(|gateway| ([("gateway", gateway.name())], number(self.breakers.resting(gateway))));
+        let of = "Outer systems left alone that have not answered since; of device each hub counts";
+        page.gauges("litebox_gateway_resting", of, resting)
     }
 
     fn catalogue(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -120,9 +125,12 @@ impl Sources {
         });
         page.gauges("litebox_registrations", "Registrations under way", count)?;
         let now_ms = self.clock.now_ms();
-        let oldest = open_states().map(|state| {
-            let age_ms = figures.oldest_ms(state).map_or(0, |since| now_ms.saturating_sub(since).max(0));
-            ([("state", state)], seconds_of_ms(age_ms))
+        let oldest = open_states().flat_map(|state| {
+            waited_for().map(move |who| {
+                let since = figures.open.get(&(state, who)).and_then(|open| open.oldest_ms);
+                let age_ms = since.map_or(0, |since| now_ms.saturating_sub(since).max(0));
+                ([("state", state), ("waiting_for", who)], seconds_of_ms(age_ms))
+            })
         });
         page.gauges("litebox_registration_oldest_seconds", "For how long the oldest has been in its state", oldest)?;
         let (overdue, pending) = (number(figures.overdue()), number(figures.pending_clients));

@@ -9,6 +9,8 @@ use super::documented::{Document, document, known};
 
 /// Labels that Prometheus gives to what it scrapes, and the one of buckets.
 const GIVEN: [&str; 4] = ["job", "namespace", "instance", "le"];
+/// Of kube-state-metrics, asked by its label `pod`.
+const RESTARTS: &str = "kube_pod_container_status_restarts_total";
 
 /// An entry of the rule file: the fields that stand one to a line, and the expression.
 type Alert = BTreeMap<String, String>;
@@ -53,6 +55,9 @@ fn strange(document: &Document, expression: &str) -> Vec<String> {
     }
     let mut labels = BTreeSet::new();
     for asked in Regex::new(r"([a-z_]+)(?:\{([^}]*)\})?").unwrap().captures_iter(&bare(expression)) {
+        if &asked[1] == RESTARTS {
+            continue;
+        }
         let Some(name) = metric(document, &asked[1]) else {
             found.push(asked[1].to_owned());
             continue;
@@ -69,7 +74,7 @@ fn strange(document: &Document, expression: &str) -> Vec<String> {
 
 /// Without functions, groups, ranges, numbers and words of the language: metrics with their matchers are left.
 fn bare(expression: &str) -> String {
-    let words = r"\b(?:by|on) \([^)]*\)|\[[^\]]*\]|\boffset [0-9a-z]+|\b(?:and|or|unless|sum|min|max|avg|count|rate|increase|delta|changes|histogram_quantile|avg_over_time)\b";
+    let words = r"\b(?:by|on) \([^)]*\)|\[[^\]]*\]|\boffset [0-9a-z]+|\b(?:and|or|unless|sum|min|max|avg|count|time|rate|increase|delta|changes|histogram_quantile|avg_over_time)\b";
     Regex::new(words).unwrap().replace_all(expression, " ").into_owned()
 }
 

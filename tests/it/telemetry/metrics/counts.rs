@@ -28,6 +28,10 @@ async fn calls_are_counted_by_method_and_status_and_timed() {
     server.clients(&stage.partner.token).list(bad).await.unwrap_err();
     let shown = scrape(&server).await;
     assert_eq!((lists(&shown, "OK"), lists(&shown, "INVALID_ARGUMENT")), (3.0, 1.0));
+    for code in ["INTERNAL", "UNKNOWN", "DATA_LOSS", "UNAVAILABLE"] {
+        let from_the_start = [("rpc_method", LIST), ("rpc_status_code", code)];
+        assert_eq!(shown.find("rpc_server_call_duration_seconds_count", &from_the_start), Some(0.0), "{code}");
+    }
     let ok = [("rpc_method", LIST), ("rpc_status_code", "OK")];
     let took = shown.get("rpc_server_call_duration_seconds_sum", &ok);
     assert!(took > 0.0 && took < 30.0, "seconds: {took}");

@@ -59,6 +59,7 @@ pub(super) fn known(label: &str) -> Option<BTreeSet<String>> {
     match label {
         "rpc_method" => Some(methods.map(str::to_owned).collect()),
         "version" => Some([env!("CARGO_PKG_VERSION").to_owned()].into()),
+        "commit" => Some([option_env!("LITEBOX_COMMIT").unwrap_or_default().to_owned()].into()),
         _ => None,
     }
 }

@@ -29,14 +29,15 @@ async fn a_registration_is_seen_by_its_state_and_by_who_is_waited_for_until_it_i
         until("it waits", async || shows(&server, "litebox_registrations", &WAITS).await == 1.0).await;
         let shown = scrape(&server).await;
         assert_eq!(shown.sum("litebox_registrations"), 1.0);
-        let oldest = |state| shown.get("litebox_registration_oldest_seconds", &[("state", state)]);
-        assert!(oldest("READY_TO_FISCALIZE") > 0.0 && oldest("READY_TO_FISCALIZE") < 60.0);
-        assert_eq!((oldest("SUBMITTING"), shown.get("litebox_reports_overdue", &[])), (0.0, 0.0));
+        let oldest =
+            |state, who| shown.get("litebox_registration_oldest_seconds", &[("state", state), ("waiting_for", who)]);
+        let age = oldest("READY_TO_FISCALIZE", "PARTNER");
+        assert!(age > 0.0 && age < 60.0 && shown.sum("litebox_registration_oldest_seconds") == age);
+        assert_eq!((oldest("SUBMITTING", "NOBODY"), shown.get("litebox_reports_overdue", &[])), (0.0, 0.0));
 
         late(&stage).await;
         until("it is overdue", async || shows(&server, "litebox_reports_overdue", &[]).await == 1.0).await;
-        let state = [("state", "READY_TO_FISCALIZE")];
-        let age = shows(&server, "litebox_registration_oldest_seconds", &state).await;
+        let age = shows(&server, "litebox_registration_oldest_seconds", &WAITS).await;
         assert!((3_600.0..3_700.0).contains(&age), "{age}");
 
         let how = pb::fiscalize_request::How::Automatic(pb::AutomaticFiscalization {});
