@@ -53,7 +53,7 @@ generate: ## The code of the clients in sdk/, from the contract (needs Go, Pytho
 sdk: ## The client libraries: unit tests, packages, conformance; LANGUAGES="go python" some of them
 	@bash scripts/sdk.sh $(LANGUAGES)
 
-tools: ## Install what the tests need beside Rust: PostgreSQL, buf, grpcurl
+tools: ## Install what the tests need beside Rust: PostgreSQL, buf, grpcurl, helm, promtool
 	@bash scripts/tools.sh
 
 deny: ## Licences, bans and duplicates of dependencies (needs cargo-deny)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests of the Helm chart: what is generated is up to date, then helm/tests: lint, every mode of ci/, every refusal, every
-# switch, schemas of Kubernetes, and the program itself on what is rendered. Needs no network and no cluster.
+# switch, schemas of Kubernetes, the program itself on what is rendered, and Prometheus' own reading of every alert. Needs no network and no cluster.
 # The program is $LITEBOX_BIN, or target/debug/litebox-partner, which is built when it is missing.
 # Usage: scripts/helm.sh [TEST]...: all, or those that are named, such as test_switches.Migrations
 set -euo pipefail
@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 
 [ -x .tools/bin/helm ] || { echo "helm is missing: make tools" >&2; exit 1; }
 [ -e .tools/python/kubernetes_validate ] || { echo "kubernetes-validate is missing: make tools" >&2; exit 1; }
+command -v promtool >/dev/null || { echo "promtool is missing: make tools" >&2; exit 1; }
 command -v openssl >/dev/null || { echo "openssl is missing: make tools" >&2; exit 1; }
 if [ -z "${LITEBOX_BIN:-}" ] && [ ! -x target/debug/litebox-partner ]; then cargo build --locked; fi
 

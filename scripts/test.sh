@@ -38,7 +38,7 @@ part buf 20 npx --no-install buf lint
 part demo 50 make --no-print-directory demo ONCE=1
 part readme 110 bash scripts/readme.sh README.md README.ru.md
 part guide 50 bash scripts/guide.sh
-part helm 120 bash scripts/helm.sh
+part helm 180 bash scripts/helm.sh
 part sdk 560 bash scripts/sdk.sh
 part image 90 bash scripts/image.sh target/debug/litebox-partner
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside a Rust toolchain and a C compiler, each only when it is missing:
 # PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with venv, the schemas of Kubernetes and hadolint,
-# bubblewrap. Root installs from Debian; anybody else is told what to install.
+# bubblewrap, Prometheus' promtool. Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,3 +48,4 @@ if ! cmp -s "$wanted" .tools/python/requirements.txt; then
 fi
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 command -v bwrap >/dev/null || debian bubblewrap
+command -v promtool >/dev/null || debian prometheus

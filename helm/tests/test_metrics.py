@@ -10,6 +10,8 @@ from chart import CHART, ROOT, TEST, one, render
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
 # Given by Prometheus, not by the service.
 OUTSIDE = {"le", "job", "instance", "namespace", "pod"}
+# Of kube-state-metrics.
+KUBERNETES = {"kube_pod_container_status_restarts_total"}
 
 
 def documented():
@@ -74,13 +76,24 @@ class Metrics(unittest.TestCase):
         self.assertEqual(wanted - families, silent)
 
     def test_the_alerts_name_what_exists(self):
-        recorded = {rule["record"] for _, _, rule in rules() if "record" in rule}
+        recorded = KUBERNETES.union(rule["record"] for _, _, rule in rules() if "record" in rule)
         for where, expression, _ in rules():
             self.check(where, expression, recorded)
 
     def test_the_rule_holds_the_alerts_as_they_are_written(self):
         made = one(render(*TEST, "metrics.prometheusRule.enabled=true"), "PrometheusRule")
         self.assertEqual(made["spec"]["groups"], yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"])
+
+    def test_the_runbook_is_found_where_it_is_said_to_stand(self):
+        base = "https://wiki.example/litebox/"
+        sets = ["metrics.prometheusRule.enabled=true", f"metrics.prometheusRule.runbookBase={base}"]
+        made = one(render(*TEST, *sets), "PrometheusRule")
+        told = {rule["alert"]: rule["annotations"].pop("runbook_url") for rule in made["spec"]["groups"][0]["rules"]}
+        self.assertEqual(told, {name: f"{base}docs/runbook.md#{name.lower()}" for name, _, _ in rules()})
+        written = yaml.safe_load((CHART / "files/alerts.yaml").read_text())["groups"]
+        for rule in written[0]["rules"]:
+            rule["annotations"].pop("runbook_url")
+        self.assertEqual(made["spec"]["groups"], written)
 
 
 if __name__ == "__main__":
