@@ -66,11 +66,11 @@ impl Step for Calls {
         let entered = trace.clone();
         let probe = method.starts_with(health::NAME);
         async move {
-            // Whoever goes away before the answer leaves no other line.
             tracing::debug!("begun");
-            let started = Instant::now();
-            let (response, answer) = finish(inner.pass(request).await, &id);
-            let took = started.elapsed();
+            let waiting = self.waiting(&seen, probe);
+            let response = inner.pass(request).await;
+            let took = waiting.answered();
+            let (response, answer) = finish(response, &id);
             if self.tells(&answer, &seen) {
                 log(&answer, took, probe);
             }
@@ -88,6 +88,11 @@ impl Step for Calls {
 }
 
 impl Calls {
+    fn waiting(&self, seen: &Seen, probe: bool) -> Waiting {
+        let (quiet, seen) = (self.quiet.clone(), seen.clone());
+        Waiting { since: Instant::now(), quiet, seen, probe, answered: false }
+    }
+
     /// Whether this answer gets a line of its own.
     fn tells(&self, answer: &Answer, seen: &Seen) -> bool {
         let reason = answer.reason.as_deref().unwrap_or(traces::code_name(answer.code));
@@ -99,6 +104,38 @@ impl Calls {
     fn id(&self, headers: &HeaderMap) -> CallId {
         let given = headers.get(CALL_ID_HEADER).and_then(|value| Uuid::try_parse_ascii(value.as_bytes()).ok());
         CallId(given.unwrap_or_else(|| self.ids.uuid_v7(&self.clock)).to_string())
+    }
+}
+
+/// A call that has no answer yet. Dropped so, its caller has gone away, or a stop has cut it; that has a line too.
+struct Waiting {
+    since: Instant,
+    quiet: Quiet,
+    seen: Seen,
+    probe: bool,
+    answered: bool,
+}
+
+impl Waiting {
+    /// There is an answer; how long it took.
+    fn answered(mut self) -> Duration {
+        self.answered = true;
+        self.since.elapsed()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let code = traces::code_name(Code::Cancelled);
+        // At the end of the process nobody is left who could count.
+        let told = !self.answered && tokio::runtime::Handle::try_current().is_ok();
+        if told && self.seen.kind(code).is_none_or(|kind| self.quiet.tells(kind)) {
+            let us = micros(self.since.elapsed());
+            match self.probe {
+                true => tracing::debug!(code, us, "gone before the answer"),
+                false => tracing::info!(code, us, "gone before the answer"),
+            }
+        }
     }
 }
 
@@ -141,12 +178,16 @@ fn finish(response: Response, id: &CallId) -> (Response, Answer) {
 
 /// Whoever asks for health asks all day long.
 fn log(answer: &Answer, took: Duration, probe: bool) {
-    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let us = micros(took);
     let (code, reason) = (traces::code_name(answer.code), answer.reason.as_deref());
     match probe {
         true => tracing::debug!(code, reason, us, "answered"),
         false => tracing::info!(code, reason, us, "answered"),
     }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Only what is a fault of the server is an error of its span, as the conventions of OpenTelemetry have it.
@@ -182,6 +223,50 @@ mod tests {
             let id = calls().id(&headers);
             assert_eq!(id.0 == given.to_lowercase(), taken, "{text:?}");
             assert!(Uuid::try_parse(&id.0).is_ok());
+        }
+    }
+
+    /// Lines that are written of calls which end without an answer.
+    fn lines(seen: &Seen, probe: bool, answered: bool) -> usize {
+        let (calls, lines) = (calls(), Lines::default());
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone()).finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        for _ in 0..25 {
+            let waiting = calls.waiting(seen, probe);
+            if answered {
+                waiting.answered();
+            }
+        }
+        let written = lines.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap().matches("gone before the answer code=\"CANCELLED\"").count()
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_before_the_answer_leaves_a_line_and_strangers_only_so_many() {
+        let known = Seen::default();
+        known.known();
+        assert_eq!((lines(&known, false, false), lines(&Seen::default(), false, false)), (25, 20));
+        assert_eq!((lines(&known, true, false), lines(&known, false, true)), (0, 0), "probes; what is answered");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl tracing_subscriber::fmt::MakeWriter<'_> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
         }
     }
 

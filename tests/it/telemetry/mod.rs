@@ -2,6 +2,7 @@
 
 mod collector;
 mod exposition;
+mod gone;
 mod health;
 mod metrics;
 mod traces;
