@@ -208,9 +208,6 @@ fn ground(config: &Config, db: Db, clock: Clock, ids: Ids) -> Result<Ground, App
     config.doubts().into_iter().for_each(|(key, what)| tracing::warn!("{key} {what}"));
     let meters = Meters::default();
     let vault = vault(config, &clock, &ids)?;
-    if !vault.keeps() {
-        tracing::warn!("documents.keys is empty: what outer systems are sent and answer is not kept");
-    }
     Ok(Ground {
         gateways: gateways(config, &db, &ids, &meters)?,
         vault,

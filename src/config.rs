@@ -4,6 +4,7 @@
 //! right, and never with a value that may be a secret.
 
 mod bounds;
+mod env;
 mod layers;
 mod opened;
 mod problem;
@@ -28,6 +29,7 @@ use crate::storage::DatabaseConfig;
 use crate::telemetry::traces::TracesConfig;
 
 pub use bounds::bounds;
+pub use env::Env;
 pub use layers::{Setting, is_secret, keys, variable};
 pub use problem::{ConfigError, Problem, Source};
 
@@ -61,6 +63,9 @@ pub struct Config {
     pub log: LogConfig,
     pub traces: TracesConfig,
     pub metrics: MetricsConfig,
+    /// Variables with our prefix that set nothing, each with what may have been meant.
+    #[serde(skip)]
+    pub strays: Vec<Problem>,
 }
 
 /// The section `server`.
@@ -154,38 +159,41 @@ pub struct Findings {
 }
 
 impl Config {
-    /// Reads the file, when there is one, and the environment by the known keys. Other variables with the prefix are not
-    /// looked at: Kubernetes makes some of its own.
+    /// Reads the file, when there is one, and the environment by the known keys. Other variables with the prefix are
+    /// [doubts](Self::doubts), except those that Kubernetes makes.
     ///
     /// # Errors
     /// [`ConfigError`] with everything that is wrong, as far as it can be told without opening what settings point to.
-    pub fn load(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::checked(file, env, rules::broken)
+    pub fn load(file: Option<&Path>, env: &Env) -> Result<Self, ConfigError> {
+        Self::checked(file, env, |_| Vec::new())
     }
 
     /// The same, and opens what the settings point to: a server that could not go on from there has changed nothing yet.
     ///
     /// # Errors
     /// [`ConfigError`] with everything that is wrong.
-    pub fn load_whole(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::checked(file, env, |config| [rules::broken(config), opened::broken(config)].concat())
+    pub fn load_whole(file: Option<&Path>, env: &Env) -> Result<Self, ConfigError> {
+        Self::checked(file, env, opened::broken)
     }
 
     fn checked(
         file: Option<&Path>,
-        env: impl Fn(&str) -> Option<String>,
-        broken: impl Fn(&Self) -> Vec<(&'static str, String)>,
+        env: &Env,
+        more: impl Fn(&Self) -> Vec<(&'static str, String)>,
     ) -> Result<Self, ConfigError> {
         let mut layers = Layers::read(file, env);
-        let config = layers.config()?;
+        let config = Self { strays: env.strays(), ..layers.config()? };
         let mut problems = layers.take_problems();
-        problems.extend(layers.told(broken(&config)));
+        problems.extend(broken(&config, &layers));
+        problems.extend(layers.told(more(&config)));
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }
 
-    /// What a server may start with, though hardly anybody can mean it: key and what to think of.
-    pub fn doubts(&self) -> Vec<(&'static str, String)> {
-        rules::doubts(self)
+    /// What a server may start with, though hardly anybody can mean it: key or variable, and what to think of.
+    pub fn doubts(&self) -> Vec<(String, String)> {
+        let doubts = rules::doubts(self).into_iter().map(|(key, what)| (key.to_owned(), what));
+        let strays = self.strays.iter().map(|stray| (stray.source.to_string(), stray.what.clone()));
+        doubts.chain(strays).collect()
     }
 
     /// The world of this deployment.
@@ -205,23 +213,30 @@ impl Config {
 
 /// Reads everything as [`Config::load`] does, and opens what the settings point to: certificates, keys, reference data.
 /// Connects to nothing and changes nothing.
-pub fn examine(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Findings {
+pub fn examine(file: Option<&Path>, env: &Env) -> Findings {
     let mut layers = Layers::read(file, env);
     let config = match layers.config() {
         Ok(config) => config,
         Err(ConfigError(problems)) => return Findings { problems, doubts: Vec::new() },
     };
     let mut problems = layers.take_problems();
-    problems.extend(layers.told(rules::broken(&config)));
+    problems.extend(broken(&config, &layers));
     problems.extend(layers.told(opened::broken(&config)));
-    Findings { problems, doubts: layers.told(rules::doubts(&config)) }
+    let doubts = [layers.told(rules::doubts(&config)), env.strays()].concat();
+    Findings { problems, doubts }
+}
+
+/// What is wrong as far as it can be told without opening anything.
+fn broken(config: &Config, layers: &Layers) -> Vec<Problem> {
+    let found = [rules::broken(config), rules::unset(config, |key| layers.is_default(key))];
+    layers.told(found.concat())
 }
 
 /// The settings in force, secrets masked.
 ///
 /// # Errors
 /// [`ConfigError`] when a file or a variable cannot be read. Values that do not go together are shown.
-pub fn show(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Vec<Setting>, ConfigError> {
+pub fn show(file: Option<&Path>, env: &Env) -> Result<Vec<Setting>, ConfigError> {
     let mut layers = Layers::read(file, env);
     let problems = layers.take_problems();
     if problems.is_empty() { Ok(layers.settings()) } else { Err(ConfigError(problems)) }

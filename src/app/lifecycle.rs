@@ -15,7 +15,7 @@ use super::watched::Watched;
 use super::{App, AppError};
 use crate::clients::reaper::Reaper;
 use crate::clock::{Clock, Ids};
-use crate::config::Config;
+use crate::config::{Config, Env};
 use crate::erasure::retention::Retention;
 use crate::grpc::server;
 use crate::kkt::worker::Worker;
@@ -32,7 +32,7 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// [`AppError`]; [`AppError::ToldEarly`] when a signal cut the start, [`AppError::ToldTwice`] when a second one cut what was
 /// under way.
 pub async fn serve(file: Option<&Path>, recover: Option<&str>, wait: Duration) -> Result<(), AppError> {
-    let config = Config::load_whole(file, |name| std::env::var(name).ok())?;
+    let config = Config::load_whole(file, &Env::of_process())?;
     let traces = telemetry::begin(&config.log, &config.traces)?;
     let served = live(config, recover, wait).await;
     // Whoever says it twice waits for nobody.

@@ -56,6 +56,11 @@ impl Catalogue {
         Ok(Self { kkt_models, fn_models, ofds, calendar, managers, updated })
     }
 
+    /// Whether a folder names regional managers of its own: the embedded ones are nobody.
+    pub fn has_managers(dir: Option<&Path>) -> bool {
+        dir.is_some_and(|dir| dir.join(source::MANAGERS.name).exists())
+    }
+
     /// The model of this name; case, quotes and the number of blanks do not matter.
     pub fn model(&self, name: &str) -> Option<&KktModel> {
         self.kkt_models.find(name)

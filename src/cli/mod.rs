@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
-use crate::config::{Config, ConfigError, LogConfig, LogFormat};
+use crate::config::{Config, ConfigError, Env, LogConfig, LogFormat};
 use crate::gateways::Gateways;
 use crate::partners::service::{Partners, Refused};
 use crate::storage::audit::Unsaid;
@@ -147,6 +147,12 @@ pub enum CliError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no database to look at.
+    #[error("database.url: there is no file {}: name the server's with --config or its variables; `migrate` makes a new one", .file.display())]
+    NoDatabase {
+        /// Where it should be.
+        file: PathBuf,
+    },
     /// The schema is older than this program.
     #[error("the database lacks {0} migration(s): run `litebox-partner migrate` first")]
     OldSchema(usize),
@@ -227,7 +233,7 @@ impl Cli {
             // It is what makes a configuration fit.
             return erasure::make(&output);
         }
-        let config = Config::load(self.config.as_deref(), env)?;
+        let config = Config::load(self.config.as_deref(), &Env::of_process())?;
         match self.command {
             Command::Migrate(wait) => migrate(&config, wait.time(), &output).await,
             Command::Healthcheck(args) => args.run(&config).await,
@@ -249,7 +255,7 @@ impl Cli {
     }
 }
 
-/// The process's environment; text that is not Unicode counts as absent.
+/// Who the user of the operating system is; text that is not Unicode counts as absent.
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -283,8 +289,11 @@ async fn support(config: &Config) -> Result<Support, CliError> {
     })
 }
 
-/// The configured database, when its schema is known to this program.
+/// The configured database, when its schema is known to this program. One that is not there is not made.
 async fn database(config: &Config) -> Result<Db, CliError> {
+    if let Some(file) = config.database.file().filter(|file| !file.exists()) {
+        return Err(CliError::NoDatabase { file });
+    }
     let db = Db::connect(&config.database).await?;
     match db.schema().await? {
         Schema::Older { missing } => Err(CliError::OldSchema(missing)),

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::CliError;
 use super::output::Output;
-use super::{CliError, env};
-use crate::config::{self, Problem};
+use crate::config::{self, Env, Problem};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,7 +29,7 @@ impl Command {
 }
 
 fn check(file: Option<&Path>, output: &Output) -> Result<(), CliError> {
-    let found = config::examine(file, env);
+    let found = config::examine(file, &Env::of_process());
     if !output.is_json() {
         found.doubts.iter().for_each(|one| eprintln!("warning: {one}"));
     }
@@ -47,7 +47,7 @@ fn told(problem: &Problem) -> Value {
 }
 
 fn show(file: Option<&Path>, output: &Output) -> Result<(), CliError> {
-    let settings = config::show(file, env)?;
+    let settings = config::show(file, &Env::of_process())?;
     let row = |s: &config::Setting| json!({ "key": s.key, "value": s.value, "source": s.source.to_string() });
     let rows: Vec<Value> = settings.iter().map(row).collect();
     let cell = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::problem::{ConfigError, Problem, Source};
-use super::{Config, DEFAULTS, bounds};
+use super::{Config, DEFAULTS, Env, bounds};
 
 const PREFIX: &str = "LITEBOX";
 /// Settings that are shown as `***`.
@@ -85,7 +85,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    pub(super) fn read(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn read(file: Option<&Path>, env: &Env) -> Self {
         let defaults = defaults();
         let mut values = Vec::new();
         collect("", &defaults, &mut |key, value| values.push((key, value, Source::Default)));
@@ -95,8 +95,10 @@ impl Layers {
         }
         for key in keys() {
             let name = variable(&key);
-            if let Some(text) = env(&name) {
-                layers.variable(&key, &text, Source::Variable(name));
+            match env.get(&name) {
+                None => {}
+                Some(Some(text)) => layers.variable(&key, text, Source::Variable(name)),
+                Some(None) => layers.wrong(&key, Source::Variable(name), "is no text in UTF-8".to_owned()),
             }
         }
         layers
@@ -193,6 +195,11 @@ impl Layers {
             what,
         };
         found.into_iter().map(told).collect()
+    }
+
+    /// Whether nobody has set it.
+    pub(super) fn is_default(&self, key: &str) -> bool {
+        self.values.iter().any(|(known, _, source)| known == key && *source == Source::Default)
     }
 
     pub(super) fn settings(&self) -> Vec<Setting> {

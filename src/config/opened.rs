@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use reqwest::Certificate;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::Config;
 use crate::catalogue::Catalogue;
+use crate::grpc::edge::config::TlsConfig;
 use crate::grpc::edge::tls;
 use crate::partners::jwt::config::IssuerConfig;
 use crate::partners::jwt::keys::KeySet;
@@ -17,10 +20,30 @@ type Check = fn(&[u8]) -> Result<(), String>;
 
 /// Certificates and their keys, authorities, sets of keys, tokens, reference data. No database and no gateway is called.
 pub(super) fn broken(config: &Config) -> Vec<Found> {
-    let tls = if config.tls.unfit().is_empty() { tls::faults(&config.tls) } else { Vec::new() };
+    let tls = if config.tls.unfit().is_empty() { tls::faults(&config.tls) } else { halves(&config.tls) };
     let issuers = config.jwt.issuers.iter().zip(1..).flat_map(|(issuer, n)| issuer_files(issuer, n));
     let catalogue = Catalogue::load(config.catalogue_dir()).err().map(|error| ("catalogue.dir", error.to_string()));
     tls.into_iter().chain(issuers).chain(catalogue).collect()
+}
+
+/// Files of TLS whose counterpart is not named yet: each by itself.
+fn halves(tls: &TlsConfig) -> Vec<Found> {
+    let checks: [(&'static str, &Path, Check); 3] = [
+        ("tls.cert", &tls.cert, authorities),
+        ("tls.key", &tls.key, |pem| PrivateKeyDer::from_pem_slice(pem).map(drop).map_err(|error| error.to_string())),
+        ("tls.client_ca", &tls.client_ca, authorities),
+    ];
+    unreadable(checks).collect()
+}
+
+/// What is wrong with files that are named: the name, and path and error.
+fn unreadable<'a, N: 'a>(checks: [(N, &'a Path, Check); 3]) -> impl Iterator<Item = (N, String)> + 'a {
+    let named = checks.into_iter().filter(|(_, path, _)| !path.as_os_str().is_empty());
+    named.filter_map(|(name, path, check)| {
+        let read = std::fs::read(path).map_err(|error| error.to_string());
+        let what = read.and_then(|bytes| check(&bytes)).err()?;
+        Some((name, format!("{}: {what}", path.display())))
+    })
 }
 
 fn issuer_files(issuer: &IssuerConfig, n: usize) -> Vec<Found> {
@@ -31,13 +54,7 @@ fn issuer_files(issuer: &IssuerConfig, n: usize) -> Vec<Found> {
             std::str::from_utf8(bytes).map(drop).map_err(|_| "is no text".to_owned())
         }),
     ];
-    let named = checks.into_iter().filter(|(_, path, _)| !path.as_os_str().is_empty());
-    let broken = named.filter_map(|(name, path, check)| {
-        let read = std::fs::read(path).map_err(|error| error.to_string());
-        let what = read.and_then(|bytes| check(&bytes)).err()?;
-        Some(("jwt.issuers", format!("issuer {n}: {name}: {}: {what}", path.display())))
-    });
-    broken.collect()
+    unreadable(checks).map(|(name, what)| ("jwt.issuers", format!("issuer {n}: {name}: {what}"))).collect()
 }
 
 fn authorities(pem: &[u8]) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret;
 
 use super::Config;
+use crate::catalogue::Catalogue;
 use crate::partners::token::Mode;
 use crate::storage::DatabaseConfig;
 use crate::storage::vault;
@@ -38,6 +39,13 @@ fn required(config: &Config) -> Vec<Found> {
     let documents = (live && config.documents.keys.is_empty())
         .then(|| found("documents.keys", "live mode needs a key: ID:KEY, the key 32 random bytes in base64"));
     pages.into_iter().chain(documents).collect()
+}
+
+/// Addresses that live mode does not take from the defaults, which are the sandbox's.
+pub(super) fn unset(config: &Config, is_default: impl Fn(&str) -> bool) -> Vec<Found> {
+    let keys = ["gateways.accounts.url", "gateways.fns.url", "gateways.ofd.url"];
+    let missing = keys.into_iter().filter(|key| config.mode == Mode::Live && is_default(key));
+    missing.map(|key| found(key, "live mode needs its address: the default is the sandbox's")).collect()
 }
 
 /// The shapes of keys; neither error quotes one.
@@ -98,8 +106,25 @@ fn texts(config: &Config) -> Vec<Found> {
     cases.into_iter().filter(|(bad, ..)| *bad).map(|(_, key, what)| found(key, what)).collect()
 }
 
-/// A longest that is shorter than its first.
+/// A longest that is shorter than its first, and a share that is no less than the whole.
 fn together(config: &Config) -> Vec<Found> {
+    [longest(config), shares(config)].concat()
+}
+
+fn shares(config: &Config) -> Vec<Found> {
+    let (doors, limits) = (&config.connections, &config.limits);
+    let under_way = usize::try_from(limits.calls_under_way).unwrap_or(usize::MAX);
+    let cases = [
+        (doors.newcomers >= doors.total, "connections.newcomers", "connections.total"),
+        (doors.per_holder >= doors.total, "connections.per_holder", "connections.total"),
+        (doors.per_peer >= doors.total, "connections.per_peer", "connections.total"),
+        (under_way >= limits.in_flight, "limits.calls_under_way", "limits.in_flight"),
+    ];
+    let bad = cases.into_iter().filter(|(bad, ..)| *bad);
+    bad.map(|(_, key, whole)| (key, format!("must be less than {whole}, or one takes it all"))).collect()
+}
+
+fn longest(config: &Config) -> Vec<Found> {
     let (breaker, worker) = (&config.gateways.breaker, &config.worker);
     let cases = [
         (breaker.rest_limit_ms < breaker.rest_ms, "gateways.breaker.rest_limit_ms", "gateways.breaker.rest_ms"),
@@ -113,6 +138,51 @@ fn together(config: &Config) -> Vec<Found> {
 /// What a server starts with, and warns of.
 pub(super) fn doubts(config: &Config) -> Vec<Found> {
     let live = config.mode == Mode::Live;
+    let cases = if live { doubts_of_live(config) } else { doubts_of_test(config) };
+    cases
+        .into_iter()
+        .chain(doubts_of_times(config))
+        .filter(|(doubtful, ..)| *doubtful)
+        .map(|(_, key, what)| found(key, what))
+        .collect()
+}
+
+type Doubt = (bool, &'static str, &'static str);
+
+fn doubts_of_live(config: &Config) -> Vec<Doubt> {
+    vec![
+        (
+            config.gateways.taxpayers.api_key.expose_secret().is_empty(),
+            "gateways.taxpayers.api_key",
+            "is empty: only an on-premises copy answers without one",
+        ),
+        (
+            !Catalogue::has_managers(config.catalogue_dir()),
+            "catalogue.dir",
+            "has no regional_managers.toml: partners are told managers who do not exist",
+        ),
+        (
+            config.erasure.key.expose_secret().is_empty(),
+            "erasure.key",
+            "is empty: nobody's personal data can be erased; `client erasure-key` makes one",
+        ),
+        (
+            config.retention.abandoned_days == 0,
+            "retention.abandoned_days",
+            "is 0: personal data of clients that were abandoned are kept for ever; say for how long there is a reason to",
+        ),
+    ]
+}
+
+fn doubts_of_test(config: &Config) -> Vec<Doubt> {
+    vec![(
+        config.documents.keys.is_empty(),
+        "documents.keys",
+        "is empty: what outer systems are sent and answer is not kept",
+    )]
+}
+
+fn doubts_of_times(config: &Config) -> Vec<Doubt> {
     let gateways = &config.gateways;
     let longest = [
         gateways.accounts.timeout_ms,
@@ -122,28 +192,16 @@ pub(super) fn doubts(config: &Config) -> Vec<Found> {
         gateways.device.timeout_ms,
         gateways.device.inquiry_timeout_ms,
     ];
-    let short = longest.into_iter().any(|ms| i128::from(ms) >= i128::from(config.worker.lease_ms));
-    let cases = [
+    vec![
         (
-            live && gateways.taxpayers.api_key.expose_secret().is_empty(),
-            "gateways.taxpayers.api_key",
-            "is empty: only an on-premises copy answers without one",
-        ),
-        (
-            live && config.retention.abandoned_days == 0,
-            "retention.abandoned_days",
-            "is 0: personal data of clients that were abandoned are kept for ever; say for how long there is a reason to",
-        ),
-        (
-            short,
+            longest.into_iter().any(|ms| i128::from(ms) >= i128::from(config.worker.lease_ms)),
             "worker.lease_ms",
             "is no longer than the longest call of a gateway: a slow step may be taken over under way",
         ),
         (
-            config.documents.keys.is_empty(),
-            "documents.keys",
-            "is empty: what outer systems are sent and answer is not kept",
+            config.shutdown.drain_ms < config.server.deadline_ms,
+            "shutdown.drain_ms",
+            "is shorter than server.deadline_ms: a stop cuts calls that still have time",
         ),
-    ];
-    cases.into_iter().filter(|(doubtful, ..)| *doubtful).map(|(_, key, what)| found(key, what)).collect()
+    ]
 }

@@ -5,8 +5,7 @@ use super::*;
 fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let mut temp = tempfile::NamedTempFile::new().unwrap();
     temp.write_all(file.as_bytes()).unwrap();
-    let find = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
-    Config::load(Some(temp.path()), find)
+    Config::load(Some(temp.path()), &env.iter().copied().collect())
 }
 
 #[test]
@@ -54,12 +53,8 @@ fn unknown_keys_wrong_kinds_and_unfit_values_are_refused_by_name() {
 
 #[test]
 fn secrets_are_masked_where_settings_are_shown() {
-    let env = |name: &str| match name {
-        "LITEBOX_DATABASE_URL" => Some("postgres://u:hidden@h/d".to_owned()),
-        "LITEBOX_DOCUMENTS_KEYS" => Some("k1:hidden,k2:hidden".to_owned()),
-        _ => None,
-    };
-    let shown = show(None, env).unwrap();
+    let env = [("LITEBOX_DATABASE_URL", "postgres://u:hidden@h/d"), ("LITEBOX_DOCUMENTS_KEYS", "k1:hidden,k2:hidden")];
+    let shown = show(None, &env.into_iter().collect()).unwrap();
     for secret in ["database.url", "documents.keys"] {
         assert!(shown.iter().any(|s| s.to_string() == format!("{secret} = ***")));
     }
@@ -150,6 +145,7 @@ fn what_kubernetes_puts_into_the_environment_of_a_service_of_this_name_does_no_h
         ("LITEBOX_PARTNER_PORT_50051_TCP_ADDR", "10.0.0.1"),
     ];
     assert_eq!(found("", &injected), []);
+    assert_eq!(load("", &injected).unwrap().strays, []);
     // Nor may a setting ever have a name that Kubernetes makes up for a service called litebox-…
     let made_up = regex::Regex::new("_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP).*)$").unwrap();
     assert!(injected.iter().all(|(name, _)| made_up.is_match(name)));
@@ -198,7 +194,9 @@ fn zero_is_refused_where_it_would_mean_that_nothing_ever_happens() {
         for value in [least, most] {
             let wrong = at(value);
             assert!(
-                wrong.iter().all(|(_, what)| what.starts_with("must be at least") || what.contains("needs a key")),
+                wrong.iter().all(|(_, what)| {
+                    ["must be at least", "must be less than", "needs a key"].iter().any(|rule| what.contains(rule))
+                }),
                 "{key} = {value}: {wrong:?}"
             );
         }
@@ -229,6 +227,10 @@ fn values_that_do_not_go_together_or_have_no_such_shape_are_refused() {
         ("database.url", "sqlite::memory:", "database.url"),
         ("tls.client_required", "true", "tls.client_required"),
         ("server.page_keys", "short", "server.page_keys"),
+        ("connections.newcomers", "10000", "connections.newcomers"),
+        ("connections.per_holder", "10000", "connections.per_holder"),
+        ("connections.per_peer", "10000", "connections.per_peer"),
+        ("limits.in_flight", "128", "limits.calls_under_way"),
     ] {
         assert_eq!(keys_of(&found("", &[(&variable(key), value)])), [named], "{key} = {value}");
     }
@@ -244,19 +246,63 @@ fn each_issuer_and_each_subject_is_told_by_its_number() {
     assert_eq!((said.len(), said[1], said[3]), (4, "subject 2", "subject 1"), "{found:?}");
 }
 
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+const LIVE: [(&str, &str); 6] = [
+    ("LITEBOX_MODE", "live"),
+    ("LITEBOX_SERVER_PAGE_KEYS", "0123456789abcdef0123456789abcdef"),
+    ("LITEBOX_DOCUMENTS_KEYS", "k:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+    ("LITEBOX_GATEWAYS_ACCOUNTS_URL", "http://accounts:1"),
+    ("LITEBOX_GATEWAYS_FNS_URL", "http://fns:1"),
+    ("LITEBOX_GATEWAYS_OFD_URL", "http://ofd:1"),
+];
+
 #[test]
 fn what_a_server_starts_with_and_nobody_can_mean_is_warned_of() {
-    let live = [
-        ("LITEBOX_MODE", "live"),
-        ("LITEBOX_SERVER_PAGE_KEYS", "0123456789abcdef0123456789abcdef"),
-        ("LITEBOX_DOCUMENTS_KEYS", "k:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
-    ];
     let doubts =
         |env: &[(&str, &str)]| load("", env).unwrap().doubts().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-    assert_eq!(doubts(&live), ["gateways.taxpayers.api_key", "retention.abandoned_days"]);
+    let usual = ["gateways.taxpayers.api_key", "catalogue.dir", "erasure.key", "retention.abandoned_days"];
+    assert_eq!(doubts(&LIVE), usual);
     assert_eq!(doubts(&[]), ["documents.keys"]);
-    let key = ("LITEBOX_ERASURE_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
-    let kept =
-        [&live[..], &[key, ("LITEBOX_RETENTION_ABANDONED_DAYS", "365"), ("LITEBOX_WORKER_LEASE_MS", "5000")]].concat();
-    assert_eq!(doubts(&kept), ["gateways.taxpayers.api_key", "worker.lease_ms"]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("regional_managers.toml"), "").unwrap();
+    let more = [
+        ("LITEBOX_ERASURE_KEY", KEY),
+        ("LITEBOX_RETENTION_ABANDONED_DAYS", "365"),
+        ("LITEBOX_WORKER_LEASE_MS", "5000"),
+        ("LITEBOX_SHUTDOWN_DRAIN_MS", "9999"),
+        ("LITEBOX_CATALOGUE_DIR", folder.path().to_str().unwrap()),
+    ];
+    let kept = [&LIVE[..], &more].concat();
+    assert_eq!(doubts(&kept), ["gateways.taxpayers.api_key", "worker.lease_ms", "shutdown.drain_ms"]);
+}
+
+#[test]
+fn live_mode_takes_no_address_of_the_sandbox_by_default_and_misses_each_key_once() {
+    let missing: Vec<_> = found("mode = \"live\"\n", &[]).into_iter().map(|(key, _)| key).collect();
+    let urls = ["gateways.accounts.url", "gateways.fns.url", "gateways.ofd.url"];
+    assert_eq!(missing, [&["server.page_keys", "documents.keys"][..], &urls].concat());
+    assert_eq!(found("", &LIVE), []);
+    let doubts = load("", &LIVE).unwrap().doubts();
+    assert!(doubts.iter().all(|(key, _)| key != "documents.keys"), "{doubts:?}");
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_told_with_the_one_that_may_be_meant() {
+    let env = [("LITEBOX_DATABSE_URL", "hidden"), ("LITEBOX_NOTHING_LIKE_IT", "hidden"), ("LITEBOX_CONFIG", "x")];
+    let doubts = load("", &[&env[..], &[("LITEBOXES", "1"), ("LITEBOX_ACTOR", "anna")]].concat()).unwrap().doubts();
+    let of = |name| doubts.iter().find(|(key, _)| key == name).map(|(_, what)| what.as_str());
+    let nothing = "is the variable of no setting and does nothing";
+    assert_eq!(of("LITEBOX_DATABSE_URL"), Some(&*format!("{nothing}: is LITEBOX_DATABASE_URL meant?")));
+    assert_eq!(of("LITEBOX_NOTHING_LIKE_IT"), Some(nothing));
+    assert_eq!(doubts.len(), 3, "and documents.keys: {doubts:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_an_error_and_does_not_count_as_unset() {
+    use std::os::unix::ffi::OsStringExt;
+    let value = std::ffi::OsString::from_vec(b"info\xff".to_vec());
+    let ConfigError(problems) = Config::load(None, &Env::from_iter([("LITEBOX_LOG_FILTER", value)])).unwrap_err();
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["log.filter (LITEBOX_LOG_FILTER): is no text in UTF-8"]);
 }

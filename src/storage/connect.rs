@@ -60,6 +60,11 @@ impl Default for DatabaseConfig {
 }
 
 impl DatabaseConfig {
+    /// The file of SQLite; absent for PostgreSQL.
+    pub fn file(&self) -> Option<PathBuf> {
+        sqlite_path(self.url.expose_secret())
+    }
+
     /// What is wrong with the URL, as far as it can be told without connecting; never quotes it.
     pub fn unfit(&self) -> Option<&'static str> {
         let url = self.url.expose_secret();

@@ -2,6 +2,8 @@
 //! renews it. What the command `config` says, of a real process.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -192,6 +194,74 @@ fn a_pair_that_fits_and_authorities_are_good_and_the_key_of_another_certificate_
 }
 
 #[test]
+fn half_a_pair_is_opened_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let strange = folder.path().join("ca.pem");
+    std::fs::write(&strange, "no certificate").unwrap();
+    let file = format!("[tls]\nkey = \"/nowhere.key\"\nclient_ca = \"{}\"\n", strange.display());
+    let output = config(&["config", "check", "--json"], &file, &[]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
+    let told: Vec<_> = found.as_array().unwrap().iter().map(|one| (of(one, "setting"), of(one, "what"))).collect();
+    let said = |setting: &str, what: &str| told.iter().any(|(key, text)| key == setting && text.contains(what));
+    assert!(said("tls.cert", "must be set together with tls.key"), "{told:?}");
+    assert!(said("tls.key", "/nowhere.key: No such file") && said("tls.client_ca", "holds no certificate"), "{told:?}");
+}
+
+#[test]
+fn a_misspelt_variable_is_warned_of_and_one_that_is_no_text_is_an_error() {
+    let slip =
+        config(&["config", "check"], "", &[("LITEBOX_LOG_FLITER", "hidden"), ("LITEBOX_PARTNER_PORT", "tcp://h:1")]);
+    let said = String::from_utf8(slip.stderr).unwrap();
+    assert!(slip.status.success() && !said.contains("hidden") && !said.contains("LITEBOX_PARTNER_PORT"), "{said}");
+    let warned =
+        "warning: LITEBOX_LOG_FLITER: is the variable of no setting and does nothing: is LITEBOX_LOG_FILTER meant?";
+    assert!(said.contains(warned), "{said}");
+
+    let mut process = Command::new(env!("CARGO_BIN_EXE_litebox-partner"));
+    process.args(["config", "check"]).env_clear().env("LITEBOX_LOG_FILTER", OsStr::from_bytes(b"info\xff"));
+    let output = process.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && said.contains("log.filter (LITEBOX_LOG_FILTER): is no text in UTF-8"),
+        "{said}"
+    );
+}
+
+#[test]
+fn live_mode_without_addresses_is_refused() {
+    let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let file = format!("mode = \"live\"\n[server]\npage_keys = [\"{key}\"]\n[documents]\nkeys = [\"k1:{key}\"]\n");
+    let output = config(&["config", "check"], &file, &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    for name in ["accounts", "fns", "ofd"] {
+        assert!(said.contains(&format!("gateways.{name}.url (default): live mode needs its address")), "{said}");
+    }
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn an_operators_command_makes_no_database_where_there_is_none() {
+    for command in [
+        &["partner", "list"][..],
+        &["kkt", "show", "1"],
+        &["gateway", "list"],
+        &["recovery", "status"],
+        &["audit", "list"],
+        &["fleet", "list"],
+        &["client", "erasures"],
+    ] {
+        // It would be seen: `config` looks what is left in the folder.
+        let output = config(command, "", &[]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            !output.status.success() && said.contains("database.url: there is no file litebox-partner.db"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn what_is_shown_tells_where_it_was_set() {
     let output = config(&["config", "show"], "[server]\ndeadline_ms = 5000\n", &[("LITEBOX_LOG_FORMAT", "text")]);
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -220,9 +290,12 @@ async fn a_live_server_warns_of_personal_data_that_are_kept_for_ever() {
         ("server.page_keys", key.to_owned()),
         ("documents.keys", format!("k1:{key}")),
         ("erasure.key", key.to_owned()),
+        ("server.listn", "hidden".to_owned()),
     ];
     let warned = "retention.abandoned_days is 0";
-    assert!(stage.server_with(&live).await.log().contains(warned));
+    let log = stage.server_with(&live).await.log();
+    assert!(log.contains(warned) && log.contains("catalogue.dir has no regional_managers.toml"), "{log}");
+    assert!(log.contains("LITEBOX_SERVER_LISTN is the variable of no setting") && !log.contains("hidden"), "{log}");
     let kept = [&live[..], &[("retention.abandoned_days", "365".to_owned())]].concat();
     assert!(!stage.server_with(&kept).await.log().contains(warned));
 }

@@ -13,7 +13,7 @@ use litebox_partner::clients;
 use litebox_partner::clients::model::ClientsConfig;
 use litebox_partner::clients::service::{ClientService, Parts};
 use litebox_partner::clock::{Clock, Ids};
-use litebox_partner::config::Config;
+use litebox_partner::config::{Config, Env};
 use litebox_partner::gateways::breaker::BreakerConfig;
 use litebox_partner::gateways::config::{AtolConfig, DaDataConfig, GatewaysConfig, RpcConfig};
 use litebox_partner::gateways::{Gateways, World};
@@ -152,7 +152,7 @@ fn parts(db: &Db, sandbox: &Sandbox, stop: &CancellationToken) -> server::Parts 
     };
     let access = Access::new(db.clone(), clock.clone(), Mode::Test, Duration::ZERO);
     let pace = Pace { rate: Rate::new(0, 0, clock.clone()), under_way: Places::of_calls(100) };
-    let usual = Config::load(None, |_| None).unwrap();
+    let usual = Config::load(None, &Env::default()).unwrap();
     let doors =
         Doors::new(&usual.connections, &usual.tls, usual.limits.in_flight, LONGEST, &ids, &Meters::default()).unwrap();
     server::Parts {

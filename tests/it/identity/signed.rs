@@ -191,7 +191,7 @@ async fn clocks_may_differ_by_the_skew_and_not_by_a_millisecond_more() {
     const NOW: i64 = 1_800_000_000;
     let signer = Signer::ed("k");
     let keys = published(&signer).await;
-    let mut config = litebox_partner::config::Config::load(None, |_| None).unwrap();
+    let mut config = litebox_partner::config::Config::load(None, &litebox_partner::config::Env::default()).unwrap();
     quick(&mut config, vec![issuer(&keys.url)]);
     let (services, stop) = (Services::new(&config.jwt, Mode::Test).unwrap(), CancellationToken::new());
     tokio::spawn(services.clone().run(stop.clone()));

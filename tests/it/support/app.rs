@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use litebox_partner::app::App;
 use litebox_partner::clock::{Clock, Ids};
-use litebox_partner::config::Config;
+use litebox_partner::config::{Config, Env};
 use litebox_partner::gateways::config::RpcConfig;
 use litebox_partner::partners::model::{Label, Scopes, Theme};
 use litebox_partner::partners::service::{NewToken, Partners};
@@ -225,7 +225,7 @@ pub async fn partner(partners: &Partners, name: &str, theme: Theme) -> TestPartn
 
 /// Patient as in production, but quick to look.
 pub fn settings(sandbox: &Sandbox, database: &TestDb) -> Config {
-    let mut config = Config::load(None, |_| None).unwrap();
+    let mut config = Config::load(None, &Env::default()).unwrap();
     config.server.listen = "127.0.0.1:0".into();
     config.server.watch_poll_ms = 50;
     config.metrics.listen = String::new();

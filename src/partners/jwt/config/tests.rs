@@ -20,7 +20,7 @@ const JSON: &str = r#"[{"issuer": "i", "audiences": ["a"], "jwks_file": "/keys",
 fn load(file: &str, json: Option<&str>) -> Result<Config, crate::config::ConfigError> {
     let mut temp = tempfile::NamedTempFile::new().unwrap();
     temp.write_all(file.as_bytes()).unwrap();
-    Config::load(Some(temp.path()), |name| json.filter(|_| name == "LITEBOX_JWT_ISSUERS").map(str::to_owned))
+    Config::load(Some(temp.path()), &json.into_iter().map(|json| ("LITEBOX_JWT_ISSUERS", json)).collect())
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn issuers_stand_in_the_file_as_tables_or_in_the_environment_as_json() {
     let (issuers, _) = load(FILE, Some(JSON)).unwrap().jwt.parse(Mode::Live).unwrap();
     assert!(matches!(&issuers[0].place, Place::File(path) if path.as_os_str() == "/keys"));
     assert!(issuers[0].subjects["s"].partners.is_empty());
-    let shown = show(None, |name| (name == "LITEBOX_JWT_ISSUERS").then(|| JSON.to_owned())).unwrap();
+    let shown = show(None, &[("LITEBOX_JWT_ISSUERS", JSON)].into_iter().collect()).unwrap();
     assert!(shown.iter().any(|s| s.key == "jwt.issuers" && s.value.contains("/keys")));
 }
 

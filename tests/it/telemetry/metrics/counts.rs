@@ -16,6 +16,7 @@ use crate::support::process::Server;
 use crate::support::stage::Stage;
 
 const SHED: &str = "litebox_calls_shed_total";
+const OVERLOADED: &str = "SERVER_OVERLOADED";
 
 #[tokio::test]
 async fn calls_are_counted_by_method_and_status_and_timed() {
@@ -69,8 +70,15 @@ async fn what_is_shed_is_counted_as_callers_are_told() {
     let with = async |key, value: &str| stage.server_with(&[(key, value.to_owned())]).await;
     let token = &stage.partner.token;
 
-    let server = with("limits.in_flight", "1").await;
-    shed_as_told(&server, "SERVER_OVERLOADED", join_all((0..60).map(|_| list(&server, token))).await).await;
+    let server =
+        stage.server_with(&[("limits.in_flight", "2".to_owned()), ("limits.calls_under_way", "1".to_owned())]).await;
+    let answers = join_all((0..60).map(|_| list(&server, token))).await;
+    let (ours, others): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.as_ref().err().is_some_and(|status| told(status) == OVERLOADED));
+    let shown = scrape(&server).await;
+    assert!(!ours.is_empty());
+    assert_eq!(shown.get(SHED, &[("reason", OVERLOADED)]) as usize, ours.len());
+    assert_eq!(shown.sum(SHED) as usize, ours.len() + others.iter().filter(|answer| answer.is_err()).count());
     drop(server);
 
     let server = stage
