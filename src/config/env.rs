@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::layers::{keys, variable};
+use super::layers::{file_variable, keys, variable};
 use super::problem::{Problem, Source};
 
 const PREFIX: &str = "LITEBOX_";
@@ -30,7 +30,8 @@ impl Env {
     /// Variables that set nothing, each with what may have been meant. Those that Kubernetes makes for a Service of our name
     /// are not ours.
     pub(super) fn strays(&self) -> Vec<Problem> {
-        let known: Vec<String> = keys().iter().map(|key| variable(key)).collect();
+        let known: Vec<String> =
+            keys().iter().flat_map(|key| file_variable(key).into_iter().chain([variable(key)])).collect();
         let ours = |name: &&String| known.contains(name) || OTHERS.contains(&name.as_str()) || is_foreign(name);
         let strays = self.0.keys().filter(|name| !ours(name));
         let told = |name: &String| Problem {

@@ -11,6 +11,8 @@ use super::problem::{ConfigError, Problem, Source};
 use super::{Config, DEFAULTS, Env, bounds};
 
 const PREFIX: &str = "LITEBOX";
+/// Ends the name of a variable that names a file with a secret.
+const IN_FILE: &str = "_FILE";
 /// Settings that are shown as `***`.
 const SECRETS: [&str; 6] = [
     "database.url",
@@ -31,6 +33,11 @@ pub fn is_secret(key: &str) -> bool {
 /// The environment variable of a setting: `LITEBOX_DATABASE_URL`.
 pub fn variable(key: &str) -> String {
     format!("{PREFIX}_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// The variable that names a file with the value, as orchestrators mount secrets; none but secrets have one.
+pub fn file_variable(key: &str) -> Option<String> {
+    is_secret(key).then(|| format!("{}{IN_FILE}", variable(key)))
 }
 
 /// All keys, sorted.
@@ -95,13 +102,29 @@ impl Layers {
         }
         for key in keys() {
             let name = variable(&key);
-            match env.get(&name) {
-                None => {}
-                Some(Some(text)) => layers.variable(&key, text, Source::Variable(name)),
-                Some(None) => layers.wrong(&key, Source::Variable(name), "is no text in UTF-8".to_owned()),
+            let file = file_variable(&key).and_then(|name| env.get(&name));
+            match (env.get(&name), file) {
+                (None, None) => {}
+                (Some(Some(text)), None) => layers.variable(&key, text, Source::Variable(name)),
+                (None, Some(Some(path))) => layers.in_file(&key, Path::new(path)),
+                (Some(_), Some(_)) => {
+                    layers.wrong(&key, Source::Variable(name), "is set, and a file is named".to_owned())
+                }
+                (Some(None), None) | (None, Some(None)) => {
+                    layers.wrong(&key, Source::Variable(name), "is no text in UTF-8".to_owned())
+                }
             }
         }
         layers
+    }
+
+    /// A secret that stands in a file of its own, as orchestrators mount them.
+    fn in_file(&mut self, key: &str, path: &Path) {
+        let source = Source::File(path.to_owned());
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.variable(key, text.trim_end_matches(['\r', '\n']), source),
+            Err(error) => self.wrong(key, source, error.to_string()),
+        }
     }
 
     fn file(&mut self, path: &Path) {

@@ -1,5 +1,7 @@
 use std::io::Write;
 
+use secrecy::ExposeSecret;
+
 use super::*;
 
 fn load(file: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -49,6 +51,24 @@ fn unknown_keys_wrong_kinds_and_unfit_values_are_refused_by_name() {
         let error = load(file, &[]).unwrap_err().to_string();
         assert!(error.contains(named), "{named}: {error}");
     }
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_of_its_own_and_no_other_setting_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "hid den \r\n").unwrap();
+    let path = file.to_str().unwrap();
+    let config =
+        load("", &[("LITEBOX_GATEWAYS_DEVICE_PASSWORD_FILE", path), ("LITEBOX_SERVER_LISTEN_FILE", path)]).unwrap();
+    assert_eq!(config.gateways.device.password.expose_secret(), "hid den ");
+    assert_eq!(config.server.listen, "127.0.0.1:50051");
+    let refused = |env: &[(&str, &str)]| load("", env).unwrap_err().to_string();
+    let twice = refused(&[("LITEBOX_DATABASE_URL", "hidden"), ("LITEBOX_DATABASE_URL_FILE", path)]);
+    assert!(twice.contains("database.url (LITEBOX_DATABASE_URL)") && !twice.contains("hid"), "{twice}");
+    let unfit = refused(&[("LITEBOX_SERVER_PAGE_KEYS_FILE", path)]);
+    assert!(unfit.contains(path) && !unfit.contains("hid"), "{unfit}");
+    assert!(refused(&[("LITEBOX_ERASURE_KEY_FILE", "/nowhere")]).contains("erasure.key (/nowhere)"));
 }
 
 #[test]
