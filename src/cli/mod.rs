@@ -330,6 +330,7 @@ mod tests {
             "migrate --wait 60",
             "healthcheck --service liveness",
             "healthcheck --ca ca.pem --server-name partner.example --cert probe.pem --key probe-key.pem",
+            "healthcheck --address shop:50051 --ca ca.pem --token-file token",
             "config check",
             "config show --json",
             "partner add Касса --theme MTS --reason договор-1",

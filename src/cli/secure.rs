@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
-    /// Authorities that must vouch for the server, PEM; without it any certificate does: nothing secret is asked or told.
+    /// Authorities that must vouch for the server, PEM; without it any certificate does: nothing secret is asked or told then.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// The name that the certificate must be for; the host of the address without it.
@@ -44,6 +44,11 @@ impl Args {
     /// Whether TLS is asked for, whatever the configuration says.
     pub(super) const fn demanded(&self) -> bool {
         self.ca.is_some() || self.server_name.is_some() || self.cert.is_some()
+    }
+
+    /// Whether the server must show who it is.
+    pub(super) const fn verifies(&self) -> bool {
+        self.ca.is_some()
     }
 
     /// The way to the server at `address`, `HOST:PORT`.

@@ -1,5 +1,6 @@
 //! Who calls, and for whom.
 
+mod healthcheck;
 mod jwks;
 mod keys;
 mod naming;
