@@ -5,6 +5,7 @@ import shlex
 import unittest
 from pathlib import Path
 
+import yaml
 from chart import CHART, NEWEST, SOURCE, Refused, helm
 
 README = (SOURCE / "README.md").read_text()
@@ -46,6 +47,15 @@ class Readme(unittest.TestCase):
         with self.assertRaises(Refused):
             self.rendered([*installs[0], "--set", "replicas=2"])
 
+    def test_releases_of_test_and_live_mode_have_names_of_their_own(self):
+        installs = [words for words in commands() if words[1] == "install"]
+        self.assertEqual([words[2] for words in installs], ["trial", "shop"])
+        self.assertEqual(len({words[words.index("--namespace") + 1] for words in installs}), 2)
+
+    def test_live_mode_is_shown_with_every_secret_that_all_have(self):
+        shown = set(yaml.safe_load(live())["secrets"])
+        self.assertEqual(shown, set(yaml.safe_load((SOURCE / "values.yaml").read_text())["secrets"]) - {"devicePassword"})
+
     def test_every_link_leads_somewhere(self):
         links = re.findall(r"\]\(([^)#: ]+)", README)
         self.assertGreater(len(links), 5)
@@ -54,7 +64,7 @@ class Readme(unittest.TestCase):
 
     def test_the_keys_of_secrets_are_those_that_the_chart_reads(self):
         keys = re.findall(r"--from-literal=([\w-]+)=", README)
-        self.assertEqual(keys, re.findall(r"^    key: (database-url|page-keys|documents-keys|erasure-key)$", (SOURCE / "values.yaml").read_text().split("migrations:")[0], re.M))
+        self.assertEqual(keys, re.findall(r"^    key: (database-url|page-keys|documents-keys|erasure-key|api-key)$", (SOURCE / "values.yaml").read_text().split("migrations:")[0], re.M))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ CASES = {
     "scaling SQLite": ([*TEST, "autoscaling.enabled=true"], r"replicas: SQLite .*autoscaling\.enabled=false"),
     "a job on SQLite": ([*TEST, "migrations.mode=job"], r"migrations\.mode: .*set migrations\.mode=init"),
     "a hook on SQLite": ([*TEST, "migrations.mode=hook"], r"migrations\.mode: .*set migrations\.mode=init"),
+    "an owner of SQLite in a file": ([*TEST, "migrations.databaseUrl.file=/f"], r"migrations\.databaseUrl: SQLite has no accounts"),
     "an owner of SQLite": ([*TEST, "migrations.databaseUrl.existingSecret=s"], r"migrations\.databaseUrl: SQLite has no accounts"),
     "an account for an init container": ([*PG, "migrations.serviceAccount.create=true"], r"migrations\.serviceAccount: .*migrations\.mode=job"),
     "a named account too": ([*PG, "migrations.serviceAccount.name=ddl"], r"migrations\.serviceAccount: .*migrations\.mode=job"),
@@ -53,8 +54,9 @@ CASES = {
     "a database behind a wall": ([*PG, "networkPolicy.enabled=true"], r"networkPolicy\.egress: name the database and the outer systems"),
     "outer systems behind a wall": ([*LIVE, "networkPolicy.enabled=true"], r"networkPolicy\.egress: name the database and the outer systems"),
     "nobody may call": ([*TEST, "serviceTokens.enabled=true"], r"serviceTokens\.subjects: say who may call"),
-    "a test without tokens": ([*TEST, "tests.authenticated.enabled=true", "tests.authenticated.image=i"], r"tests\.authenticated\.enabled: .*set serviceTokens\.enabled=true"),
-    "a test without an image": ([*TEST, "tests.authenticated.enabled=true", "serviceTokens.enabled=true"], r"tests\.authenticated\.image: name an image"),
+    "a test without tokens": ([*TEST, "tests.authenticated.enabled=true"], r"tests\.authenticated\.enabled: .*set serviceTokens\.enabled=true"),
+    "a test where all are let in": ([*TEST, "tests.authenticated.enabled=true", "serviceTokens.enabled=true", "config.server.open_reflection=true"], r"tests\.authenticated\.enabled: .*set config\.server\.open_reflection=false"),
+    "a secret from two places": ([*LIVE, "secrets.pageKeys.file=/f"], r"secrets\.pageKeys: set either existingSecret or file"),
     "counted twice": ([*TEST, "metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"], r"metrics: set either serviceMonitor or podMonitor"),
     "nothing to count": ([*TEST, "metrics.enabled=false", "metrics.podMonitor.enabled=true"], r"metrics\.enabled: .*set metrics\.enabled=true"),
     "more at least than at most": ([*LIVE, "autoscaling.enabled=true", "autoscaling.minReplicas=9"], r"autoscaling\.maxReplicas: must be at least minReplicas"),
@@ -67,6 +69,7 @@ CASES = {
     "a secret as a setting": ([*TEST, "config.erasure.key=x"], r"additional properties '(key|erasure)' not allowed"),
     "a setting of another kind": ([*TEST, "config.server.deadline_ms=soon"], r"/config/server/deadline_ms.*want integer"),
     "no deadline": ([*TEST, "config.shutdown.drain_ms=null"], r"/config/shutdown.*missing property 'drain_ms'"),
+    "DNS everywhere": ([*TEST, "networkPolicy.dns:=[]"], r"/networkPolicy/dns.*"),
     "another mode": ([*TEST, "mode=prod"], r"/mode.*must be one of"),
 }
 

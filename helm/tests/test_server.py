@@ -101,11 +101,14 @@ class Server(unittest.TestCase):
             done = run(env, "config", "check")
             self.assertEqual((done.returncode, done.stdout), (0, "the configuration is good\n"), f"{file.name}: {done.stderr}")
 
-    def test_a_bad_one_would_be_noticed(self):
-        for _, _, _, env, folder in self.each():
+    def test_a_bad_one_stops_the_pod_before_anything_is_migrated(self):
+        for _, _, spec, _, folder in self.each():
             with (Path(folder) / "etc/config/config.toml").open("a") as file:
                 file.write("\n[strange]\nkey = 1\n")
-            self.assertIn("strange", run(env, "config", "check").stderr)
+            first = spec["initContainers"][0]
+            done = run(environment(first, folder), *first["command"][1:])
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("strange", done.stderr)
 
     def test_each_setting_that_is_rendered_is_in_force(self):
         for file, found, _, env, folder in self.each():
@@ -138,7 +141,8 @@ class Server(unittest.TestCase):
     def test_sqlite_is_migrated_with_nothing_but_the_containers_own_environment(self):
         tried = 0
         for file, _, spec, _, folder in self.each():
-            env = environment(spec["initContainers"][0], folder) if "initContainers" in spec else {}
+            migrate = [c for c in spec["initContainers"] if c["name"] == "migrate"]
+            env = environment(migrate[0], folder) if migrate else {}
             if env.get("LITEBOX_DATABASE_URL", "").startswith("sqlite:"):
                 done = run(env, "migrate")
                 self.assertEqual((done.returncode, done.stdout), (0, "migrated\n"), f"{file.name}: {done.stderr}")

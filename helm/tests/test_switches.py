@@ -47,6 +47,13 @@ class Server(unittest.TestCase):
         self.assertEqual(container["readinessProbe"]["exec"]["command"][3:], shown)
         self.assertIn("p", [v["secret"]["secretName"] for v in spec["volumes"] if v["name"] == "probe"])
 
+    def test_where_strangers_share_the_nodes_addresses_the_pod_asks_itself(self):
+        for sets, by in [([], "grpc"), (["service.type=NodePort"], "exec"), (["service.type=LoadBalancer"], "exec"), (["probes.exec=true"], "exec")]:
+            container = server(render(*TEST, *sets))[1]
+            for probe in ["readinessProbe", "livenessProbe", "startupProbe"]:
+                self.assertEqual({"grpc", "exec"} & set(container[probe]), {by}, f"{sets} {probe}")
+                self.assertNotIn("--address", str(container[probe]))
+
     def test_a_change_of_the_configuration_or_the_catalogue_rolls_the_pods(self):
         sums = set()
         for more in [[], ["config.server.deadline_ms=5"], [r"catalogue.files.ofds\.toml=a"], [r"catalogue.files.ofds\.toml=b"]]:
@@ -70,7 +77,8 @@ class Server(unittest.TestCase):
         ))  # fmt: skip
         self.assertIn({"name": "A", "value": "b"}, container["env"])
         self.assertIn({"name": "v", "mountPath": "/v"}, container["volumeMounts"])
-        self.assertIn({"name": "v", "mountPath": "/v"}, spec["initContainers"][0]["volumeMounts"])
+        for init in spec["initContainers"]:
+            self.assertIn({"name": "v", "mountPath": "/v"}, init["volumeMounts"])
         self.assertIn({"name": "v", "emptyDir": {}}, spec["volumes"])
         self.assertEqual((spec["nodeSelector"], spec["tolerations"]), ({"disk": "fast"}, [{"operator": "Exists"}]))
         self.assertEqual((spec["priorityClassName"], spec["affinity"]), ("high", {"nodeAffinity": {}}))
@@ -130,6 +138,9 @@ class Secrets(unittest.TestCase):
             for sets, ref in [([f"secrets.{value}.existingSecret=mine"], key), ([f"secrets.{value}.existingSecret=mine", f"secrets.{value}.key=k"], "k")]:
                 env = server(render(*LIVE, *sets))[1]["env"]
                 self.assertIn({"name": variable, "valueFrom": {"secretKeyRef": {"name": "mine", "key": ref}}}, env)
+            bare = [one for one in LIVE if not one.startswith(f"secrets.{value}.")]
+            env = server(render(*bare, f"secrets.{value}.file=/vault/it"))[1]["env"]
+            self.assertEqual([e for e in env if e["name"].startswith(variable)], [{"name": f"{variable}_FILE", "value": "/vault/it"}])
         names = [e["name"] for e in server(render(*LIVE))[1]["env"]]
         self.assertNotIn("LITEBOX_ERASURE_KEY", names)
 
@@ -138,12 +149,20 @@ class Migrations(unittest.TestCase):
     def test_by_default_an_init_container_migrates_and_no_hook_runs(self):
         found = render(*LIVE)
         init = server(found)[0]["initContainers"]
-        self.assertEqual([c["command"] for c in init], [["litebox-partner", "migrate"]])
+        self.assertEqual([c["command"] for c in init], [["litebox-partner", "config", "check"], ["litebox-partner", "migrate"]])
         self.assertNotIn("Job", {o["kind"] for o in found})
         for mode in MODES:
             for made in render(file=mode):
                 hook = made["metadata"].get("annotations", {}).get("helm.sh/hook")
                 self.assertTrue(hook in (None, "test") or mode.name == "live-tls-values.yaml", made["metadata"]["name"])
+
+    def test_the_configuration_is_checked_first_with_all_that_the_server_has(self):
+        for sets in [TEST, LIVE, [*LIVE, "migrations.mode=job"], [*TEST, "tls.enabled=true", "tls.existingSecret=t", "extraEnv[0].name=A"]]:
+            spec, container = server(render(*sets))
+            check = spec["initContainers"][0]
+            self.assertEqual(check["command"], ["litebox-partner", "config", "check"])
+            for part in ["env", "volumeMounts", "image", "securityContext"]:
+                self.assertEqual(check[part], container[part], part)
 
     def test_the_server_never_migrates_by_itself(self):
         for sets in [TEST, LIVE, [*LIVE, "migrations.mode=hook"]]:
@@ -153,12 +172,14 @@ class Migrations(unittest.TestCase):
         for mode in ["init", "job", "hook"]:
             found = render(*LIVE, f"migrations.mode={mode}", "migrations.databaseUrl.existingSecret=owner")
             spec, container = server(found)
-            migrate = spec["initContainers"][0] if mode == "init" else one(found, "Job")["spec"]["template"]["spec"]["containers"][0]
+            migrate = spec["initContainers"][1] if mode == "init" else one(found, "Job")["spec"]["template"]["spec"]["containers"][0]
             names = [[e["valueFrom"]["secretKeyRef"]["name"] for e in c["env"] if e["name"] == "LITEBOX_DATABASE_URL"] for c in [migrate, container]]
             self.assertEqual(names, [["owner"], ["s"]], mode)
+            env = server(render(*LIVE, "migrations.databaseUrl.file=/vault/owner"))[0]["initContainers"][1]["env"]
+            self.assertIn({"name": "LITEBOX_DATABASE_URL_FILE", "value": "/vault/owner"}, env)
 
     def test_migrations_get_no_other_secret_and_time_for_long_statements(self):
-        env = server(render(*LIVE))[0]["initContainers"][0]["env"]
+        env = server(render(*LIVE))[0]["initContainers"][1]["env"]
         self.assertEqual([e["name"] for e in env], ["LITEBOX_DATABASE_URL", "LITEBOX_DATABASE_STATEMENT_TIMEOUT_MS"])
         self.assertEqual(env[1]["value"], "600000")
 
@@ -180,7 +201,7 @@ class Migrations(unittest.TestCase):
     def test_a_hook_runs_before_the_roll_out_with_an_account_that_exists_by_then(self):
         found = render(*LIVE, "migrations.mode=hook", "migrations.serviceAccount.create=true")
         hook, account = one(found, "Job"), one(found, "ServiceAccount", f"{NAME}-migrations")
-        self.assertNotIn("initContainers", server(found)[0])
+        self.assertEqual([c["name"] for c in server(found)[0]["initContainers"]], ["check"])
         for made in [hook, account]:
             self.assertEqual(made["metadata"]["annotations"]["helm.sh/hook"], "pre-install,pre-upgrade")
         weights = [int(made["metadata"]["annotations"]["helm.sh/hook-weight"]) for made in [account, hook]]
@@ -199,7 +220,7 @@ class Storage(unittest.TestCase):
         claim = one(found, "PersistentVolumeClaim")
         self.assertEqual(claim["metadata"]["annotations"], {"helm.sh/resource-policy": "keep"})
         spec, container = server(found)
-        for each in [container, spec["initContainers"][0]]:
+        for each in [container, *spec["initContainers"]]:
             self.assertIn({"name": "data", "mountPath": "/var/lib/litebox-partner"}, each["volumeMounts"])
         self.assertEqual(tomllib.loads(config(found))["database"]["url"], "sqlite:/var/lib/litebox-partner/litebox-partner.db")
 
@@ -226,6 +247,13 @@ class Ways(unittest.TestCase):
         self.assertEqual(one(found, "Service", f"{NAME}-headless")["spec"]["clusterIP"], "None")
         self.assertNotIn(f"Service/{NAME}-headless", kinds(render(*LIVE, "service.headless=false")))
 
+    def test_callers_from_outside_keep_their_addresses_unless_told(self):
+        self.assertNotIn("externalTrafficPolicy", one(render(*TEST), "Service", NAME)["spec"])
+        for kind in ["NodePort", "LoadBalancer"]:
+            for sets, policy in [([], "Local"), (["service.externalTrafficPolicy=Cluster"], "Cluster")]:
+                spec = one(render(*TEST, f"service.type={kind}", *sets), "Service", NAME)["spec"]
+                self.assertEqual(spec["externalTrafficPolicy"], policy)
+
     def test_the_protocol_is_told(self):
         tls = ["tls.enabled=true", "tls.existingSecret=t"]
         for sets, protocol in [([], "kubernetes.io/h2c"), (tls, "https"), (["service.appProtocol=grpc"], "grpc")]:
@@ -249,11 +277,29 @@ class Ways(unittest.TestCase):
         self.assertEqual(spec["policyTypes"], ["Ingress", "Egress"])
         self.assertEqual(spec["ingress"], [{"ports": [{"port": "grpc", "protocol": "TCP"}], "from": [{"podSelector": {}}]}])
         self.assertEqual([r["ports"][0]["port"] for r in spec["egress"]], [53, 16732])
+        dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+        self.assertEqual(spec["egress"][0]["to"], [dns])
         egress = 'networkPolicy.egress:=[{"ports":[{"port":5432}]}]'
         who = ['networkPolicy.ingressFrom:=[{"ipBlock":{"cidr":"10.0.0.0/8"}}]', 'networkPolicy.metricsFrom:=[{"ipBlock":{"cidr":"10.1.0.0/16"}}]']
         spec = one(render(*LIVE, "networkPolicy.enabled=true", egress, *who), "NetworkPolicy")["spec"]
         self.assertEqual([r["from"][0]["ipBlock"]["cidr"] for r in spec["ingress"]], ["10.0.0.0/8", "10.1.0.0/16"])
         self.assertEqual(spec["egress"][1:], [{"ports": [{"port": 5432}]}])
+        tests = spec["ingress"][0]["from"][1]["podSelector"]["matchLabels"]
+        labels = one(render(*LIVE), "Pod", f"{NAME}-test-health")["metadata"]["labels"]
+        self.assertLessEqual(tests.items(), labels.items())
+        self.assertEqual(tests["app.kubernetes.io/component"], "test")
+
+    def test_pods_that_migrate_are_let_out_to_the_same_places_and_nobody_in(self):
+        wall = [*LIVE, "networkPolicy.enabled=true", 'networkPolicy.egress:=[{"ports":[{"port":5432}]}]']
+        self.assertNotIn(f"NetworkPolicy/{NAME}-migrations", kinds(render(*wall)))
+        for mode in ["job", "hook"]:
+            found = render(*wall, f"migrations.mode={mode}")
+            made, job = one(found, "NetworkPolicy", f"{NAME}-migrations"), one(found, "Job")
+            self.assertEqual((made["spec"]["policyTypes"], made["spec"].get("ingress")), (["Ingress", "Egress"], None))
+            self.assertEqual(made["spec"]["egress"], one(found, "NetworkPolicy", NAME)["spec"]["egress"])
+            self.assertLessEqual(made["spec"]["podSelector"]["matchLabels"].items(), job["spec"]["template"]["metadata"]["labels"].items())
+            weights = [int(each["metadata"].get("annotations", {}).get("helm.sh/hook-weight", 0)) for each in [made, job]]
+            self.assertEqual(weights, [-10, -5] if mode == "hook" else [0, 0])
 
     def test_services_of_the_cluster_may_call_when_named(self):
         subject = 'serviceTokens.subjects:=[{"namespace":"b","serviceAccount":"s","scopes":["KKT_READ"]}]'
@@ -329,7 +375,7 @@ class Metrics(unittest.TestCase):
 
 
 class Tests(unittest.TestCase):
-    SETS = [*TEST, "serviceTokens.enabled=true", "tests.authenticated.enabled=true", "tests.authenticated.image=i"]
+    SETS = [*TEST, "serviceTokens.enabled=true", "tests.authenticated.enabled=true"]
 
     def test_health_is_asked_through_the_service(self):
         for sets, flags in [([], []), (["tls.enabled=true", "tls.existingSecret=t"], [f"--server-name={NAME}.partners.svc"])]:
@@ -343,15 +389,19 @@ class Tests(unittest.TestCase):
         made = one(found, "Pod", f"{NAME}-test-call")
         token = made["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]
         self.assertEqual(token, {"path": "token", "audience": "litebox-partner", "expirationSeconds": 600})
-        script = made["spec"]["containers"][0]["command"][-1]
-        self.assertRegex(script, re.compile(r'if grpcurl .* list; then .*exit 1.*\n.*Bearer \$\(cat /var/run/secrets/litebox-partner/test/token\)', re.S))
+        command = made["spec"]["containers"][0]["command"]
+        self.assertEqual(command[:2], ["litebox-partner", "healthcheck"])
+        self.assertEqual(command[4:], ["--token-file=/var/run/secrets/litebox-partner/test/token"])
         subjects = tomllib.loads(config(found))["jwt"]["issuers"][0]["subjects"]
         self.assertEqual(subjects, [{"subject": f"system:serviceaccount:partners:{made['spec']['serviceAccountName']}", "scopes": ["KKT_READ"]}])
         self.assertNotIn(f"Pod/{NAME}-test-call", kinds(render(*TEST)))
 
-    def test_where_reflection_is_open_a_bare_call_may_pass(self):
-        script = one(render(*self.SETS, "config.server.open_reflection=true"), "Pod", f"{NAME}-test-call")["spec"]["containers"][0]["command"][-1]
-        self.assertNotIn("exit 1", script)
+    def test_with_tls_a_token_is_shown_to_a_server_that_is_verified(self):
+        tls = ["tls.enabled=true", "tls.existingSecret=t"]
+        for sets, secret, name in [([], "t", f"{NAME}.partners.svc"), (["tests.authenticated.caSecret=c", "tests.authenticated.serverName=a.example"], "c", "a.example")]:
+            spec = one(render(*self.SETS, *tls, *sets), "Pod", f"{NAME}-test-call")["spec"]
+            self.assertEqual(spec["containers"][0]["command"][5:], ["--ca=/etc/litebox-partner/ca/ca.crt", f"--server-name={name}"])
+            self.assertIn({"name": "ca", "secret": {"secretName": secret, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}, spec["volumes"])
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@
 {{- if ne .migrations.mode "init" }}
 - "migrations.mode: one pod at a time has the volume of SQLite: set migrations.mode=init"
 {{- end }}
-{{- if .migrations.databaseUrl.existingSecret }}
-- "migrations.databaseUrl: SQLite has no accounts: leave existingSecret empty, or set database.kind=postgresql"
+{{- if or .migrations.databaseUrl.existingSecret .migrations.databaseUrl.file }}
+- "migrations.databaseUrl: SQLite has no accounts: leave it empty, or set database.kind=postgresql"
 {{- end }}
 {{- end }}
 {{- if and (eq .migrations.mode "init") (or .migrations.serviceAccount.create .migrations.serviceAccount.name) }}
@@ -48,20 +48,25 @@
 
 {{- define "litebox-partner.checkSecrets" -}}
 {{- with .Values }}
-{{- if and (eq .database.kind "postgresql") (not .secrets.databaseUrl.existingSecret) }}
+{{- if and (eq .database.kind "postgresql") (not (or .secrets.databaseUrl.existingSecret .secrets.databaseUrl.file)) }}
 - "secrets.databaseUrl.existingSecret: PostgreSQL needs a Secret whose key {{ .secrets.databaseUrl.key }} has its URL"
 {{- end }}
-{{- if not .secrets.pageKeys.existingSecret }}
+{{- if not (or .secrets.pageKeys.existingSecret .secrets.pageKeys.file) }}
 {{- if eq .mode "live" }}
 - "secrets.pageKeys.existingSecret: live mode needs a Secret with at least 32 bytes in its key {{ .secrets.pageKeys.key }}: openssl rand -base64 32"
 {{- else if and (eq .database.kind "postgresql") (include "litebox-partner.several" $) }}
 - "secrets.pageKeys.existingSecret: several replicas must sign page tokens with the same key: name a Secret with one, or set replicas=1"
 {{- end }}
 {{- end }}
-{{- if and (eq .mode "live") (not .secrets.documentsKeys.existingSecret) }}
+{{- if and (eq .mode "live") (not (or .secrets.documentsKeys.existingSecret .secrets.documentsKeys.file)) }}
 - "secrets.documentsKeys.existingSecret: live mode needs a Secret with ID:KEY in its key {{ .secrets.documentsKeys.key }}; KEY is of openssl rand -base64 32"
 {{- end }}
-{{- if and (dig "retention" "abandoned_days" 0 .config) (not .secrets.erasureKey.existingSecret) }}
+{{- range $name, $secret := .secrets }}
+{{- if and $secret.existingSecret $secret.file }}
+- "secrets.{{ $name }}: set either existingSecret or file"
+{{- end }}
+{{- end }}
+{{- if and (dig "retention" "abandoned_days" 0 .config) (not (or .secrets.erasureKey.existingSecret .secrets.erasureKey.file)) }}
 - "secrets.erasureKey.existingSecret: config.retention.abandoned_days erases, which needs the key of litebox-partner client erasure-key"
 {{- end }}
 {{- end }}
@@ -91,8 +96,8 @@
 {{- if and .tests.authenticated.enabled (not .serviceTokens.enabled) }}
 - "tests.authenticated.enabled: the test shows a token of a service account: set serviceTokens.enabled=true"
 {{- end }}
-{{- if and .tests.authenticated.enabled (not .tests.authenticated.image) }}
-- "tests.authenticated.image: name an image with sh and grpcurl"
+{{- if and .tests.authenticated.enabled (dig "server" "open_reflection" false .config) }}
+- "tests.authenticated.enabled: it is seen that nobody is let in without a token: set config.server.open_reflection=false"
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -90,11 +90,14 @@ mode = {{ include "litebox-partner.toml" $config.mode }}
 {{- end }}
 {{- end -}}
 
-{{/* An environment variable from a Secret: (dict "name" … "from" .Values.secrets.… ). */}}
+{{/* An environment variable from a Secret, or one that names a file: (dict "name" … "from" .Values.secrets.… ). */}}
 {{- define "litebox-partner.secret" -}}
 {{- if .from.existingSecret }}
 - name: {{ .name }}
   valueFrom: {secretKeyRef: {name: {{ .from.existingSecret | quote }}, key: {{ .from.key | quote }}}}
+{{- else if .from.file }}
+- name: {{ .name }}_FILE
+  value: {{ .from.file | quote }}
 {{- end }}
 {{- end -}}
 
@@ -111,6 +114,9 @@ mode = {{ include "litebox-partner.toml" $config.mode }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_ERASURE_KEY" "from" .erasureKey) }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_GATEWAYS_TAXPAYERS_API_KEY" "from" .taxpayersApiKey) }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_GATEWAYS_DEVICE_PASSWORD" "from" .devicePassword) }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 

@@ -39,10 +39,11 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* One way to ask for health: a gRPC probe, or with TLS, which the kubelet's does not speak, our own command. */}}
+{{/* How health is asked for: by the kubelet's gRPC, or by our own command over loopback. With TLS, which the kubelet's does not speak. And where
+strangers may share the nodes' addresses: they can take all places of an address, and the kubelet would find none. */}}
 {{- define "litebox-partner.probe" -}}
 {{- with .root.Values.tls -}}
-{{- if .enabled }}
+{{- if or .enabled $.root.Values.probes.exec (ne $.root.Values.service.type "ClusterIP") }}
 exec:
   command:
     - litebox-partner
@@ -60,6 +61,18 @@ timeoutSeconds: 3
 {{- end }}
 {{- end -}}
 
+{{/* Tells what is wrong with the configuration before anything is done with it. */}}
+{{- define "litebox-partner.fit" -}}
+- name: check
+  image: {{ include "litebox-partner.image" . | quote }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  command: [litebox-partner, config, check]
+  env: {{- include "litebox-partner.env" . | nindent 4 }}
+  securityContext: {{- include "litebox-partner.containerSecurity" . | nindent 4 }}
+  resources: {{- toYaml .Values.migrations.resources | nindent 4 }}
+  volumeMounts: {{- include "litebox-partner.volumeMounts" . | nindent 4 }}
+{{- end -}}
+
 {{/* The program's one job on the database. It needs neither the configuration nor the other secrets. */}}
 {{- define "litebox-partner.migrate" -}}
 - name: migrate
@@ -71,7 +84,8 @@ timeoutSeconds: 3
     - name: LITEBOX_DATABASE_URL
       value: sqlite:/var/lib/litebox-partner/litebox-partner.db
     {{- else }}
-    {{- $from := ternary .Values.migrations.databaseUrl .Values.secrets.databaseUrl (ne .Values.migrations.databaseUrl.existingSecret "") }}
+    {{- $own := .Values.migrations.databaseUrl }}
+    {{- $from := ternary $own .Values.secrets.databaseUrl (ne (or $own.existingSecret $own.file) "") }}
     {{- include "litebox-partner.secret" (dict "name" "LITEBOX_DATABASE_URL" "from" $from) | nindent 4 }}
     {{- end }}
     - name: LITEBOX_DATABASE_STATEMENT_TIMEOUT_MS
