@@ -4,6 +4,7 @@
 mod architecture;
 mod auth;
 mod chaos;
+mod chart;
 mod cli;
 mod clients;
 mod configuration;

@@ -1,6 +1,8 @@
 //! What a Service of Kubernetes is for replicas: new connections go to those that say that they are ready.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,23 +25,30 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Balancer {
     address: SocketAddr,
     ready: Ready,
-    _tasks: JoinSet<()>,
+    refused: Arc<AtomicU64>,
+    tasks: JoinSet<()>,
 }
 
-#[derive(Clone)]
-struct Ready(Arc<Mutex<Vec<Option<SocketAddr>>>>);
+/// Who gets new connections. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Ready(Arc<Mutex<BTreeMap<usize, SocketAddr>>>);
 
 impl Balancer {
     /// Before the replicas of this fleet.
     pub async fn start(fleet: Arc<Fleet>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, ready) = (listener.local_addr().unwrap(), Ready(Arc::new(Mutex::new(vec![None; fleet.size()]))));
-        let mut tasks = JoinSet::new();
+        let mut balancer = Self::over(Ready::default()).await;
         for at in 0..fleet.size() {
-            tasks.spawn(look(fleet.clone(), at, ready.clone()));
+            balancer.tasks.spawn(look(fleet.clone(), at, balancer.ready.clone()));
         }
-        tasks.spawn(balance(listener, ready.clone()));
-        Self { address, ready, _tasks: tasks }
+        balancer
+    }
+
+    /// Before whoever is told to be ready.
+    pub async fn over(ready: Ready) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, refused, mut tasks) = (listener.local_addr().unwrap(), Arc::default(), JoinSet::new());
+        tasks.spawn(balance(listener, ready.clone(), Arc::clone(&refused)));
+        Self { address, ready, refused, tasks }
     }
 
     /// A way through it.
@@ -49,18 +58,36 @@ impl Balancer {
 
     /// Whether this replica gets new connections.
     pub fn sends_to(&self, at: usize) -> bool {
-        self.ready.lock()[at].is_some()
+        self.ready.has(at)
+    }
+
+    /// Connections that came to nobody.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 }
 
 impl Ready {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Option<SocketAddr>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, SocketAddr>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this one is ready, at that address, or is not.
+    pub fn set(&self, at: usize, address: Option<SocketAddr>) {
+        match address {
+            Some(address) => self.lock().insert(at, address),
+            None => self.lock().remove(&at),
+        };
+    }
+
+    /// Whether this one is ready.
+    pub fn has(&self, at: usize) -> bool {
+        self.lock().contains_key(&at)
     }
 
     /// The ready one whose turn it is.
     fn next(&self, turn: usize) -> Option<SocketAddr> {
-        let ready: Vec<_> = self.lock().iter().flatten().copied().collect();
+        let ready: Vec<_> = self.lock().values().copied().collect();
         (!ready.is_empty()).then(|| ready[turn % ready.len()])
     }
 }
@@ -72,7 +99,7 @@ async fn look(fleet: Arc<Fleet>, at: usize, ready: Ready) {
             Some(address) => says_ready(address).await,
             None => false,
         };
-        ready.lock()[at] = address.filter(|_| is_ready);
+        ready.set(at, address.filter(|_| is_ready));
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -85,17 +112,22 @@ async fn says_ready(address: SocketAddr) -> bool {
     matches!(asked.await, Ok(Ok(ServingStatus::Serving)))
 }
 
-async fn balance(listener: TcpListener, ready: Ready) {
+async fn balance(listener: TcpListener, ready: Ready, refused: Arc<AtomicU64>) {
     let mut carried = JoinSet::new();
     for turn in 0.. {
         let (mut near, _) = listener.accept().await.unwrap();
-        // Without a ready one the connection is dropped.
-        let Some(far) = ready.next(turn) else { continue };
+        let (far, refused) = (ready.next(turn), Arc::clone(&refused));
         carried.spawn(async move {
-            if let Ok(mut far) = TcpStream::connect(far).await {
-                let _ = copy_bidirectional(&mut near, &mut far).await;
+            match connect(far).await {
+                Some(mut far) => drop(copy_bidirectional(&mut near, &mut far).await),
+                None => drop(refused.fetch_add(1, Ordering::Relaxed)),
             }
         });
         while carried.try_join_next().is_some() {}
     }
+}
+
+/// Without a ready one, or one that listens, the connection is dropped.
+async fn connect(far: Option<SocketAddr>) -> Option<TcpStream> {
+    TcpStream::connect(far?).await.ok()
 }

@@ -34,6 +34,11 @@ impl Profile {
         let one: Vec<Setting> = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         Self { replicas: vec![one.clone(), one], variables: Vec::new(), partners }
     }
+
+    /// Partners alone: the replicas are somebody else's.
+    pub const fn of(partners: usize) -> Self {
+        Self { replicas: Vec::new(), variables: Vec::new(), partners }
+    }
 }
 
 /// Quick to take over and quick to look; what waits for minutes in production waits for half a second.
@@ -87,7 +92,11 @@ impl Fleet {
 
     /// The same over a sandbox that runs already.
     pub async fn over(sandbox: Sandbox, profile: Profile) -> Self {
-        let database = TestDb::new(Backend::Postgres).await;
+        Self::on(TestDb::new(Backend::Postgres).await, sandbox, profile).await
+    }
+
+    /// The same on a migrated database that is there already.
+    pub async fn on(database: TestDb, sandbox: Sandbox, profile: Profile) -> Self {
         let operators = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         let mut partners = Vec::new();
         for n in 0..profile.partners {
@@ -102,9 +111,9 @@ impl Fleet {
         fleet
     }
 
-    /// How many replicas there are.
+    /// How many ways in there are: replicas, or what leads to them.
     pub fn size(&self) -> usize {
-        self.replicas.len()
+        self.by.get().map_or(self.replicas.len(), Vec::len)
     }
 
     /// Starts a replica that is not there.
@@ -160,13 +169,17 @@ impl Fleet {
     /// What all servers have logged so far, the dead ones too.
     pub fn logs(&self) -> Vec<String> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        logs.extend((0..self.size()).filter_map(|at| self.slot(at).as_ref().map(|running| running.server.log())));
+        logs.extend(
+            (0..self.replicas.len()).filter_map(|at| self.slot(at).as_ref().map(|running| running.server.log())),
+        );
         logs
     }
 
     /// Memory of each replica that is there, KiB.
     pub fn memory(&self) -> Vec<u64> {
-        (0..self.size()).filter_map(|at| self.slot(at).as_ref().map(|running| running.server.memory())).collect()
+        (0..self.replicas.len())
+            .filter_map(|at| self.slot(at).as_ref().map(|running| running.server.memory()))
+            .collect()
     }
 
     /// Assigns the sandbox's device `kkt-N` to a partner; its id.

@@ -2,7 +2,7 @@
 //! that nothing was lost and nothing done twice. `make chaos` tries the full numbers, a plain test run a share.
 
 pub mod amounts;
-mod balancer;
+pub mod balancer;
 mod breaker;
 mod broken;
 mod callers;
@@ -12,14 +12,14 @@ mod database_restart;
 mod duplicates;
 mod fairness;
 pub mod fleet;
-mod kills;
+pub mod kills;
 pub mod load;
 mod outer;
 mod pauses;
 mod promotion;
 mod replicas;
 mod restored;
-mod rolling;
+pub mod rolling;
 pub mod schedules;
 mod twins;
 mod watch;

@@ -86,12 +86,20 @@ async fn restart(load: &Load, balancer: &Balancer, at: usize) -> Duration {
 }
 
 /// What a server has begun it answers: whatever else a caller was told about a call, no log knows of that call.
-fn nothing_begun_went_unanswered(load: &Load, repeats: &Repeats) {
+pub fn nothing_begun_went_unanswered(load: &Load, repeats: &Repeats) {
     let logs = load.fleet.logs();
     let begun = |call: &str| logs.iter().any(|log| log.contains(call));
     assert!(begun(repeats.answered.as_deref().unwrap()), "the logs tell of calls");
     let lost: Vec<_> = repeats.unanswered.iter().filter(|(call, _)| begun(call)).collect();
     assert!(lost.is_empty(), "begun by a server, and not answered: {lost:?}");
+}
+
+/// Every call was answered within the attempts, and for the reasons, of a standard retry.
+pub fn a_standard_retry_does(repeats: &Repeats) {
+    let known =
+        |why: &&String| why.starts_with("Unavailable: ") || [NOT_SENT, NOT_TAKEN, "CONFLICT"].contains(&why.as_str());
+    let strange: Vec<_> = repeats.why.keys().filter(|why| !known(why)).collect();
+    assert!(strange.is_empty() && repeats.most < MOST_ATTEMPTS, "a standard retry would have failed: {repeats:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,10 +128,7 @@ async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_tw
     let repeats = load.book.repeats();
     println!("{repeats:?}");
     nothing_begun_went_unanswered(&load, &repeats);
-    let known =
-        |why: &&String| why.starts_with("Unavailable: ") || [NOT_SENT, NOT_TAKEN, "CONFLICT"].contains(&why.as_str());
-    let strange: Vec<_> = repeats.why.keys().filter(|why| !known(why)).collect();
-    assert!(strange.is_empty() && repeats.most < MOST_ATTEMPTS, "a standard retry would have failed: {repeats:?}");
+    a_standard_retry_does(&repeats);
     let unsent: u64 = [NOT_SENT, NOT_TAKEN].iter().filter_map(|why| repeats.why.get(*why)).sum();
     let calls = repeats.why.values().sum::<u64>() - unsent;
     let outcome = format!(

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use litebox_partner::config::variable;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
@@ -49,22 +50,22 @@ impl Server {
     }
 
     async fn launch(sandbox: &Sandbox, url: &str, others: Vec<(String, String)>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("log");
-        let child = Command::new(env!("CARGO_BIN_EXE_litebox-partner"))
-            .arg("serve")
-            .env_clear()
-            .envs(settings(sandbox, url).map(|(key, value)| (variable(key), value)))
-            .envs(others)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(File::create(folder.path().join("out")).unwrap())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        let mut server = Self { child, log, address: ([127, 0, 0, 1], 0).into(), metrics: None, _folder: folder };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_litebox-partner"));
+        let usual = settings(sandbox, url).map(|(key, value)| (variable(key), value));
+        command.arg("serve").env_clear().envs(usual).envs(others);
+        let mut server = Self::spawn(command);
         until("the server listens", async || server.listens()).await;
         server
+    }
+
+    /// Starts what this command says, in a folder of its own, and waits for nothing.
+    pub fn spawn(mut command: Command) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        command.current_dir(folder.path()).stdin(Stdio::null());
+        command.stdout(File::create(folder.path().join("out")).unwrap()).stderr(File::create(&log).unwrap());
+        let child = command.spawn().unwrap();
+        Self { child, log, address: ([127, 0, 0, 1], 0).into(), metrics: None, _folder: folder }
     }
 
     /// Ends it as `kill -9` does; its log.
@@ -86,8 +87,18 @@ impl Server {
     }
 
     /// Waits until it has ended by itself; its exit code and its log.
-    pub async fn ended(mut self) -> (i32, String) {
-        until("the server has ended", async || self.child.try_wait().unwrap().is_some()).await;
+    pub async fn ended(self) -> (i32, String) {
+        self.ended_within(Duration::from_secs(20)).await
+    }
+
+    /// The same when it may take so long.
+    pub async fn ended_within(mut self, limit: Duration) -> (i32, String) {
+        let ending = async {
+            while self.is_alive() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        assert!(tokio::time::timeout(limit, ending).await.is_ok(), "the server has not ended within {limit:?}");
         (self.child.wait().unwrap().code().unwrap(), self.log())
     }
 
@@ -174,7 +185,8 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
-    fn listens(&mut self) -> bool {
+    /// Whether it has said where it listens; from then on its address is known.
+    pub fn listens(&mut self) -> bool {
         let log = std::fs::read_to_string(&self.log).unwrap();
         assert!(self.child.try_wait().unwrap().is_none(), "the server did not start");
         // The last line may not be whole yet.
