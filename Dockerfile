@@ -1,7 +1,9 @@
 # The image: the binary on an empty root. Not built by the tests, which have no container engine: they assemble the same root
 # with scripts/rootfs.sh and run it (scripts/image.sh).
 #   docker build --build-arg COMMIT="$(git rev-parse HEAD)" -t litebox-partner:0.1.0 .
-FROM rust:1.95-bookworm AS build
+# A release names what it is built with by digest: --build-arg RUST=rust:1.95-bookworm@sha256:...
+ARG RUST=rust:1.95-bookworm
+FROM ${RUST} AS build
 WORKDIR /source
 COPY . .
 ARG COMMIT

@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test model chaos attacks mutants fuzz demo build helm image release fmt generate sdk tools deny
+.PHONY: help check test model chaos attacks mutants fuzz demo build helm apiserver image release fmt generate sdk tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ build: ## The binary as it is deployed
 
 helm: ## The chart's tests alone
 	@bash scripts/helm.sh
+
+apiserver: ## The chart on a real API server, whose binaries KUBE_APISERVER and ETCD name; not run without them
+	@bash scripts/apiserver.sh
 
 image: ## The root directory of the image, assembled and run as its user
 	@bash scripts/image.sh

@@ -28,5 +28,6 @@ if ! "$tools/bin/cargo-cyclonedx" cyclonedx --version >/dev/null 2>&1; then
 fi
 "$tools/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --override-filename sbom
 mv sbom.json "dist/$name.cdx.json"
+PYTHONPATH=$tools/python python3 scripts/sbom.py "dist/$name.cdx.json"
 (cd dist && sha256sum -- * >SHA256SUMS && sha256sum --check --quiet SHA256SUMS)
 ls -l dist

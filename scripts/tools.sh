@@ -43,7 +43,8 @@ wanted=scripts/requirements.txt
 if ! cmp -s "$wanted" .tools/python/requirements.txt; then
     python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
     rm -rf .tools/python
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target .tools/python -r "$wanted"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
+        --target .tools/python -r "$wanted"
     cp "$wanted" .tools/python/requirements.txt
 fi
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
