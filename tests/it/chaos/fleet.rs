@@ -1,6 +1,7 @@
 //! Replicas as real processes over one PostgreSQL and one sandbox, to be killed, stopped and started again.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
@@ -17,6 +18,9 @@ use crate::support::process::Server;
 
 /// A setting and its value.
 pub type Setting = (&'static str, String);
+
+/// Longest attempt of a caller, unless told.
+pub const ATTEMPT: Duration = Duration::from_secs(4);
 
 /// How a fleet is made up.
 pub struct Profile {
@@ -64,6 +68,8 @@ pub struct Fleet {
     pub partners: Vec<TestPartner>,
     /// Where the cash registers of new devices answer.
     pub hub: String,
+    /// Longest attempt of a caller.
+    pub patience: Duration,
     operators: Partners,
     profile: Profile,
     replicas: Vec<Mutex<Option<Running>>>,
@@ -104,7 +110,8 @@ impl Fleet {
         }
         let replicas = profile.replicas.iter().map(|_| Mutex::default()).collect();
         let (hub, logs) = (sandbox.http_url(), Mutex::default());
-        let fleet = Self { sandbox, database, partners, hub, operators, profile, replicas, by: OnceLock::new(), logs };
+        let (patience, by) = (ATTEMPT, OnceLock::new());
+        let fleet = Self { sandbox, database, partners, hub, patience, operators, profile, replicas, by, logs };
         for at in 0..fleet.replicas.len() {
             fleet.restart(at).await;
         }

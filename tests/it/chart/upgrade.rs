@@ -29,6 +29,8 @@ use crate::support::app::{Wire, shown};
 use crate::support::database::TestDb;
 
 const MODE: &str = "test-postgresql-values.yaml";
+/// Longest call.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Registrations at once: few, so that a busy machine answers in time, too.
 const LOAD: usize = 2;
 /// Between two calls of whoever does not repeat any.
@@ -36,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The chart's values for PostgreSQL with what is outside the cluster here. Deadlines and probes are the chart's own.
 fn values(sandbox: &Sandbox) -> Value {
-    let (http, grpc) = (sandbox.http_url(), json!({"url": sandbox.grpc_url()}));
+    let (http, grpc) = (sandbox.http_url(), json!({"url": sandbox.grpc_url(), "timeout_ms": 15_000}));
     json!({
         "image": {"tag": "first"},
         "secrets": {"taxpayersApiKey": {"existingSecret": "litebox"}},
@@ -44,10 +46,12 @@ fn values(sandbox: &Sandbox) -> Value {
         "tests": {"authenticated": {"enabled": false}},
         "config": {
             "traces": {"otlp_endpoint": ""},
-            "server": {"watch_poll_ms": 50},
+            // A busy machine is none of what is tried here.
+            "server": {"watch_poll_ms": 50, "deadline_ms": PATIENCE.as_millis()},
+            "database": {"acquire_timeout_ms": 10_000, "statement_timeout_ms": 10_000, "lock_timeout_ms": 10_000},
             "gateways": {
-                "taxpayers": {"base_url": http}, "accounts": grpc, "fns": grpc, "ofd": grpc,
-                "device": {"poll_interval_ms": 20}, "breaker": {"rest_ms": 100},
+                "taxpayers": {"base_url": http, "timeout_ms": 15_000}, "accounts": grpc, "fns": grpc, "ofd": grpc,
+                "device": {"poll_interval_ms": 20, "timeout_ms": 15_000, "inquiry_timeout_ms": 15_000}, "breaker": {"rest_ms": 100},
             },
             // What waits for minutes outside waits for moments here; one partner makes the load of many.
             "limits": {"calls_per_second": 0, "lookups_per_hour": 1_000_000},
@@ -119,7 +123,7 @@ impl Impatient {
 
 async fn call(balancer: &Balancer, credentials: &str) -> Result<(), String> {
     let mut kkts = KktServiceClient::new(Wire::new(balancer.channel(), shown(Some(credentials))));
-    let answer = timeout(Duration::from_secs(10), kkts.list(ListRequest::default())).await;
+    let answer = timeout(PATIENCE, kkts.list(ListRequest::default())).await;
     answer.map_err(|_| "no answer".to_owned())?.map(drop).map_err(|status| format!("{status:?}"))
 }
 
@@ -148,7 +152,8 @@ async fn an_upgrade_of_the_chart_under_load_fails_no_call_loses_nothing_and_does
     let (first, next) = (Release::render(&helm, MODE, &values), next(&helm, values));
     assert_ne!(first.deployment.template, next.deployment.template, "the upgrade makes new pods");
     let Installed { sandbox, database, mut pods, balancer } = install(sandbox, &first).await;
-    let (balancer, fleet) = (Arc::new(balancer), Fleet::on(database, sandbox, Profile::of(3)).await);
+    let (balancer, mut fleet) = (Arc::new(balancer), Fleet::on(database, sandbox, Profile::of(3)).await);
+    fleet.patience = PATIENCE;
     let load = Load::new(fleet);
     load.fleet.route((0..3).map(|_| balancer.channel()).collect());
     let watchers: Vec<Watcher> = (0..3).map(|partner| Watcher::start(load.caller(partner))).collect();

@@ -55,9 +55,15 @@ pub struct TestPartner {
 pub struct Shown {
     credentials: Option<MetadataValue<Ascii>>,
     call: Option<MetadataValue<Ascii>>,
+    within: Option<Duration>,
 }
 
 impl Shown {
+    /// Calls may take so long from now on, whatever they say themselves.
+    pub fn within(self, limit: Duration) -> Self {
+        Self { within: Some(limit), ..self }
+    }
+
     /// Calls are called so from now on: a UUID.
     pub fn called(self, id: &str) -> Self {
         Self { call: Some(id.parse().unwrap()), ..self }
@@ -71,6 +77,9 @@ impl Interceptor for Shown {
             if let Some(value) = value {
                 request.metadata_mut().insert(name, value.clone());
             }
+        }
+        if let Some(limit) = self.within {
+            request.set_timeout(limit);
         }
         Ok(request)
     }
@@ -212,7 +221,7 @@ impl Drop for TestApp {
 
 /// What shows these credentials.
 pub fn shown(credentials: Option<&str>) -> Shown {
-    Shown { credentials: credentials.map(|text| text.parse().unwrap()), call: None }
+    Shown { credentials: credentials.map(|text| text.parse().unwrap()), call: None, within: None }
 }
 
 /// A new partner with a token for everything.

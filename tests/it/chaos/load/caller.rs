@@ -16,13 +16,11 @@ use tonic_types::StatusExt;
 use uuid::Uuid;
 
 use super::book::{Answer, Asked, Book, Told};
-use crate::chaos::fleet::Fleet;
+use crate::chaos::fleet::{ATTEMPT, Fleet};
 use crate::model::dice::Dice;
 use crate::support::app::{Shown, Wire, shown};
 use crate::support::fresh_id;
 
-/// Longest attempt.
-const ATTEMPT: Duration = Duration::from_secs(4);
 /// Attempts before a call counts as never answered; with their pauses three minutes and more.
 const ATTEMPTS: u32 = 200;
 /// Longest pause between two attempts.
@@ -145,9 +143,9 @@ impl Caller {
         send: &impl Fn(Wire) -> F,
     ) -> Result<T, Status> {
         let call = fresh_id();
-        let came = match self.shows(at, |shown| shown.called(&call)) {
+        let came = match self.shows(at, |shown| shown.called(&call).within(self.fleet.patience)) {
             None => Err(Status::unavailable("this replica is away")),
-            Some(wire) => timeout(ATTEMPT, send(wire))
+            Some(wire) => timeout(self.fleet.patience, send(wire))
                 .await
                 .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))),
         };
