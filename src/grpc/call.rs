@@ -129,7 +129,8 @@ impl Drop for Waiting {
         let code = traces::code_name(Code::Cancelled);
         // At the end of the process nobody is left who could count.
         let told = !self.answered && tokio::runtime::Handle::try_current().is_ok();
-        if told && self.seen.kind(code).is_none_or(|kind| self.quiet.tells(kind)) {
+        // Hanging up costs nothing, whoever does it.
+        if told && self.seen.kind(code, true).is_none_or(|kind| self.quiet.tells(kind)) {
             let us = micros(self.since.elapsed());
             match self.probe {
                 true => tracing::debug!(code, us, "gone before the answer"),
