@@ -176,6 +176,17 @@ async fn health_is_watched_by_so_many_and_asked_by_everybody() {
     // A probe of this machine, which has a part of its own, and a stranger who was early.
     let mut probe = watch().await;
     assert!(probe.message().await.unwrap().is_some());
+    let mut others = Vec::new();
+    for n in 32..36 {
+        let mut other = Raw::hello(source(n), app.address(), &[]).await.unwrap();
+        other.send(&call(1, WATCH_HEALTH, None, &[])).await.unwrap();
+        assert!(other.answers().await);
+        other.until(DATA).await;
+        others.push(other);
+    }
+    timeout(PATIENCE, others[0].closed()).await.expect("the oldest of strangers who have as many");
+    assert!(timeout(Duration::from_millis(300), probe.message()).await.is_err(), "and not the oldest of all");
+    drop(others);
     let mut early = Raw::hello(source(30), app.address(), &[]).await.unwrap();
     early.send(&call(1, WATCH_HEALTH, None, &[])).await.unwrap();
     assert!(early.answers().await);
