@@ -29,16 +29,16 @@ pub struct Kind {
     /// Of whom; `None` for whoever is not known.
     holder: Option<Holder>,
     /// Why it was refused.
-    why: String,
+    reason: String,
 }
 
 impl Kind {
     fn new(holder: Option<&Holder>, why: &str) -> Self {
-        Self { holder: holder.cloned(), why: why.to_owned() }
+        Self { holder: holder.cloned(), reason: why.to_owned() }
     }
 
     fn tell(&self, more: u64) {
-        let kind = &self.why;
+        let kind = &self.reason;
         let (partner, caller) = match &self.holder {
             Some(Holder::Partner(partner)) => (Some(tracing::field::display(partner)), None),
             Some(Holder::Service(who)) => (None, Some(tracing::field::display(who))),
