@@ -39,7 +39,8 @@ mod litebox {
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests {
     use super::options::Scope;
     use super::*;

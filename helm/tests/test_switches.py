@@ -180,8 +180,8 @@ class Migrations(unittest.TestCase):
 
     def test_migrations_get_no_other_secret_and_time_for_long_statements(self):
         env = server(render(*LIVE))[0]["initContainers"][1]["env"]
-        self.assertEqual([e["name"] for e in env], ["LITEBOX_DATABASE_URL", "LITEBOX_DATABASE_STATEMENT_TIMEOUT_MS"])
-        self.assertEqual(env[1]["value"], "600000")
+        self.assertEqual([e["name"] for e in env], ["LITEBOX_DATABASE_URL", "LITEBOX_DATABASE_MIGRATION_STATEMENT_TIMEOUT_MS"])
+        self.assertEqual(env[1]["value"], "3600000")
 
     def test_the_name_of_a_job_follows_what_it_runs_and_the_configuration(self):
         name = job()["metadata"]["name"]

@@ -203,6 +203,8 @@ fn record(trace: &Span, code: Code) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partners::model::Holder;
+    use crate::values::PartnerId;
 
     fn calls() -> Calls {
         let (clock, ids) = (Clock::fixed(1_795_000_000_000), Ids::counted(1));
@@ -243,10 +245,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_goes_away_before_the_answer_leaves_a_line_and_strangers_only_so_many() {
+    async fn whoever_goes_away_before_the_answer_leaves_a_line_and_only_so_many() {
         let known = Seen::default();
-        known.known();
-        assert_eq!((lines(&known, false, false), lines(&Seen::default(), false, false)), (25, 20));
+        known.known(Holder::Partner(PartnerId::new(Uuid::nil())));
+        assert_eq!((lines(&known, false, false), lines(&Seen::default(), false, false)), (20, 20));
         assert_eq!((lines(&known, true, false), lines(&known, false, true)), (0, 0), "probes; what is answered");
     }
 

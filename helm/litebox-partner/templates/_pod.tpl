@@ -88,7 +88,7 @@ timeoutSeconds: 3
     {{- $from := ternary $own .Values.secrets.databaseUrl (ne (or $own.existingSecret $own.file) "") }}
     {{- include "litebox-partner.secret" (dict "name" "LITEBOX_DATABASE_URL" "from" $from) | nindent 4 }}
     {{- end }}
-    - name: LITEBOX_DATABASE_STATEMENT_TIMEOUT_MS
+    - name: LITEBOX_DATABASE_MIGRATION_STATEMENT_TIMEOUT_MS
       value: {{ int64 .Values.migrations.statementTimeoutMs | quote }}
   securityContext: {{- include "litebox-partner.containerSecurity" . | nindent 4 }}
   resources: {{- toYaml .Values.migrations.resources | nindent 4 }}
