@@ -1,7 +1,7 @@
 //! Amend: another activation code, another device, a corrected report.
 
 use super::advice::REPORT_REFUSED;
-use super::calls::{Burn, Conclusion, Fate, after};
+use super::calls::{Conclusion, Fate, after};
 use super::effects::{Claim, Command, Standing};
 use super::model::{Amend, Amendment, Equipment, Facts, Kkt, Spec};
 use super::report;
@@ -79,11 +79,8 @@ impl Service {
 
     async fn leave_device(&self, claim: &Claim) -> Result<(), Failure> {
         let Some(old) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else { return Ok(()) };
-        match self.end_burns(claim, &old).await? {
-            // Nothing is known of a burn there, and the hub may be why another device is named.
-            Burn::Untold(silent) if matches!(claim.kkt.state, State::Fiscalizing { .. }) => Err(silent),
-            Burn::Never | Burn::Made(..) | Burn::Untold(_) => Ok(()),
-        }
+        self.end_burns(claim, &old).await?;
+        Ok(())
     }
 
     async fn corrected_report(&self, claim: &Claim, report: FiscalReport) -> Result<Conclusion, Failure> {

@@ -53,8 +53,6 @@ pub(super) enum Burn {
     Never,
     /// The hub has the report of our task.
     Made(EffectId, FiscalReport),
-    /// The hub does not answer, and nothing is known here of a burn that may stand in its queue.
-    Untold(Failure),
 }
 
 /// What a call came to, ready to be written.
@@ -163,7 +161,8 @@ impl Service {
     /// restore the hub may hold others behind it.
     ///
     /// # Errors
-    /// `GatewayUnavailable` when the hub cannot tell of a burn that is known here, `Conflict` while the device is at it.
+    /// `GatewayUnavailable` when the hub cannot tell of a burn that is known here, or, after a restore, of one that may stand
+    /// in its queue; `Conflict` while the device is at it.
     pub(super) async fn end_burns(&self, claim: &Claim, at: &DeviceAddress) -> Result<Burn, Failure> {
         for _ in 0..MOST {
             let known = self.store.effect(claim, Command::Burn).await?;
@@ -173,11 +172,8 @@ impl Service {
                     return Ok(came);
                 }
             }
-            match Box::pin(self.recollect_burn(claim, at)).await {
-                Ok(true) => {}
-                Ok(false) => return Ok(Burn::Never),
-                Err(silent @ Failure::GatewayUnavailable { .. }) => return Ok(Burn::Untold(silent)),
-                Err(other) => return Err(other),
+            if !Box::pin(self.recollect_burn(claim, at)).await? {
+                return Ok(Burn::Never);
             }
         }
         Err(Failure::Conflict)

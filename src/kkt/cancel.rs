@@ -134,10 +134,8 @@ impl Service {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
             return Ok(DriveFate::InDoubt);
         };
-        match self.end_burns(claim, &at).await? {
-            Burn::Never => {}
-            Burn::Made(..) => return Err(burnt(&claim.kkt)),
-            Burn::Untold(_) => return Ok(DriveFate::InDoubt),
+        if matches!(self.end_burns(claim, &at).await?, Burn::Made(..)) {
+            return Err(burnt(&claim.kkt));
         }
         match see(&*self.gateways.device, &at, &claim.kkt, rnm).await {
             Seen::Unburnt(_) => Ok(DriveFate::Unburnt),

@@ -87,7 +87,7 @@ impl Service {
                 return Ok(vec![(id, Standing::Done)]);
             }
             // A task that may still run finds the drive burnt, or burns the very same numbers.
-            Ok(Burn::Untold(_)) | Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
+            Err(Failure::GatewayUnavailable { .. }) => return Ok(Vec::new()),
             Err(other) => return Err(other),
         }
         match see(&*self.gateways.device, &at, &claim.kkt, rnm).await {

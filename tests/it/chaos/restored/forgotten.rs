@@ -164,6 +164,16 @@ async fn told_in_the_end(site: &Site, restored: &TestDb, id: &str) {
     due(restored, i64::MAX).await;
     let server = Server::start(&site.sandbox, restored, &site.partner).await;
     let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.into() };
+    let deaf = site.sandbox.add_fault("device.result:drop").unwrap();
+    let change = Some(pb::amend_request::Change::DeviceId(site.device(2).await));
+    let amend = pb::AmendRequest { request_id: fresh_id(), kkt_id: id.into(), change };
+    for refused in [
+        server.kkts().cancel(cancel.clone()).await.map(drop).unwrap_err(),
+        server.kkts().amend(amend).await.map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(refused.code(), Code::Aborted | Code::Unavailable), "the hub cannot tell: {refused:?}");
+    }
+    site.sandbox.engine().faults.clear(Some(deaf));
     let refused = server.kkts().cancel(cancel.clone()).await.unwrap_err();
     assert!(matches!(refused.code(), Code::Aborted | Code::Unavailable), "the register is at it: {refused:?}");
     due(restored, 0).await;
