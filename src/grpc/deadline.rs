@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use tonic::{Code, Status};
 
 use super::layers::{Inner, Request, Response, Step};
 use super::status;
@@ -25,12 +26,17 @@ impl Step for Deadline {
     async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
         let asked = asked(request.headers()).map(|asked| asked.saturating_sub(HEAD_START.min(asked / 10)));
         let limit = asked.map_or(self.cap, |asked| asked.min(self.cap));
-        let work = budget::within(Instant::now() + limit, inner.pass(request));
-        match tokio::time::timeout(limit, work).await {
-            Ok(response) => response,
-            Err(_) => status::deadline_exceeded().into_http(),
+        let end = Instant::now() + limit;
+        match tokio::time::timeout(limit, budget::within(end, inner.pass(request))).await {
+            // What fails after the end fails because of it, whatever it says: nothing new was asked outside any more.
+            Ok(response) if Instant::now() < end || !failed(&response) => response,
+            Ok(_) | Err(_) => status::deadline_exceeded().into_http(),
         }
     }
+}
+
+fn failed(response: &Response) -> bool {
+    Status::from_header_map(response.headers()).is_some_and(|status| status.code() != Code::Ok)
 }
 
 /// What the caller asks for. A malformed header is no deadline.
