@@ -40,8 +40,9 @@ mod litebox {
 }
 
 #[cfg(test)]
-#[cfg(feature = "server")]
 mod tests {
+    #![cfg(feature = "server")]
+
     use super::options::Scope;
     use super::*;
     use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor, Value};

@@ -91,7 +91,7 @@ type wait struct {
 // see takes a registration in and tells whether it is at its end.
 func (w *wait) see(kkt *kktv1.Kkt) (final bool, err error) {
 	before := w.kkt
-	if before != nil && kkt.GetRevision() <= before.GetRevision() {
+	if before != nil && kkt.GetRevision() == before.GetRevision() {
 		return false, nil // told twice
 	}
 	w.kkt = kkt

@@ -7,12 +7,10 @@ use crate::pb::{client, kkt};
 /// [`Error`](super::Error).
 ///
 /// # Panics
-/// When the machine gives no random numbers.
-#[expect(clippy::expect_used, reason = "without random numbers there is nothing to go on with")]
+/// When the machine gives no random numbers: there is nothing to go on with then.
+#[expect(clippy::disallowed_methods, reason = "a program that calls has no source of ids to hand over")]
 pub fn new_request_id() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the machine gives random numbers");
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// A request that may carry a request id.

@@ -77,8 +77,8 @@ impl Kkts {
             let seen = kkt.revision;
             kkt = loop {
                 let next = watch.next().await?;
-                // Another one was told twice.
-                if next.revision > seen {
+                // The same one was told twice. After a restored backup revisions begin anew at a lower one.
+                if next.revision != seen {
                     break next;
                 }
             };

@@ -17,6 +17,9 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Longer ones fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Begins with Get, so that what has ended already answers at once; Watch then begins with how it stands: no gap. */
 export async function waitUntilRegistered(
   kkts: Kkts,
@@ -27,7 +30,7 @@ export async function waitUntilRegistered(
   const limit = linked(options.signal);
   const { timeoutMs } = options;
   const late = () => limit.controller.abort(new DOMException(`not registered after ${timeoutMs} ms`, "TimeoutError"));
-  const timer = timeoutMs === undefined ? undefined : setTimeout(late, checkedTimeout(timeoutMs));
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, Math.min(checkedTimeout(timeoutMs), LONGEST_TIMER_MS));
   try {
     return await follow(kkts, caller, kktId, options, limit.signal);
   } finally {
@@ -49,7 +52,7 @@ async function follow(
   if (await tell(first)) return first;
   // Get has reached the service, so that the watch need not prove that it can.
   for await (const kkt of new KktWatch(caller, [kktId], { signal }, true)) {
-    if (kkt.revision > first.revision && (await tell(kkt))) return kkt;
+    if (kkt.revision !== first.revision && (await tell(kkt))) return kkt;
   }
   throw explain(new Error("the watch has ended by itself"), { signal });
 }

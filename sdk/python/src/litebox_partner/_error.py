@@ -74,5 +74,5 @@ class PartnerError(Exception):
     def __str__(self) -> str:
         told = [self.reason or self.code.name, self.message]
         told += [f"{bad.field}: {bad.description}" for bad in self.field_violations]
-        told += [f"{bad.type}: {bad.description}" for bad in self.precondition_violations]
+        told += [bad.type for bad in self.precondition_violations]  # descriptions may tell of a person
         return "; ".join(filter(None, told))

@@ -108,7 +108,7 @@ class News:
     newly_blocked: bool = field(default=False, init=False)
 
     def take(self, kkt: kkt_v1.Kkt) -> None:
-        self.changed = kkt.revision > self.revision
+        self.changed = kkt.revision != self.revision  # lower after a restored backup
         self.newly_blocked = False
         if self.changed:
             self.revision = kkt.revision
@@ -121,7 +121,7 @@ def registered(kkt: kkt_v1.Kkt) -> bool:
     """Whether it has reached its end; raises when that is another one."""
     if kkt.state == kkt_v1.KKT_STATE_REJECTED:
         said = kkt.rejection
-        raise RegistrationRejectedError(kkt, f"FNS refused registration {kkt.id}: {said.reason} {said.message}".strip())
+        raise RegistrationRejectedError(kkt, f"FNS refused registration {kkt.id}: {said.reason}".strip())
     if kkt.state == kkt_v1.KKT_STATE_CANCELLED:
         raise RegistrationCancelledError(kkt, f"registration {kkt.id} was cancelled")
     return kkt.state == kkt_v1.KKT_STATE_REGISTERED
