@@ -11,7 +11,7 @@ WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left",
 # Given by Prometheus, not by the service.
 OUTSIDE = {"le", "job", "instance", "namespace", "pod"}
 # Of kube-state-metrics.
-KUBERNETES = {"kube_pod_container_status_restarts_total"}
+KUBERNETES = {"kube_pod_container_status_restarts_total", "kube_pod_init_container_status_restarts_total"}
 
 
 def documented():

@@ -10,7 +10,8 @@ use super::documented::{Document, document, known};
 /// Labels that Prometheus gives to what it scrapes, and the one of buckets.
 const GIVEN: [&str; 4] = ["job", "namespace", "instance", "le"];
 /// Of kube-state-metrics, asked by its label `pod`.
-const RESTARTS: &str = "kube_pod_container_status_restarts_total";
+const RESTARTS: [&str; 2] =
+    ["kube_pod_container_status_restarts_total", "kube_pod_init_container_status_restarts_total"];
 
 /// An entry of the rule file: the fields that stand one to a line, and the expression.
 type Alert = BTreeMap<String, String>;
@@ -55,7 +56,7 @@ fn strange(document: &Document, expression: &str) -> Vec<String> {
     }
     let mut labels = BTreeSet::new();
     for asked in Regex::new(r"([a-z_]+)(?:\{([^}]*)\})?").unwrap().captures_iter(&bare(expression)) {
-        if &asked[1] == RESTARTS {
+        if RESTARTS.contains(&&asked[1]) {
             continue;
         }
         let Some(name) = metric(document, &asked[1]) else {
