@@ -27,20 +27,20 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
 }
 
 # Together no more than an hour; on two idle cores, cold, they take half of that.
-part tools 360 bash scripts/tools.sh
+part tools 300 bash scripts/tools.sh
 part fmt 20 cargo fmt --all -- --check
 part locks 20 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
 part clippy 400 cargo clippy --locked --all-targets -- -D warnings
-part build 300 cargo build --locked
-part rust 1350 cargo test --locked --no-fail-fast
+part build 330 cargo build --locked
+part rust 1480 cargo test --locked --no-fail-fast
 part mutants 90 bash scripts/mutants.sh 8
 part buf 20 npx --no-install buf lint
 part demo 50 make --no-print-directory demo ONCE=1
-part readme 110 bash scripts/readme.sh README.md README.ru.md
-part guide 50 bash scripts/guide.sh
+part readme 60 bash scripts/readme.sh README.md README.ru.md
+part guide 30 bash scripts/guide.sh
 part helm 180 bash scripts/helm.sh
-part sdk 560 bash scripts/sdk.sh
-part image 90 bash scripts/image.sh target/debug/litebox-partner
+part sdk 540 bash scripts/sdk.sh
+part image 40 bash scripts/image.sh target/debug/litebox-partner
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

@@ -29,7 +29,7 @@ struct Told {
 }
 
 /// One wrong field of VALIDATION_FAILED.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FieldViolation {
     /// Its path: "address.postal_code".
     pub field: String,
@@ -42,7 +42,7 @@ pub struct FieldViolation {
 }
 
 /// One broken rule, an open warning, or an address that comes near.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PreconditionViolation {
     /// The rule, or the word to acknowledge a warning with.
     pub kind: String,
@@ -174,6 +174,23 @@ impl Error {
     /// A new stream may bring more: the connection or the server has gone, or the service asks to wait.
     pub(super) fn is_passing(&self) -> bool {
         matches!(self.0.code, Code::Unavailable | Code::DeadlineExceeded) || self.retry_after().is_some()
+    }
+}
+
+// What is told to people may tell of a person.
+impl fmt::Debug for FieldViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldViolation")
+            .field("field", &self.field)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PreconditionViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, subject, .. } = self;
+        f.debug_struct("PreconditionViolation").field("kind", kind).field("subject", subject).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Changes of registrations, over lost connections and restarts of the service.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +17,19 @@ use crate::pb::kkt::watch_response::Event;
 const METHOD: &str = "/litebox.kkt.v1.KktService/Watch";
 
 /// What to watch. The default is every registration of the partner, from now on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct WatchOptions {
     /// The registrations to watch, 100 at most; each is told as it stands first.
     pub kkt_ids: Vec<String>,
     /// Of an earlier watch, to go on without a gap.
     pub resume_token: String,
+}
+
+// The token stays out.
+impl fmt::Debug for WatchOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchOptions").field("kkt_ids", &self.kkt_ids).finish_non_exhaustive()
+    }
 }
 
 /// Follows changes of registrations. It opens a new stream whenever one ends, and goes on where that one stopped: each change

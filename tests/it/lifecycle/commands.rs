@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use litebox_partner::app::App;
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::config::LimitsConfig;
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
+use litebox_partner::sandbox::Sandbox;
 use litebox_partner::storage::Backend;
 use litebox_partner::storage::entity::client;
 use sea_orm::EntityTrait;
@@ -16,7 +18,7 @@ use tonic::transport::Endpoint;
 
 use super::patient;
 use crate::kkt::shop::{COMPANY, register};
-use crate::support::app::{settings, shown, until};
+use crate::support::app::{TestApp, Wire, settings, shown, until};
 use crate::support::process::Server;
 use crate::support::stage::Stage;
 
@@ -25,11 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A Register that is on its way to the account service, and whose caller has hung up.
 async fn abandoned(stage: &Stage, server: &Server) {
-    stage.sandbox.add_fault("accounts.EnsureAccount:hold,times=1").unwrap();
-    let mut clients = server.clients(&stage.partner.token);
-    let calling = tokio::spawn(async move { clients.register(register(COMPANY)).await });
-    timeout(PATIENCE, stage.sandbox.wait_for_holds(|holds| !holds.is_empty())).await.unwrap();
     // Its connection goes with it.
+    hung_up(&stage.sandbox, server.clients(&stage.partner.token)).await;
+}
+
+async fn hung_up(sandbox: &Sandbox, mut clients: ClientServiceClient<Wire>) {
+    sandbox.add_fault("accounts.EnsureAccount:hold,times=1").unwrap();
+    let calling = tokio::spawn(async move { clients.register(register(COMPANY)).await });
+    timeout(PATIENCE, sandbox.wait_for_holds(|holds| !holds.is_empty())).await.unwrap();
     calling.abort();
     assert!(calling.await.unwrap_err().is_cancelled());
 }
@@ -92,16 +97,20 @@ async fn a_database_on_which_something_may_still_be_at_work_is_given_to_no_other
 /// The partner's place, and the server's.
 #[tokio::test]
 async fn whoever_hangs_up_keeps_its_place_until_its_command_has_ended() {
-    for limit in ["limits.calls_under_way", "limits.in_flight"] {
-        let stage = Stage::new(Backend::Sqlite).await;
-        let server = patient(&stage, &[("gateways.accounts.timeout_ms", "20000"), (limit, "1")]).await;
-        abandoned(&stage, &server).await;
-        let mut clients = server.clients(&stage.partner.token);
+    let one_of: [fn(&mut LimitsConfig); 2] = [|limits| limits.calls_under_way = 1, |limits| limits.in_flight = 1];
+    for set in one_of {
+        let app = TestApp::start_with(Backend::Sqlite, |config| {
+            config.gateways.accounts.timeout_ms = 20_000;
+            set(&mut config.limits);
+        })
+        .await;
+        hung_up(&app.sandbox, app.clients()).await;
+        let mut clients = app.clients();
         for _ in 0..20 {
             let refused = clients.list(ListRequest::default()).await.unwrap_err();
-            assert_eq!(refused.code(), Code::ResourceExhausted, "{limit}: {refused:?}");
+            assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
         }
-        stage.sandbox.release_holds();
+        app.sandbox.release_holds();
         until("the place is free", async || clients.list(ListRequest::default()).await.is_ok()).await;
     }
 }

@@ -63,6 +63,8 @@ async fn a_call_under_way_is_answered_a_stream_ends_with_a_token_and_nobody_new_
     timeout(PATIENCE, stage.sandbox.wait_for_holds(|holds| !holds.is_empty())).await.unwrap();
 
     server.terminate();
+    let first = timeout(PATIENCE, stream.message()).await.unwrap().unwrap().unwrap();
+    assert!(matches!(first.event, Some(Event::Heartbeat(_))), "a stream begins with a sign of life: {first:?}");
     let last = timeout(PATIENCE, stream.message()).await.unwrap().unwrap().unwrap();
     assert!(matches!(last.event, Some(Event::End(pb::End {}))) && !last.resume_token.is_empty(), "{last:?}");
     assert!(stream.message().await.unwrap().is_none());

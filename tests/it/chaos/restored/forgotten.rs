@@ -165,7 +165,7 @@ async fn told_in_the_end(site: &Site, restored: &TestDb, id: &str) {
     let server = Server::start(&site.sandbox, restored, &site.partner).await;
     let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.into() };
     let deaf = site.sandbox.add_fault("device.result:drop").unwrap();
-    let change = Some(pb::amend_request::Change::DeviceId(site.device(2).await));
+    let change = Some(pb::amend_request::Change::DeviceId(site.device_in(restored, 2).await));
     let amend = pb::AmendRequest { request_id: fresh_id(), kkt_id: id.into(), change };
     for refused in [
         server.kkts().cancel(cancel.clone()).await.map(drop).unwrap_err(),

@@ -120,9 +120,19 @@ impl Site {
     }
 
     async fn device(&self, n: u32) -> String {
+        self.device_of(&self.partners, n).await
+    }
+
+    /// The same in a database that was restored.
+    async fn device_in(&self, restored: &TestDb, n: u32) -> String {
+        let partners = Partners::new(restored.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
+        self.device_of(&partners, n).await
+    }
+
+    async fn device_of(&self, partners: &Partners, n: u32) -> String {
         let (hub, name) = (HubUrl::parse(&self.sandbox.http_url()).unwrap(), format!("kkt-{n}"));
         let new = NewDevice { id: None, hub, hub_device: HubDevice::parse(&name).unwrap(), note: Label::default() };
-        self.partners.assign(self.partner.id, new).await.unwrap().id.to_string()
+        partners.assign(self.partner.id, new).await.unwrap().id.to_string()
     }
 
     /// An order for register `n`.
