@@ -1,12 +1,18 @@
 """A release has one version: crate, chart, image, SDKs."""
 
-import json
 import re
 import tomllib
 import unittest
 
 import yaml
 from chart import ROOT, SOURCE
+
+LIBRARIES = {
+    "sdk/go/version.go": r'^const Version = "([^"]+)"',
+    "sdk/python/src/litebox_partner/_version.py": r'^__version__ = "([^"]+)"',
+    "sdk/typescript/package.json": r'^  "version": "([^"]+)"',
+    "sdk/typescript/src/version.ts": r'^export const VERSION = "([^"]+)"',
+}
 
 
 def versions(root=ROOT):
@@ -18,10 +24,8 @@ def versions(root=ROOT):
         "Dockerfile": re.search(r'image\.version="([^"]+)"', (root / "Dockerfile").read_text())[1],
         "CHANGELOG.md": re.search(r"^## \[.*?(\d+\.\d+\.\d+)", (root / "CHANGELOG.md").read_text(), re.M)[1],
     }
-    for file in root.glob("sdk/*/pyproject.toml"):
-        found[str(file)] = tomllib.loads(file.read_text())["project"]["version"]
-    for file in root.glob("sdk/*/package.json"):
-        found[str(file)] = json.loads(file.read_text())["version"]
+    for file, pattern in LIBRARIES.items():
+        found[file] = re.search(pattern, (root / file).read_text(), re.M)[1]
     return found
 
 
