@@ -30,7 +30,8 @@ export async function waitUntilRegistered(
   const limit = linked(options.signal);
   const { timeoutMs } = options;
   const late = () => limit.controller.abort(new DOMException(`not registered after ${timeoutMs} ms`, "TimeoutError"));
-  const timer = timeoutMs === undefined ? undefined : setTimeout(late, Math.min(checkedTimeout(timeoutMs), LONGEST_TIMER_MS));
+  const timer =
+    timeoutMs === undefined ? undefined : setTimeout(late, Math.min(checkedTimeout(timeoutMs), LONGEST_TIMER_MS));
   try {
     return await follow(kkts, caller, kktId, options, limit.signal);
   } finally {
