@@ -39,10 +39,9 @@ mod litebox {
     }
 }
 
+#[cfg(feature = "server")]
 #[cfg(test)]
 mod tests {
-    #![cfg(feature = "server")]
-
     use super::options::Scope;
     use super::*;
     use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor, Value};

@@ -79,7 +79,7 @@ export class KktWatch implements AsyncIterable<Kkt> {
   }
 
   #isNews({ id, revision }: Kkt): boolean {
-    if (revision === this.#revisions.get(id)) return false;
+    if (revision <= (this.#revisions.get(id) ?? 0n)) return false;
     this.#revisions.delete(id);
     this.#revisions.set(id, revision);
     const oldest = this.#revisions.keys().next().value;
