@@ -6,6 +6,7 @@ mod client;
 mod erasure;
 mod fleet;
 mod gateway;
+mod ground;
 mod health;
 mod kkt;
 mod operate;
@@ -18,21 +19,18 @@ mod switch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::catalogue::Catalogue;
-use crate::clock::{Clock, Ids};
 use crate::config::{Config, ConfigError, Env, LogConfig, LogFormat};
-use crate::gateways::Gateways;
-use crate::partners::service::{Partners, Refused};
+use crate::partners::service::Refused;
 use crate::storage::audit::Unsaid;
 use crate::storage::{Db, Schema, StoreError};
-use crate::support::service::{Declined, Support};
+use crate::support::service::Declined;
 use crate::telemetry::{self, traces::Traces};
 use act::Who;
+use ground::{database, partners, support};
 use output::Output;
 
 /// The version of the program, and the commit it was built from when that is known.
@@ -269,36 +267,6 @@ async fn migrate(config: &Config, wait: Duration, output: &Output) -> Result<(),
         Schema::Current => "up to date",
         Schema::Newer => "a newer program has migrated it; this one can serve on it",
     })
-}
-
-/// The operator's commands on the configured database.
-async fn partners(config: &Config) -> Result<Partners, CliError> {
-    Ok(Partners::new(database(config).await?, Clock::system(), Ids::system(), config.mode))
-}
-
-/// Support's commands on the configured database.
-async fn support(config: &Config) -> Result<Support, CliError> {
-    let (clock, ids) = (Clock::system(), Ids::system());
-    Ok(Support {
-        db: database(config).await?,
-        catalogue: Arc::new(Catalogue::load(config.catalogue_dir())?),
-        accounts: Gateways::connect(&config.gateways, config.world(), &ids)?.accounts,
-        vault: crate::app::vault(config, &clock, &ids)?,
-        clock,
-        ids,
-    })
-}
-
-/// The configured database, when its schema is known to this program. One that is not there is not made.
-async fn database(config: &Config) -> Result<Db, CliError> {
-    if let Some(file) = config.database.file().filter(|file| !file.exists()) {
-        return Err(CliError::NoDatabase { file });
-    }
-    let db = Db::connect(&config.database).await?;
-    match db.schema().await? {
-        Schema::Older { missing } => Err(CliError::OldSchema(missing)),
-        Schema::Current | Schema::Newer => Ok(db),
-    }
 }
 
 #[cfg(test)]

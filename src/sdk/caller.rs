@@ -17,6 +17,9 @@ use super::request_id::Named;
 use super::retry;
 use super::token::Tokens;
 
+/// Nobody waits longer for one call; what clocks cannot count is no time either.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// What one call wants otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallOptions {
@@ -47,7 +50,7 @@ impl Caller {
         M: Named + Clone,
         F: Future<Output = Result<Response<R>, Status>>,
     {
-        let deadline = Instant::now() + options.timeout.unwrap_or(self.timeout);
+        let deadline = Instant::now() + options.timeout.unwrap_or(self.timeout).min(LONGEST);
         let request_id = message.name();
         let (mut attempts, mut token_replaced) = (0, false);
         loop {

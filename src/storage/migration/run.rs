@@ -21,7 +21,7 @@ pub(in crate::storage) struct Migrating {
     statement_ms: u64,
     /// Of a wait for a lock, milliseconds.
     lock_ms: u64,
-    /// Of all waits for locks, and of the wait for whoever else migrates.
+    /// Of one migration's waits for locks, and of the wait for whoever else migrates.
     pub(super) patience: Duration,
 }
 
@@ -50,17 +50,24 @@ impl Db {
     }
 
     async fn up(&self) -> Result<(), StoreError> {
-        let give_up = Instant::now() + self.migrating.patience;
         while let Some(next) = self.missing().await?.first() {
+            self.patiently(next).await?;
+        }
+        Ok(())
+    }
+
+    /// One migration. What those before it took, an index may take an hour, is no waiting.
+    async fn patiently(&self, next: &'static File) -> Result<(), StoreError> {
+        let give_up = Instant::now() + self.migrating.patience;
+        loop {
             match self.apply(next).await {
                 Err(StoreError::Contention) if Instant::now() < give_up => {
                     tracing::warn!(migration = next.name, "a lock that it needs is held: tried again");
                     sleep(PAUSE).await;
                 }
-                done => done?,
+                done => return done,
             }
         }
-        Ok(())
     }
 
     async fn apply(&self, file: &'static File) -> Result<(), StoreError> {
