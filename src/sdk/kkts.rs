@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::Stream;
-use futures::stream::try_unfold;
 
 use super::caller::{CallOptions, Caller};
 use super::error::Error;
+use super::pages;
 use super::watch::{Watch, WatchOptions};
 use crate::pb::kkt as pb;
 use crate::pb::kkt::kkt_service_client::KktServiceClient as Stub;
@@ -84,17 +84,14 @@ impl Kkts {
     /// All registrations that fit, page by page as they are asked for. An error is the last item.
     pub fn list(&self, request: pb::ListRequest) -> impl Stream<Item = Result<pb::Kkt, Error>> + Send + use<> {
         let this = self.clone();
-        let pages = try_unfold(Some(request), move |request| {
+        pages::all(request, move |request| {
             let this = this.clone();
             async move {
-                let Some(request) = request else { return Ok(None) };
                 let page = this.list_page(request.clone()).await?;
-                let next = (!page.next_page_token.is_empty())
-                    .then_some(pb::ListRequest { page_token: page.next_page_token, ..request });
-                Ok(Some((futures::stream::iter(page.kkts.into_iter().map(Ok)), next)))
+                let page_token = Some(page.next_page_token).filter(|token| !token.is_empty());
+                Ok((page.kkts, page_token.map(|page_token| pb::ListRequest { page_token, ..request })))
             }
-        });
-        futures::TryStreamExt::try_flatten(pages)
+        })
     }
 
     /// One page.

@@ -27,6 +27,7 @@ mod clients;
 mod error;
 mod kkts;
 mod options;
+mod pages;
 mod partner;
 mod request_id;
 mod retry;
