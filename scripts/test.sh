@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-logs=$(mktemp -d)
+logs=$(mktemp -d) # a log a part, and in "why" what broke
 trap 'rm -rf "$logs"' EXIT
 passed=0 failed=0 summary=()
 
@@ -18,6 +18,7 @@ part() { # part NAME SECONDS COMMAND...
     if [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then good=1; fi
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
     [ "$status" != 124 ] || echo "$name took longer than $limit s and was ended"
+    [ "$bad" = 0 ] || { echo "-- $name"; grep -A2 "panicked at" "$log" | cut -c1-600 | head -40; } >>"$logs/why"
     passed=$((passed + good)) failed=$((failed + bad))
     summary+=("$(printf '%-8s %4d passed %4d failed %5d s' "$name" "$good" "$bad" $((SECONDS - started)))")
 }
@@ -43,6 +44,7 @@ part sdk 540 bash scripts/sdk.sh
 part image 40 bash scripts/image.sh target/debug/litebox-partner
 
 printf '\n'
+[ ! -e "$logs/why" ] || cat "$logs/why"
 printf '%s\n' "${summary[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

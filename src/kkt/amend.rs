@@ -3,7 +3,7 @@
 use super::advice::REPORT_REFUSED;
 use super::calls::{Conclusion, Fate, after};
 use super::effects::{Claim, Command, Standing};
-use super::model::{Amend, Amendment, Equipment, Facts, Kkt, Spec};
+use super::model::{Amend, Amendment, Equipment, Facts, Kkt, SoldRegister, Spec};
 use super::report;
 use super::service::{Service, fingerprint};
 use super::state::{Event, State};
@@ -73,13 +73,15 @@ impl Service {
         if let Equipment::Sale(register) = &mut spec.equipment {
             register.device_id = Some(id);
         }
-        self.leave_device(claim).await?;
+        self.leave_device(claim, &facts.register).await?;
         Ok(corrected(claim.kkt.state.clone(), "DEVICE_AMENDED", spec, facts))
     }
 
-    async fn leave_device(&self, claim: &Claim) -> Result<(), Failure> {
-        let Some(old) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else { return Ok(()) };
-        self.end_burns(claim, &old).await?;
+    async fn leave_device(&self, claim: &Claim, after: &SoldRegister) -> Result<(), Failure> {
+        let old = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
+        let new = self.address_of(claim.scope, after).await?;
+        let hubs = self.hubs(claim, old.as_ref(), new.as_ref()).await?;
+        self.end_burns(claim, &hubs).await?;
         Ok(())
     }
 

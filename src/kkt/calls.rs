@@ -4,17 +4,16 @@
 use std::future::Future;
 use std::time::Instant;
 
-use super::effects::{Claim, Command, Effect, Standing};
+use super::effects::{Claim, Standing};
 use super::model::{Kkt, SoldRegister};
 use super::orders::Order;
-use super::recollect::MOST;
-use super::seeing::{Ended, end_task};
+use super::seeing::address;
 use super::service::Service;
 use super::state::{Event, State};
 use super::store::Change;
 use crate::budget;
 use crate::failure::Failure;
-use crate::gateways::device::{DeviceAddress, FiscalReport};
+use crate::gateways::device::DeviceAddress;
 use crate::gateways::{Setback, Told};
 use crate::partners;
 use crate::storage::requests::{Accepted, Key};
@@ -45,14 +44,6 @@ impl<T> Fate<T> {
     pub(super) fn outcome(&self) -> Option<(EffectId, Standing)> {
         matches!(self, Self::Learned(..)).then(|| self.id().map(|id| (id, Standing::Done))).flatten()
     }
-}
-
-/// What became of a burn.
-pub(super) enum Burn {
-    /// Nothing of ours will run, and nothing of ours made a report as far as the hub knows.
-    Never,
-    /// The hub has the report of our task.
-    Made(EffectId, FiscalReport),
 }
 
 /// What a call came to, ready to be written.
@@ -157,40 +148,6 @@ impl Service {
         Ok(Fate::None)
     }
 
-    /// Sees to it that no burn of ours runs any more, or learns that one has. One that is known here is ended first; after a
-    /// restore the hub may hold others behind it.
-    ///
-    /// # Errors
-    /// `GatewayUnavailable` when the hub cannot tell of a burn that is known here, or, after a restore, of one that may stand
-    /// in its queue; `Conflict` while the device is at it.
-    pub(super) async fn end_burns(&self, claim: &Claim, at: &DeviceAddress) -> Result<Burn, Failure> {
-        for _ in 0..MOST {
-            let known = self.store.effect(claim, Command::Burn).await?;
-            if let Some(effect) = known.filter(|e| e.standing == Standing::Intended) {
-                let came = self.end_burn(claim, at, &effect).await?;
-                if matches!(came, Burn::Made(..)) {
-                    return Ok(came);
-                }
-            }
-            if !Box::pin(self.recollect_burn(claim, at)).await? {
-                return Ok(Burn::Never);
-            }
-        }
-        Err(Failure::Conflict)
-    }
-
-    async fn end_burn(&self, claim: &Claim, at: &DeviceAddress, effect: &Effect) -> Result<Burn, Failure> {
-        let ended = end_task(&*self.gateways.device, at, effect.id).await.map_err(unanswered)?;
-        let to = match ended {
-            Ended::Made(report) => return Ok(Burn::Made(effect.id, report)),
-            Ended::Running => return Err(Failure::Conflict),
-            Ended::Over => Standing::Refused,
-            Ended::Void => Standing::Void,
-        };
-        self.store.settle(claim, effect.id, to, self.clock.now_ms()).await?;
-        Ok(Burn::Never)
-    }
-
     /// Where the device of a registration answers; absent when it has none.
     pub(super) async fn address_of(
         &self,
@@ -199,7 +156,7 @@ impl Service {
     ) -> Result<Option<DeviceAddress>, Failure> {
         let Some(id) = register.device_id else { return Ok(None) };
         let device = partners::store::device(&self.store.db, scope, id).await?;
-        Ok(device.map(|d| DeviceAddress { hub: d.hub.as_str().to_owned(), device: d.hub_device.as_str().to_owned() }))
+        Ok(device.as_ref().map(address))
     }
 }
 

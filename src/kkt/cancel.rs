@@ -3,8 +3,9 @@
 //! Commands whose outcome is unclear are voided at their receivers first, so that one sent late has no effect. What has
 //! happened all the same (an application filed, a code used) is kept in the ending.
 
-use super::calls::{Burn, Conclusion, Fate, after, unanswered};
+use super::calls::{Conclusion, Fate, after, unanswered};
 use super::effects::{Claim, Standing};
+use super::ending::Burn;
 use super::model::{Cancel, Kkt};
 use super::seeing::{Seen, see};
 use super::service::{Service, fingerprint};
@@ -131,15 +132,15 @@ impl Service {
 
     /// What is known of the drive once no burn of ours can run any more. From the RNM on it may have been burnt by hand.
     async fn drive_fate(&self, claim: &Claim, rnm: &Rnm) -> Result<DriveFate, Failure> {
-        let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else {
-            return Ok(DriveFate::InDoubt);
-        };
-        if matches!(self.end_burns(claim, &at).await?, Burn::Made(..)) {
-            return Err(burnt(&claim.kkt));
+        let at = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
+        let hubs = self.hubs(claim, at.as_ref(), None).await?;
+        if matches!(self.end_burns(claim, &hubs).await?, Burn::Made(..)) || self.is_reported(claim).await? {
+            return Err(burnt());
         }
+        let Some(at) = at else { return Ok(DriveFate::InDoubt) };
         match see(&*self.gateways.device, &at, &claim.kkt, rnm).await {
             Seen::Unburnt(_) => Ok(DriveFate::Unburnt),
-            Seen::Ours(_) => Err(burnt(&claim.kkt)),
+            Seen::Ours(_) => Err(burnt()),
             Seen::Others | Seen::Spent => Ok(DriveFate::Lost),
             Seen::Unready | Seen::Mismatch(_) | Seen::Silent(_) => Ok(DriveFate::InDoubt),
         }
@@ -172,8 +173,7 @@ fn filed(numbers: &Numbers) -> Ending {
     }
 }
 
-fn burnt(kkt: &Kkt) -> Failure {
-    let _ = kkt;
+fn burnt() -> Failure {
     Failure::RequirementsNotMet(vec![Requirement {
         code: "FN_IS_BURNT",
         subject: "kkt_id".into(),

@@ -15,6 +15,7 @@ pub mod desk;
 pub mod device_task;
 mod drive;
 pub mod effects;
+mod ending;
 mod fiscalize;
 pub mod guide;
 pub mod hire;

@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::guide;
-use super::model::{Kkt, Step};
+use super::model::{Facts, Kkt, Step};
 use super::policy::Failing;
 use super::state::{Name, State};
 use crate::storage::StoreError;
 use crate::storage::entity::{kkt, kkt_history};
-use crate::values::{ClientId, EffectId, Inn, KktId, PartnerScope, RequestId};
+use crate::values::{ClientId, DeviceId, EffectId, Inn, KktId, PartnerScope, RequestId};
 
 /// The registration in a row.
 ///
@@ -40,6 +40,15 @@ pub fn read(row: kkt::Model) -> Result<Kkt, StoreError> {
         updated_ms: row.updated_ms,
         origin: row.origin,
     })
+}
+
+/// The device that is named in the column `facts`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`].
+pub fn device(facts: &str) -> Result<Option<DeviceId>, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "kkt", what: "facts".into() };
+    parse::<Facts>(facts).map(|facts| facts.register.device_id).ok_or_else(corrupt)
 }
 
 /// The row of a new registration, due at once.

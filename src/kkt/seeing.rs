@@ -6,6 +6,7 @@ use crate::gateways::device::{
     Withdrawn,
 };
 use crate::gateways::{Gateway, Setback, SetbackKind};
+use crate::partners;
 use crate::values::{EffectId, Rnm};
 
 /// What the device shows of a registration.
@@ -53,6 +54,11 @@ pub(super) async fn see(device: &dyn Device, at: &DeviceAddress, kkt: &Kkt, rnm:
 
 fn is_ours(found: &RegistrationInFn, kkt: &Kkt, rnm: &Rnm) -> bool {
     found.rnm == rnm.as_str() && found.inn == kkt.inn && found.fn_serial == kkt.facts.register.fn_serial
+}
+
+/// Where a device of the partner answers.
+pub(super) fn address(device: &partners::model::Device) -> DeviceAddress {
+    DeviceAddress { hub: device.hub.as_str().to_owned(), device: device.hub_device.as_str().to_owned() }
 }
 
 /// How a task ended that must not run any more.

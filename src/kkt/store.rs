@@ -1,6 +1,8 @@
 //! Registrations in the database. Every function needs the partner's scope; every write that competes is
 //! compare-and-set and checks its row count.
 
+use std::collections::HashSet;
+
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition as Where, ConnectionTrait, EntityTrait, QueryFilter,
@@ -16,7 +18,7 @@ use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::recovery::Recovery;
 use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::{Db, StoreError, Tx, of_partner};
-use crate::values::{EffectId, KktId, PartnerScope, RequestId};
+use crate::values::{DeviceId, EffectId, KktId, PartnerScope, RequestId};
 
 /// A position in a list: creation time and id of the last entry.
 pub type Position = (i64, uuid::Uuid);
@@ -138,6 +140,22 @@ impl Store {
     pub async fn is_held(&self, kkt: &Kkt) -> Result<bool, StoreError> {
         let register = &kkt.facts.register;
         self.db.kkt_is_held(&register.model, &register.serial.normalised(), register.fn_serial.as_str()).await
+    }
+
+    /// The devices of the registers that the partner's other registrations hold.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn devices_of_others(&self, scope: PartnerScope, id: KktId) -> Result<HashSet<DeviceId>, StoreError> {
+        let others = mine(scope).filter(kkt::Column::Held.eq(true)).filter(kkt::Column::Id.ne(id.uuid()));
+        let facts = others.select_only().column(kkt::Column::Facts).into_tuple::<String>();
+        let named = facts
+            .all(self.db.direct())
+            .await?
+            .iter()
+            .map(|facts| rows::device(facts))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(named.into_iter().flatten().collect())
     }
 
     /// The history, oldest first.

@@ -17,6 +17,7 @@ use super::model::Block;
 use super::papers::recorded;
 use super::policy::{Failing, Tells, WorkerConfig};
 use super::rows;
+use super::seeing::address;
 use super::signal::Signal;
 use super::state::{Event, Name};
 use super::store::{Change, Store};
@@ -355,7 +356,7 @@ impl Worker {
     pub(super) async fn device_of(&self, claim: &Claim) -> Result<Option<DeviceAddress>, StoreError> {
         let Some(id) = claim.kkt.facts.register.device_id else { return Ok(None) };
         let device = partners::store::device(&self.store.db, claim.scope, id).await?;
-        Ok(device.map(|d| DeviceAddress { hub: d.hub.as_str().to_owned(), device: d.hub_device.as_str().to_owned() }))
+        Ok(device.as_ref().map(address))
     }
 
     /// The application of the claimed registration. Its file name does not change with the generation of the effect: it

@@ -193,6 +193,15 @@ pub async fn device(db: &Db, scope: PartnerScope, id: DeviceId) -> Result<Option
     found.map(device_of).transpose()
 }
 
+/// All devices of the partner.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer or a row is corrupt.
+pub async fn devices_of(db: &Db, scope: PartnerScope) -> Result<Vec<Device>, StoreError> {
+    let rows = device::Entity::find().filter(of_partner(device::Column::PartnerId, scope)).all(db.direct()).await?;
+    rows.into_iter().map(device_of).collect()
+}
+
 fn partner_of(row: partner::Model) -> Result<Partner, StoreError> {
     let corrupt = || StoreError::Corrupt { table: "partner", what: row.id.to_string() };
     Ok(Partner {

@@ -1,9 +1,14 @@
 //! Statements that stand behind others in one transaction, each asked by itself with another partner's key.
 
+use std::collections::HashSet;
+
 use crate::kkt::effects::Standing;
+use crate::kkt::store::Store;
 use crate::kkt::{creation, desk, effects, intents};
+use crate::partners;
 use crate::storage::StoreError;
 use crate::storage::tests::somebodys::Somebodys;
+use crate::values::KktId;
 
 #[tokio::test]
 async fn a_strangers_key_settles_and_reopens_no_effect() {
@@ -28,4 +33,16 @@ async fn a_strangers_key_marks_no_registration_as_changed() {
     let kkt = s.kkt;
     let mark = async |scope| s.db.unit(move |tx| Box::pin(async move { creation::mark(tx, scope, kkt).await })).await;
     assert_eq!((mark(s.stranger).await, mark(s.owner).await), (Err(StoreError::Contention), Ok(())));
+}
+
+#[tokio::test]
+async fn a_strangers_key_finds_no_device_and_no_register_that_needs_one() {
+    let s = Somebodys::new().await;
+    let devices = async |scope| partners::store::devices_of(&s.db, scope).await.map(|found| found.len());
+    assert_eq!((devices(s.stranger).await, devices(s.owner).await), (Ok(0), Ok(1)));
+    let (store, other) = (Store::new(s.db.clone()), KktId::new(uuid::Uuid::from_u128(99)));
+    assert_eq!(store.devices_of_others(s.stranger, other).await, Ok(HashSet::new()));
+    // Its facts are empty, so that reading them shows that they were found.
+    assert!(matches!(store.devices_of_others(s.owner, other).await, Err(StoreError::Corrupt { .. })));
+    assert_eq!(store.devices_of_others(s.owner, s.kkt).await, Ok(HashSet::new()), "its own is not among them");
 }

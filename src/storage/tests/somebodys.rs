@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::storage::{DatabaseConfig, Db};
 use crate::values::{ClientId, EffectId, KktId, PartnerId, PartnerScope};
 
-/// A database in which `owner` has a client, a registration, two effects, a document and a register to hire out, and `stranger` nothing.
+/// A database in which `owner` has a client, a registration, two effects, a document, a register to hire out
+/// and a device, and `stranger` nothing.
 pub struct Somebodys {
     pub db: Db,
     pub owner: PartnerScope,
@@ -35,6 +36,7 @@ INSERT INTO document (id, partner_id, kkt_id, seq, gateway, operation, direction
   VALUES ({7}, {1}, {4}, 1, 'fns', 'X', 'RECEIVED', 1, X'00', 'k', X'00', X'00');
 INSERT INTO fleet (id, partner_id, model, model_key, serial, serial_key, fn_serial, state, note, imported_ms, changed_ms)
   VALUES ({8}, {1}, 'm', 'm', '00106100000002', '00106100000002', '9999078902000002', 'FREE', '', 1, 1);
+INSERT INTO device (id, partner_id, hub, hub_device, note, created_ms) VALUES ({10}, {1}, 'http://127.0.0.1:1', 'd', '', 1);
 ";
 
 impl Somebodys {
@@ -46,7 +48,7 @@ impl Somebodys {
         db.migrate().await.unwrap();
         let id = Uuid::from_u128;
         let literal = |sql: String, n: u128| sql.replace(&format!("{{{n}}}"), &format!("X'{}'", id(n).simple()));
-        db.direct().execute_unprepared(&(1..=9).fold(ROWS.to_owned(), literal)).await.unwrap();
+        db.direct().execute_unprepared(&(1..=10).fold(ROWS.to_owned(), literal)).await.unwrap();
         Self {
             db,
             owner: PartnerScope::new(PartnerId::new(id(1))),

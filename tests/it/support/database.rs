@@ -75,9 +75,21 @@ impl TestDb {
     }
 
     async fn open(url: String, folder: Option<tempfile::TempDir>) -> Self {
-        let config = DatabaseConfig { url: url.into(), ..DatabaseConfig::default() };
+        let config = patient(url);
         let db = Db::connect(&config).await.unwrap();
         Self { db, config, _folder: folder.map(Arc::new) }
+    }
+}
+
+/// As by default, but with time enough for a machine that is busy with many tests: what happens when a database takes too
+/// long has tests of its own, which say how long that is.
+fn patient(url: String) -> DatabaseConfig {
+    DatabaseConfig {
+        url: url.into(),
+        acquire_timeout_ms: 15_000,
+        lock_timeout_ms: 15_000,
+        statement_timeout_ms: 15_000,
+        ..DatabaseConfig::default()
     }
 }
 
@@ -97,8 +109,7 @@ fn template() -> &'static str {
         let server = postgres::server().unwrap();
         apart(async {
             server.admin("CREATE DATABASE template_lb".to_owned()).await.unwrap();
-            let config = DatabaseConfig { url: server.url("template_lb").into(), ..DatabaseConfig::default() };
-            let db = Db::connect(&config).await.unwrap();
+            let db = Db::connect(&patient(server.url("template_lb"))).await.unwrap();
             db.migrate().await.unwrap();
             db.close().await.unwrap();
         });

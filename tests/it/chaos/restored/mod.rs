@@ -30,6 +30,7 @@ use crate::support::database::{TestDb, backends};
 use crate::support::{act, fresh_id};
 
 mod ahead;
+mod elsewhere;
 mod forgotten;
 
 /// A running server of the site. Ends when it is dropped.

@@ -1,0 +1,160 @@
+//! What a Cancel and an Amend look for beside the device that the backup names: other hubs, and FNS.
+
+use super::*;
+
+/// A registration of register 1 that waits for Fiscalize.
+struct Ready {
+    site: Site,
+    database: TestDb,
+    server: Server,
+    client: String,
+    id: String,
+    /// The hub that an Amend since the backup leads to, and the device at it.
+    elsewhere: Sandbox,
+    spare: String,
+}
+
+impl Ready {
+    async fn on(backend: Backend) -> Self {
+        let database = TestDb::new(backend).await;
+        let site = Site::new(&database).await;
+        let elsewhere = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
+        let spare = device_at(&site.partners, &site.partner, &elsewhere.http_url()).await;
+        let server = Server::start(&site.sandbox, &database, &site.partner).await;
+        let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+        let order = site.order(&client, 1, false).await;
+        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+        server.state(&id, pb::KktState::ReadyToFiscalize).await;
+        Self { site, database, server, client, id, elsewhere, spare }
+    }
+
+    async fn amend(&self, device: &str) -> Result<(), Status> {
+        amend(&self.server, &self.id, device).await
+    }
+
+    /// With the database of the backup, a recovery that is open, and a server over it.
+    async fn restored(self, backup: Backup) -> Self {
+        self.server.end().await;
+        let database = backup.restore().await;
+        begin(&database).await;
+        confirm(&database, Confirmed::Tokens).await;
+        let server = Server::start(&self.site.sandbox, &database, &self.site.partner).await;
+        Self { database, server, ..self }
+    }
+
+    async fn cancel(&self) -> Result<pb::Kkt, Status> {
+        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: self.id.clone() };
+        Ok(self.server.kkts().cancel(cancel).await?.into_inner().kkt.unwrap())
+    }
+
+    async fn device_at(&self, hub: &str) -> String {
+        let partners =
+            Partners::new(self.database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
+        device_at(&partners, &self.site.partner, hub).await
+    }
+
+    fn burns_elsewhere(&self) -> usize {
+        self.elsewhere.entries().iter().filter(|e| e.is(Kind::Effect, "device.registration")).count()
+    }
+}
+
+async fn device_at(partners: &Partners, partner: &TestPartner, hub: &str) -> String {
+    let (hub, hub_device) = (HubUrl::parse(hub).unwrap(), HubDevice::parse("kkt-1").unwrap());
+    let new = NewDevice { id: None, hub, hub_device, note: Label::default() };
+    partners.assign(partner.id, new).await.unwrap().id.to_string()
+}
+
+async fn amend(server: &Server, id: &str, device: &str) -> Result<(), Status> {
+    let change = Some(pb::amend_request::Change::DeviceId(device.into()));
+    let request = pb::AmendRequest { request_id: fresh_id(), kkt_id: id.into(), change };
+    server.kkts().amend(request).await.map(drop)
+}
+
+/// The register answers by another hub since the backup, and its burn stands there.
+#[tokio::test]
+async fn cancel_finds_a_burn_at_the_hub_of_a_device_that_was_named_since_the_backup() {
+    for backend in backends() {
+        let ready = Ready::on(backend).await;
+        let backup = Backup::take(&ready.database).await;
+        ready.amend(&ready.spare).await.unwrap();
+        ready.elsewhere.add_fault("device.registration:hold=before_effect").unwrap();
+        ready.server.fiscalize(&ready.id).await;
+        until("the register is at it", async || !ready.elsewhere.holds().is_empty()).await;
+        let restored = ready.restored(backup).await;
+        let deaf = restored.elsewhere.add_fault("device.result:drop").unwrap();
+        let third = restored.device_at(&restored.site.sandbox.http_url().replace("127.0.0.1", "localhost")).await;
+        for refused in [
+            restored.cancel().await.map(drop).unwrap_err(),
+            amend(&restored.server, &restored.id, &third).await.unwrap_err(),
+        ] {
+            assert_eq!(refused.code(), Code::Unavailable, "a hub cannot tell: {refused:?}");
+        }
+        restored.elsewhere.engine().faults.clear(Some(deaf));
+        let refused = restored.cancel().await.unwrap_err();
+        assert_eq!(refused.code(), Code::Aborted, "the register is at it: {refused:?}");
+        restored.elsewhere.clear_faults();
+        restored.elsewhere.release_holds();
+        until("the hub has the report", async || {
+            reason(&restored.cancel().await.unwrap_err()) == "KKT_REQUIREMENTS_NOT_MET"
+        })
+        .await;
+        assert_eq!(restored.burns_elsewhere(), 1);
+        restored.server.end().await;
+    }
+}
+
+/// One that waits there is ended, and the register is given up.
+#[tokio::test]
+async fn cancel_ends_a_burn_that_waits_at_the_hub_of_a_device_that_was_named_since_the_backup() {
+    for backend in backends() {
+        let ready = Ready::on(backend).await;
+        let backup = Backup::take(&ready.database).await;
+        ready.amend(&ready.spare).await.unwrap();
+        ready.elsewhere.add_fault("device.post:hold,type=registration,times=1").unwrap();
+        ready.server.fiscalize(&ready.id).await;
+        ready.elsewhere.wait_for_holds(|holds| !holds.is_empty()).await;
+        ready.elsewhere.patch_device("kkt-1", json!({"paused": true})).unwrap();
+        assert_eq!(ready.elsewhere.release_holds(), 1);
+        ready.elsewhere.wait_until(|entries| entries.iter().any(|e| e.is(Kind::Question, "device.result"))).await;
+        let restored = ready.restored(backup).await;
+        assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
+        restored.elsewhere.patch_device("kkt-1", json!({"paused": false})).unwrap();
+        let withdrawn = |entries: &[Entry]| entries.iter().any(|e| e.is(Kind::Command, "device.withdraw"));
+        restored.elsewhere.wait_until(withdrawn).await;
+        assert_eq!(restored.burns_elsewhere(), 0);
+        restored.server.end().await;
+    }
+}
+
+/// A hub that is gone holds a Cancel up, unless its device is the way to the register of somebody else.
+#[tokio::test]
+async fn only_hubs_that_an_amend_could_have_named_are_asked() {
+    let ready = Ready::on(Backend::Sqlite).await;
+    let backup = Backup::take(&ready.database).await;
+    let restored = ready.restored(backup).await;
+    let gone = restored.device_at("http://127.0.0.1:1").await;
+    let refused = restored.cancel().await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unavailable, "DEVICE_UNAVAILABLE"));
+    let order = order(&restored.client, &gone, 2);
+    restored.server.kkts().quick_register(order).await.unwrap();
+    assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
+}
+
+/// The device is off, and its hub has dropped the task long since: FNS has the report.
+#[tokio::test]
+async fn cancel_asks_fns_whether_there_is_a_report_already() {
+    for backend in backends() {
+        let ready = Ready::on(backend).await;
+        let backup = Backup::take(&ready.database).await;
+        ready.server.fiscalize(&ready.id).await;
+        ready.server.state(&ready.id, pb::KktState::Registered).await;
+        let restored = ready.restored(backup).await;
+        restored.site.sandbox.patch_device("kkt-1", json!({"online": false, "forget": true})).unwrap();
+        let unasked = restored.site.sandbox.add_fault("fns.ReportOrVoid:error=UNAVAILABLE").unwrap();
+        assert_eq!(restored.cancel().await.unwrap_err().code(), Code::Unavailable, "FNS cannot tell");
+        restored.site.sandbox.engine().faults.clear(Some(unasked));
+        let refused = restored.cancel().await.unwrap_err();
+        assert_eq!(reason(&refused), "KKT_REQUIREMENTS_NOT_MET");
+        restored.server.end().await;
+    }
+}
