@@ -80,9 +80,11 @@ impl Service {
     async fn leave_device(&self, claim: &Claim, after: &SoldRegister) -> Result<(), Failure> {
         let old = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
         let new = self.address_of(claim.scope, after).await?;
-        let hubs = self.hubs(claim, old.as_ref(), new.as_ref()).await?;
-        self.end_burns(claim, &hubs).await?;
-        Ok(())
+        if let Some(old) = &old {
+            self.end_burns(claim, old).await?;
+        }
+        // What has made its report there, the drive or FNS tells.
+        self.sweep(claim, old.as_ref(), new.as_ref()).await.map(drop)
     }
 
     async fn corrected_report(&self, claim: &Claim, report: FiscalReport) -> Result<Conclusion, Failure> {

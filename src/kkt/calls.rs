@@ -4,16 +4,17 @@
 use std::future::Future;
 use std::time::Instant;
 
-use super::effects::{Claim, Standing};
+use super::effects::{Claim, Command, Effect, Standing};
 use super::model::{Kkt, SoldRegister};
 use super::orders::Order;
-use super::seeing::address;
+use super::recollect::MOST;
+use super::seeing::{Ended, address, end_task};
 use super::service::Service;
 use super::state::{Event, State};
 use super::store::Change;
 use crate::budget;
 use crate::failure::Failure;
-use crate::gateways::device::DeviceAddress;
+use crate::gateways::device::{DeviceAddress, FiscalReport};
 use crate::gateways::{Setback, Told};
 use crate::partners;
 use crate::storage::requests::{Accepted, Key};
@@ -44,6 +45,14 @@ impl<T> Fate<T> {
     pub(super) fn outcome(&self) -> Option<(EffectId, Standing)> {
         matches!(self, Self::Learned(..)).then(|| self.id().map(|id| (id, Standing::Done))).flatten()
     }
+}
+
+/// What became of a burn.
+pub(super) enum Burn {
+    /// Nothing of ours will run, and nothing of ours made a report as far as the hub knows.
+    Never,
+    /// The hub has the report of our task.
+    Made(EffectId, FiscalReport),
 }
 
 /// What a call came to, ready to be written.
@@ -146,6 +155,40 @@ impl Service {
         };
         self.store.settle(claim, effect.id, to, self.clock.now_ms()).await?;
         Ok(Fate::None)
+    }
+
+    /// Sees to it that no burn of ours runs any more, or learns that one has. One that is known here is ended first; after a
+    /// restore the hub may hold others behind it.
+    ///
+    /// # Errors
+    /// `GatewayUnavailable` when the hub cannot tell of a burn that is known here, or, after a restore, of one that may stand
+    /// in its queue; `Conflict` while the device is at it.
+    pub(super) async fn end_burns(&self, claim: &Claim, at: &DeviceAddress) -> Result<Burn, Failure> {
+        for _ in 0..MOST {
+            let known = self.store.effect(claim, Command::Burn).await?;
+            if let Some(effect) = known.filter(|e| e.standing == Standing::Intended) {
+                let came = self.end_burn(claim, at, &effect).await?;
+                if matches!(came, Burn::Made(..)) {
+                    return Ok(came);
+                }
+            }
+            if !Box::pin(self.recollect_burn(claim, at)).await? {
+                return Ok(Burn::Never);
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    async fn end_burn(&self, claim: &Claim, at: &DeviceAddress, effect: &Effect) -> Result<Burn, Failure> {
+        let ended = end_task(&*self.gateways.device, at, effect.id).await.map_err(unanswered)?;
+        let to = match ended {
+            Ended::Made(report) => return Ok(Burn::Made(effect.id, report)),
+            Ended::Running => return Err(Failure::Conflict),
+            Ended::Over => Standing::Refused,
+            Ended::Void => Standing::Void,
+        };
+        self.store.settle(claim, effect.id, to, self.clock.now_ms()).await?;
+        Ok(Burn::Never)
     }
 
     /// Where the device of a registration answers; absent when it has none.

@@ -3,15 +3,15 @@
 //! Commands whose outcome is unclear are voided at their receivers first, so that one sent late has no effect. What has
 //! happened all the same (an application filed, a code used) is kept in the ending.
 
-use super::calls::{Conclusion, Fate, after, unanswered};
+use super::calls::{Burn, Conclusion, Fate, after, unanswered};
 use super::effects::{Claim, Standing};
-use super::ending::Burn;
 use super::model::{Cancel, Kkt};
 use super::seeing::{Seen, see};
 use super::service::{Service, fingerprint};
 use super::state::{DriveFate, Ending, Event, Numbers, State};
 use super::store::Change;
 use crate::failure::{Failure, Requirement};
+use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
 use crate::gateways::ofd::{CodeOrder, ConnectOrder};
 use crate::gateways::{Gateway, Outcome};
@@ -133,8 +133,7 @@ impl Service {
     /// What is known of the drive once no burn of ours can run any more. From the RNM on it may have been burnt by hand.
     async fn drive_fate(&self, claim: &Claim, rnm: &Rnm) -> Result<DriveFate, Failure> {
         let at = self.address_of(claim.scope, &claim.kkt.facts.register).await?;
-        let hubs = self.hubs(claim, at.as_ref(), None).await?;
-        if matches!(self.end_burns(claim, &hubs).await?, Burn::Made(..)) || self.is_reported(claim).await? {
+        if self.is_reported(claim).await? || self.was_burnt(claim, at.as_ref()).await? {
             return Err(burnt());
         }
         let Some(at) = at else { return Ok(DriveFate::InDoubt) };
@@ -144,6 +143,16 @@ impl Service {
             Seen::Others | Seen::Spent => Ok(DriveFate::Lost),
             Seen::Unready | Seen::Mismatch(_) | Seen::Silent(_) => Ok(DriveFate::InDoubt),
         }
+    }
+
+    /// Whether one of our burns made its report; after this none runs any more.
+    async fn was_burnt(&self, claim: &Claim, at: Option<&DeviceAddress>) -> Result<bool, Failure> {
+        if let Some(at) = at
+            && matches!(self.end_burns(claim, at).await?, Burn::Made(..))
+        {
+            return Ok(true);
+        }
+        self.sweep(claim, at, None).await
     }
 }
 
@@ -177,7 +186,7 @@ fn burnt() -> Failure {
     Failure::RequirementsNotMet(vec![Requirement {
         code: "FN_IS_BURNT",
         subject: "kkt_id".into(),
-        text: "the report has been made: the registration goes on to its card and cannot be cancelled".into(),
-        russian: "Отчёт о регистрации уже сформирован: отменить нельзя, регистрация будет завершена".into(),
+        text: "the report has been made: the registration goes on to its card and cannot be cancelled; call Fiscalize if it rests".into(),
+        russian: "Отчёт о регистрации уже сформирован: отменить нельзя, регистрация будет завершена; если она стоит, запустите фискализацию".into(),
     }])
 }

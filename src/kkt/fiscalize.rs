@@ -1,9 +1,8 @@
 //! Fiscalize: starts the burn, or takes over a report that a person made.
 
 use super::advice::{RESTORED_UNCONFIRMED, TASK_WITHDRAWN};
-use super::calls::{Conclusion, after};
+use super::calls::{Burn, Conclusion, after};
 use super::effects::{Claim, Standing};
-use super::ending::{Burn, Hubs};
 use super::model::{Block, Fiscalize, Kkt, Method};
 use super::preflight;
 use super::report;
@@ -81,7 +80,7 @@ impl Service {
         report: &FiscalReport,
     ) -> Result<Vec<(EffectId, Standing)>, Failure> {
         let Some(at) = self.address_of(claim.scope, &claim.kkt.facts.register).await? else { return Ok(Vec::new()) };
-        match self.end_burns(claim, &Hubs::of(&at)).await {
+        match self.end_burns(claim, &at).await {
             Ok(Burn::Never) => {}
             Ok(Burn::Made(id, made)) => {
                 report::same(&made, report)?;

@@ -15,7 +15,6 @@ pub mod desk;
 pub mod device_task;
 mod drive;
 pub mod effects;
-mod ending;
 mod fiscalize;
 pub mod guide;
 pub mod hire;
@@ -40,6 +39,7 @@ pub mod signal;
 pub mod spec;
 pub mod state;
 pub mod store;
+mod sweep;
 #[cfg(test)]
 pub mod tests;
 pub mod watch;

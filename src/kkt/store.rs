@@ -145,17 +145,12 @@ impl Store {
     /// The devices of the registers that the partner's other registrations hold.
     ///
     /// # Errors
-    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    /// [`StoreError`] when the database does not answer.
     pub async fn devices_of_others(&self, scope: PartnerScope, id: KktId) -> Result<HashSet<DeviceId>, StoreError> {
         let others = mine(scope).filter(kkt::Column::Held.eq(true)).filter(kkt::Column::Id.ne(id.uuid()));
-        let facts = others.select_only().column(kkt::Column::Facts).into_tuple::<String>();
-        let named = facts
-            .all(self.db.direct())
-            .await?
-            .iter()
-            .map(|facts| rows::device(facts))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(named.into_iter().flatten().collect())
+        let facts: Vec<String> =
+            others.select_only().column(kkt::Column::Facts).into_tuple().all(self.db.direct()).await?;
+        Ok(facts.iter().filter_map(|facts| rows::device(facts)).collect())
     }
 
     /// The history, oldest first.

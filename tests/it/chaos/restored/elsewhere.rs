@@ -103,6 +103,21 @@ async fn cancel_finds_a_burn_at_the_hub_of_a_device_that_was_named_since_the_bac
     }
 }
 
+/// Asks for the burn and leaves it in the queue of a hub that stands still.
+async fn queued(server: &Server, id: &str, hub: &Sandbox) {
+    hub.add_fault("device.post:hold,type=registration,times=1").unwrap();
+    server.fiscalize(id).await;
+    hub.wait_for_holds(|holds| !holds.is_empty()).await;
+    hub.patch_device("kkt-1", json!({"paused": true})).unwrap();
+    let asked = hub.entries().len();
+    assert_eq!(hub.release_holds(), 1);
+    hub.wait_until(|entries| entries[asked..].iter().any(|e| e.is(Kind::Question, "device.result"))).await;
+}
+
+fn withdrawn(hub: &Sandbox) -> bool {
+    hub.entries().iter().any(|e| e.is(Kind::Command, "device.withdraw"))
+}
+
 /// One that waits there is ended, and the register is given up.
 #[tokio::test]
 async fn cancel_ends_a_burn_that_waits_at_the_hub_of_a_device_that_was_named_since_the_backup() {
@@ -110,18 +125,28 @@ async fn cancel_ends_a_burn_that_waits_at_the_hub_of_a_device_that_was_named_sin
         let ready = Ready::on(backend).await;
         let backup = Backup::take(&ready.database).await;
         ready.amend(&ready.spare).await.unwrap();
-        ready.elsewhere.add_fault("device.post:hold,type=registration,times=1").unwrap();
-        ready.server.fiscalize(&ready.id).await;
-        ready.elsewhere.wait_for_holds(|holds| !holds.is_empty()).await;
-        ready.elsewhere.patch_device("kkt-1", json!({"paused": true})).unwrap();
-        assert_eq!(ready.elsewhere.release_holds(), 1);
-        ready.elsewhere.wait_until(|entries| entries.iter().any(|e| e.is(Kind::Question, "device.result"))).await;
+        queued(&ready.server, &ready.id, &ready.elsewhere).await;
         let restored = ready.restored(backup).await;
         assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
-        restored.elsewhere.patch_device("kkt-1", json!({"paused": false})).unwrap();
-        let withdrawn = |entries: &[Entry]| entries.iter().any(|e| e.is(Kind::Command, "device.withdraw"));
-        restored.elsewhere.wait_until(withdrawn).await;
+        assert!(withdrawn(&restored.elsewhere));
         assert_eq!(restored.burns_elsewhere(), 0);
+        restored.server.end().await;
+    }
+}
+
+/// The burn is asked for once more after the restore, and stands under the same id at two hubs.
+#[tokio::test]
+async fn cancel_ends_a_burn_at_both_hubs_at_which_it_stands() {
+    for backend in backends() {
+        let ready = Ready::on(backend).await;
+        let backup = Backup::take(&ready.database).await;
+        ready.amend(&ready.spare).await.unwrap();
+        queued(&ready.server, &ready.id, &ready.elsewhere).await;
+        let restored = ready.restored(backup).await;
+        queued(&restored.server, &restored.id, &restored.site.sandbox).await;
+        assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
+        assert!(withdrawn(&restored.site.sandbox) && withdrawn(&restored.elsewhere));
+        assert_eq!((restored.site.effects(1)["device.registration"], restored.burns_elsewhere()), (0, 0));
         restored.server.end().await;
     }
 }
