@@ -2,7 +2,7 @@
 # Tests of the Helm chart: what is generated is up to date, then helm/tests: lint, every mode of ci/, every refusal, every
 # switch, schemas of Kubernetes, the program itself on what is rendered, and Prometheus' own reading of every alert. Needs no network and no cluster.
 # The program is $LITEBOX_BIN, or target/debug/litebox-partner, which is built when it is missing.
-# Usage: scripts/helm.sh [TEST]...: all, or those that are named, such as test_switches.Migrations
+# Usage: scripts/helm.sh [TEST]...: all, or those that are named, such as test_migrations.Migrations
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

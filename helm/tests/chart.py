@@ -16,6 +16,8 @@ SOURCE = ROOT / "helm/litebox-partner"
 HELM = ROOT / ".tools/bin/helm"
 MODES = sorted((SOURCE / "ci").glob("*-values.yaml"))
 OLDEST, NEWEST = "1.27", "1.37"
+# Of all objects of the release that `render` makes.
+NAME = "shop-litebox-partner"
 
 # Enough for each mode; a test adds what it is about.
 TEST = ["mode=test", "image.repository=r/i", "database.kind=sqlite", "replicas=1", "sandbox.enabled=true"]
@@ -105,12 +107,12 @@ def pods(found):
 
 def server(found):
     """The server's pod, and its container."""
-    spec = one(found, "Deployment", "shop-litebox-partner")["spec"]["template"]["spec"]
+    spec = one(found, "Deployment", NAME)["spec"]["template"]["spec"]
     return spec, spec["containers"][0]
 
 
 def config(found):
-    return one(found, "ConfigMap", "shop-litebox-partner")["data"]["config.toml"]
+    return one(found, "ConfigMap", NAME)["data"]["config.toml"]
 
 
 def text(found):
