@@ -18,6 +18,8 @@ MODES = sorted((SOURCE / "ci").glob("*-values.yaml"))
 OLDEST, NEWEST = "1.27", "1.37"
 # Of all objects of the release that `render` makes.
 NAME = "shop-litebox-partner"
+# Annotations of pods that are files in their volumes.
+CARRIED = "litebox-partner/"
 
 # Enough for each mode; a test adds what it is about.
 TEST = ["mode=test", "image.repository=r/i", "database.kind=sqlite", "replicas=1", "sandbox.enabled=true"]
@@ -111,8 +113,14 @@ def server(found):
     return spec, spec["containers"][0]
 
 
+def read(found):
+    """What the server's pods bring along for it to read: the text of each file, by its name."""
+    annotations = one(found, "Deployment", NAME)["spec"]["template"]["metadata"]["annotations"]
+    return {name.removeprefix(CARRIED): text for name, text in annotations.items() if name.startswith(CARRIED)}
+
+
 def config(found):
-    return one(found, "ConfigMap", NAME)["data"]["config.toml"]
+    return read(found)["config.toml"]
 
 
 def text(found):

@@ -7,15 +7,19 @@ import unittest
 from pathlib import Path
 
 import yaml
-from chart import CHART
+from chart import CHART, NAME, TEST, one, render
 
 RULES = CHART / "files/alerts.yaml"
 CASES = yaml.safe_load(Path(__file__).with_name("alerts.yaml").read_text())
 GIVEN = {"job": "litebox-partner", "namespace": "partners"}
 
 
+def named(groups):
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
 def rules():
-    return {rule["alert"]: rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]}
+    return named(yaml.safe_load(RULES.read_text())["groups"])
 
 
 def series(text):
@@ -49,15 +53,15 @@ def promtool(*args, cwd=None):
     return done.returncode, done.stdout
 
 
-def tried(turned=False):
+def tried(rules, cases, turned=False):
     """What promtool says of every case, by its name; empty where it is as it should be. `turned`: what fires is told to be quiet,
     and what is quiet to fire. Each rule stands in a file of its own: promtool evaluates the whole file a sample at a time."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
-        for name, rule in rules().items():
+        for name, rule in rules.items():
             Path(folder, f"{name}.rules").write_text(yaml.safe_dump({"groups": [{"name": name, "rules": [rule]}]}))
             for kind in ["fires", "quiet"]:
-                for number, case in enumerate(CASES[name][kind]):
+                for number, case in enumerate(cases[name][kind]):
                     wanted = test(rule, case, (kind == "fires") != turned)
                     files[f"{name} {kind} {number}"] = {"rule_files": [f"{name}.rules"], "tests": [wanted]}
         for name, content in files.items():
@@ -80,10 +84,19 @@ class Alerts(unittest.TestCase):
             self.assertTrue(cases["fires"] and cases["quiet"], name)
 
     def test_every_alert_fires_when_it_should_and_only_then(self):
-        self.assertEqual("".join(tried().values()), "")
+        self.assertEqual("".join(tried(rules(), CASES).values()), "")
+
+    def test_pods_of_another_name_are_asked_for_by_that_name(self):
+        for sets, pod in [([], NAME), (["fullnameOverride=kassa"], "kassa"), (["nameOverride=kassa"], "shop-kassa")]:
+            made = one(render(*TEST, "metrics.prometheusRule.enabled=true", *sets), "PrometheusRule")
+            rule = {"LiteboxCrashLoop": named(made["spec"]["groups"])["LiteboxCrashLoop"]}
+            cases = yaml.safe_load(yaml.safe_dump({name: CASES[name] for name in rule}).replace("shop-litebox-partner-", f"{pod}-"))
+            # A neighbour whose name only holds that of these pods.
+            cases["LiteboxCrashLoop"]["quiet"].append({"at": "10m", "series": {f'kube_pod_container_status_restarts_total{{pod="not-{pod}-1",container="server"}}': "0+1x20"}})
+            self.assertEqual("".join(tried(rule, cases).values()), "", sets)
 
     def test_a_case_that_is_told_the_wrong_way_round_is_noticed(self):
-        self.assertEqual([name for name, what in tried(turned=True).items() if "FAILED" not in what], [])
+        self.assertEqual([name for name, what in tried(rules(), CASES, turned=True).items() if "FAILED" not in what], [])
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ class Migrations(unittest.TestCase):
 
     def test_migrations_get_no_other_secret_and_time_for_long_statements(self):
         env = server(render(*LIVE))[0]["initContainers"][1]["env"]
-        self.assertEqual([e["name"] for e in env], ["LITEBOX_DATABASE_URL", "LITEBOX_DATABASE_MIGRATION_STATEMENT_TIMEOUT_MS"])
-        self.assertEqual(env[1]["value"], "3600000")
+        self.assertEqual([e["name"] for e in env], ["LITEBOX_DATABASE_URL", "PGSSLMODE", "LITEBOX_DATABASE_MIGRATION_STATEMENT_TIMEOUT_MS"])
+        self.assertEqual(env[2]["value"], "3600000")
 
     def test_the_name_of_a_job_follows_what_it_runs_and_the_configuration(self):
         name = job()["metadata"]["name"]
@@ -72,6 +72,10 @@ class Migrations(unittest.TestCase):
         weights = [int(made["metadata"]["annotations"]["helm.sh/hook-weight"]) for made in [account, hook]]
         self.assertLess(*weights)
         self.assertEqual(hook["spec"]["template"]["spec"]["serviceAccountName"], account["metadata"]["name"])
+        # Nothing of it outlives a release that went well, and what did not goes before the next.
+        wall = one(render(*LIVE, "migrations.mode=hook", "networkPolicy.enabled=true", 'networkPolicy.egress:=[{"ports":[{"port":5432}]}]'), "NetworkPolicy", f"{NAME}-migrations")
+        for made in [hook, account, wall]:
+            self.assertEqual(made["metadata"]["annotations"]["helm.sh/hook-delete-policy"], "before-hook-creation,hook-succeeded")
         self.assertNotIn("configMap", str(hook["spec"]["template"]["spec"]["volumes"]))
 
     def test_a_job_has_an_account_of_its_own(self):

@@ -41,6 +41,7 @@ CASES = {
     "no FNS": (without(LIVE, "config.gateways.fns.url"), r"config\.gateways\.fns\.url: set the address of your adapter\n"),
     "no OFD": (without(TEST, "sandbox.enabled"), r"config\.gateways\.ofd\.url: set the address of your adapter, or sandbox\.enabled=true"),
     "two catalogues": ([*TEST, "catalogue.existingConfigMap=c", r"catalogue.files.ofds\.toml=x"], r"catalogue: set either files or existingConfigMap"),
+    "a catalogue too large for pods": ([*TEST, *(rf"catalogue.files.{name}\.toml=" + "x" * 90_000 for name in ["ofds", "kkt_models", "fn_models"])], r"catalogue\.files: .*set catalogue\.existingConfigMap"),
     "managers who are nobody": (without(LIVE, "catalogue.existingConfigMap"), r"catalogue\.files: live mode needs your regional_managers\.toml: --set-file"),
     "TLS without a certificate": (TLS, r"tls\.existingSecret: TLS needs a Secret .*or tls\.certManager\.enabled=true"),
     "two certificates": ([*TLS, "tls.existingSecret=s", "tls.certManager.enabled=true", "tls.certManager.issuerRef.name=i"], r"tls: set either existingSecret or"),
@@ -49,6 +50,8 @@ CASES = {
     "callers' certificates without TLS": ([*TEST, "tls.clientCa.existingSecret=s"], r"tls\.enabled: certificates of callers .*set tls\.enabled=true"),
     "required from nobody": ([*TLS, "tls.existingSecret=s", "tls.clientCa.required=true", "tls.clientCa.probeSecret=p"], r"tls\.clientCa\.existingSecret: .*without their authorities"),
     "probes without certificates": ([*TLS, "tls.existingSecret=s", "tls.clientCa.required=true", "tls.clientCa.existingSecret=c"], r"tls\.clientCa\.probeSecret: probes must show a certificate"),
+    "ranges without a balancer": ([*TEST, "service.loadBalancerSourceRanges[0]=10.0.0.0/8"], r"service\.loadBalancerSourceRanges: .*set service\.type=LoadBalancer"),
+    "a node's port for nobody": ([*TEST, "service.nodePort=30051"], r"service\.nodePort: .*set service\.type=NodePort"),
     "an Ingress for nobody": ([*TEST, "ingress.enabled=true"], r"ingress\.hosts: name at least one host"),
     "a route from nowhere": ([*TEST, "grpcRoute.enabled=true"], r"grpcRoute\.parentRefs: name the gateway"),
     "a database behind a wall": ([*PG, "networkPolicy.enabled=true"], r"networkPolicy\.egress: name the database and the outer systems"),
@@ -63,6 +66,7 @@ CASES = {
     "percent of nothing": ([*LIVE, "autoscaling.enabled=true", "resources:={\"requests\":null}"], r"resources\.requests\.cpu: .*set it"),
     "a secret in the open": ([*TEST, "extraEnv[0].name=LITEBOX_ERASURE_KEY", "extraEnv[0].value=x"], r"extraEnv: LITEBOX_ERASURE_KEY is a secret: name it under secrets"),
     "a second mode": ([*TEST, "extraEnv[0].name=LITEBOX_MODE", "extraEnv[0].value=live"], r"extraEnv: LITEBOX_MODE is set by the chart"),
+    "a second configuration": ([*TEST, r"podAnnotations.litebox-partner/config\.toml=x"], r"podAnnotations: litebox-partner/config\.toml is set by the chart"),
     # By the schema: names where it is.
     "an unknown value": ([*TEST, "replica=2"], r"additional properties 'replica' not allowed"),
     "an unknown setting": ([*TEST, "config.server.deadlines_ms=2"], r"/config/server.*additional properties 'deadlines_ms' not allowed"),
@@ -70,6 +74,8 @@ CASES = {
     "a setting of another kind": ([*TEST, "config.server.deadline_ms=soon"], r"/config/server/deadline_ms.*want integer"),
     "no deadline": ([*TEST, "config.shutdown.drain_ms=null"], r"/config/shutdown.*missing property 'drain_ms'"),
     "DNS everywhere": ([*TEST, "networkPolicy.dns:=[]"], r"/networkPolicy/dns.*"),
+    "a network that is none": ([*TEST, "service.type=LoadBalancer", "service.loadBalancerSourceRanges[0]=office"], r"/service/loadBalancerSourceRanges/0.*does not match pattern"),
+    "another way to PostgreSQL": ([*TEST, "database.postgresql.sslMode=on"], r"/database/postgresql/sslMode.*must be one of"),
     "another mode": ([*TEST, "mode=prod"], r"/mode.*must be one of"),
 }
 
@@ -119,8 +125,8 @@ class Refusals(unittest.TestCase):
         for sentence in sentences:
             sentence = sentence.replace("\\\\", "\\")
             start, end = re.split(r"\{\{", sentence)[0], re.split(r"\}\}", sentence)[-1]
-            missing_file = "lacks files/alerts.yaml" in sentence
-            self.assertTrue(missing_file or any(start in text and end in text for text in tried), sentence)
+            elsewhere = "lacks files/alerts.yaml" in sentence or sentence.startswith("Helm: ")
+            self.assertTrue(elsewhere or any(start in text and end in text for text in tried), sentence)
 
     def test_a_second_value_of_what_the_chart_sets_is_refused(self):
         """It would win: `tls.clientCa.required` could be switched off, and nobody would see it."""
@@ -133,14 +139,26 @@ class Refusals(unittest.TestCase):
     def test_an_older_kubernetes_is_refused(self):
         self.assertRegex(self.refused(TEST, version="1.26.9"), r"requires kubeVersion: >=1\.27")
 
-    def test_rules_without_their_file_are_refused(self):
+    def changed(self, change, *sets):
+        """A copy of the chart that was changed, rendered."""
         with tempfile.TemporaryDirectory() as folder:
-            bare = Path(folder) / "litebox-partner"
-            shutil.copytree(SOURCE, bare)
-            (bare / "files/alerts.yaml").unlink(missing_ok=True)
-            args = [part for one in [*TEST, "metrics.prometheusRule.enabled=true"] for part in ("--set", one)]
-            with self.assertRaisesRegex(Refused, r"this copy of the chart lacks files/alerts\.yaml"):
-                helm("template", "shop", bare, *args)
+            copy = Path(folder) / "litebox-partner"
+            shutil.copytree(SOURCE, copy)
+            change(copy)
+            return helm("template", "shop", copy, *(part for one in [*TEST, *sets] for part in ("--set", one)))
+
+    def test_rules_without_their_file_are_refused(self):
+        with self.assertRaisesRegex(Refused, r"this copy of the chart lacks files/alerts\.yaml"):
+            self.changed(lambda copy: (copy / "files/alerts.yaml").unlink(), "metrics.prometheusRule.enabled=true")
+
+    def test_an_older_helm_is_refused(self):
+        """No other is at hand: here this one is too old."""
+        def future(copy):
+            check = copy / "templates/_check.tpl"
+            check.write_text(check.read_text().replace(">=3.14.0-0", ">=99.0.0-0"))
+
+        with self.assertRaisesRegex(Refused, r"\nHelm: v\S+ is too old: use 3\.14 or newer"):
+            self.changed(future)
 
 
 if __name__ == "__main__":

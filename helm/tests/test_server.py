@@ -3,18 +3,21 @@
 The program is $LITEBOX_BIN, or target/debug/litebox-partner.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 import unittest
 from pathlib import Path
 
-from chart import MODES, ROOT, config, notes, pods, render, server
+from chart import LIVE, MODES, NAME, ROOT, config, notes, one, pods, render, server
 from generate import OWN, SECRETS
 
 BIN = Path(os.environ.get("LITEBOX_BIN", ROOT / "target/debug/litebox-partner"))
@@ -27,6 +30,8 @@ VALUES = {
     "LITEBOX_GATEWAYS_TAXPAYERS_API_KEY": "key",
     "LITEBOX_GATEWAYS_DEVICE_PASSWORD": "password",
 }
+# What a client of PostgreSQL says first to have TLS: eight bytes, 1234 and 5679.
+SSL_REQUEST = bytes([0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F])
 
 
 def run(env, *args):
@@ -46,16 +51,19 @@ def moved(text, folder):
     return text.replace("/etc/litebox-partner", f"{folder}/etc").replace("/var/lib/litebox-partner", f"{folder}/data")
 
 
-def unpacked(found, folder):
-    """Writes what the server's ConfigMaps hold to where it looks for it."""
-    for name in ["config", "catalogue"]:
-        (folder / "etc" / name).mkdir(parents=True)
-    (folder / "data").mkdir()
-    (folder / "etc/config/config.toml").write_text(moved(config(found), folder))
-    for made in found:
-        if made["metadata"]["name"].endswith("-catalogue"):
-            for file, text in made["data"].items():
-                (folder / "etc/catalogue" / file).write_text(text)
+def unpacked(found, folder, cluster=()):
+    """Writes what the volumes of the server's pod hold to where it looks for it: the pod's own annotations, and ConfigMaps of the cluster."""
+    template = one(found, "Deployment", NAME)["spec"]["template"]
+    maps = {made["metadata"]["name"]: made["data"] for made in cluster or found if made["kind"] == "ConfigMap" and "data" in made}
+    for name in ["etc/config", "etc/catalogue", "data"]:
+        (folder / name).mkdir(parents=True)
+    for volume in template["spec"]["volumes"]:
+        files = dict(maps.get(volume["configMap"]["name"], {})) if "configMap" in volume else {}
+        for item in volume.get("downwardAPI", {"items": []})["items"]:
+            key = re.fullmatch(r"metadata\.annotations\['(.+)'\]", item["fieldRef"]["fieldPath"])[1]
+            files[item["path"]] = template["metadata"]["annotations"][key]
+        for file, text in files.items():
+            (folder / "etc" / volume["name"] / file).write_text(moved(text, folder))
 
 
 def certified(folder):
@@ -69,6 +77,36 @@ def certified(folder):
     for file in ["etc/client-ca/ca.crt", "run/cluster/ca.crt"]:
         shutil.copy(folder / "etc/tls/tls.crt", folder / file)
     (folder / "run/cluster/token").write_text("token")
+
+
+class Plain:
+    """A PostgreSQL that has no TLS, as far as whoever connects can tell by then: `asked` is how each connection went on after its No."""
+
+    def __enter__(self):
+        self.listener, self.asked = socket.create_server(("127.0.0.1", 0)), []
+        self.thread = threading.Thread(target=self.answer)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        # Wakes whoever accepts.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+    def answer(self):
+        with contextlib.suppress(OSError):
+            while True:
+                with self.listener.accept()[0] as connection:
+                    connection.settimeout(10)
+                    if connection.recv(8) == SSL_REQUEST:
+                        connection.sendall(b"N")
+                        self.asked.append("in plain text" if connection.recv(8) else "not at all")
+                    else:
+                        self.asked.append("without asking for TLS")
+
+    def url(self, query=""):
+        return f"postgres://user:password@127.0.0.1:{self.listener.getsockname()[1]}/litebox{query}"
 
 
 def flat(table, path=""):
@@ -110,6 +148,23 @@ class Server(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("strange", done.stderr)
 
+    def test_while_an_upgrade_hangs_pods_of_the_release_before_start_again_with_their_own_configuration(self):
+        """They are made anew when their node goes. The cluster has the objects of the new release then, and the old pods' template."""
+        live = [one for one in LIVE if not one.startswith("catalogue.")]
+        managers = (ROOT / "data/regional_managers.toml").read_text()
+
+        def release(url, text):
+            return render(*live, f"config.gateways.fns.url={url}", r"catalogue.files.regional_managers\.toml:=" + json.dumps(text))
+
+        before, after = release("http://fns:1", managers), release("nowhere", "not this")
+        for pod, good in [(before, True), (after, False)]:
+            with tempfile.TemporaryDirectory() as folder:
+                unpacked(pod, Path(folder), cluster=after)
+                done = run(environment(server(pod)[1], folder), "config", "check")
+                self.assertEqual(done.returncode == 0, good, done.stderr)
+        for setting in ["gateways.fns.url", "regional_managers.toml"]:
+            self.assertIn(setting, done.stderr)
+
     def test_each_setting_that_is_rendered_is_in_force(self):
         for file, found, _, env, folder in self.each():
             settings = shown(env)
@@ -149,6 +204,18 @@ class Server(unittest.TestCase):
                 self.assertTrue((Path(folder) / "data/litebox-partner.db").exists())
                 tried += 1
         self.assertEqual(tried, 2)
+
+    def test_in_live_mode_a_password_is_not_told_to_a_postgresql_without_tls(self):
+        plain, never = {"in plain text"}, {"not at all"}
+        for sets, query, ways in [
+            ([], "", never), ([], "?sslmode=prefer", plain), (["database.postgresql.sslMode=prefer"], "", plain),
+            (["database.postgresql.sslMode=prefer"], "?sslmode=require", never),
+        ]:  # fmt: skip
+            migrate = server(render(*LIVE, *sets))[0]["initContainers"][1]
+            with Plain() as postgresql:
+                env = {**environment(migrate, "/"), "LITEBOX_DATABASE_URL": postgresql.url(query)}
+                self.assertEqual(run(env, *migrate["command"][1:]).returncode, 1)
+            self.assertEqual(set(postgresql.asked), ways, (sets, query))
 
     def accepted(self, words):
         """clap reads in order: what it does not know comes before --help."""

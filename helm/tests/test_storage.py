@@ -3,7 +3,7 @@
 import tomllib
 import unittest
 
-from chart import LIVE, NAME, TEST, config, one, render, server
+from chart import LIVE, TEST, config, one, read, render, server
 
 
 class Storage(unittest.TestCase):
@@ -26,8 +26,10 @@ class Storage(unittest.TestCase):
 
     def test_catalogues_come_from_values_or_from_a_config_map(self):
         found = render(*TEST, r"catalogue.files.calendar\.toml=x")
-        self.assertEqual(one(found, "ConfigMap", f"{NAME}-catalogue")["data"], {"calendar.toml": "x"})
         self.assertEqual(tomllib.loads(config(found))["catalogue"]["dir"], "/etc/litebox-partner/catalogue")
+        volume = next(v for v in server(found)[0]["volumes"] if v["name"] == "catalogue")
+        calendar = {"path": "calendar.toml", "fieldRef": {"fieldPath": "metadata.annotations['litebox-partner/calendar.toml']"}}
+        self.assertEqual((volume["downwardAPI"], read(found)["calendar.toml"]), ({"items": [calendar]}, "x"))
         self.assertIn({"name": "catalogue", "configMap": {"name": "c"}}, server(render(*LIVE))[0]["volumes"])
         self.assertNotIn("catalogue", tomllib.loads(config(render(*TEST))))
 

@@ -137,6 +137,14 @@ class Secrets(unittest.TestCase):
         names = [e["name"] for e in server(render(*LIVE))[1]["env"]]
         self.assertNotIn("LITEBOX_ERASURE_KEY", names)
 
+    def test_live_mode_encrypts_the_way_to_postgresql_unless_told(self):
+        chosen = ["database.postgresql.sslMode=verify-full"]
+        pg = [one for one in TEST if not one.startswith("database.")] + ["database.kind=postgresql", "secrets.databaseUrl.existingSecret=s"]
+        for sets, mode in [(LIVE, "require"), ([*LIVE, *chosen], "verify-full"), (pg, None), ([*pg, *chosen], "verify-full"), ([*TEST, *chosen], None)]:
+            spec, container = server(render(*sets))
+            for each in [container, *spec["initContainers"]]:
+                self.assertEqual([e["value"] for e in each["env"] if e["name"] == "PGSSLMODE"], [mode] if mode else [], each["name"])
+
 
 class Scale(unittest.TestCase):
     def test_several_pods_have_a_disruption_budget_and_one_has_none(self):

@@ -20,6 +20,17 @@ class Ways(unittest.TestCase):
                 spec = one(render(*TEST, f"service.type={kind}", *sets), "Service", NAME)["spec"]
                 self.assertEqual(spec["externalTrafficPolicy"], policy)
 
+    def test_a_load_balancer_is_told_who_may_call_and_nodes_at_which_port(self):
+        networks = 'service.loadBalancerSourceRanges:=["203.0.113.0/24","2001:db8::/32"]'
+        spec = one(render(*TEST, "service.type=LoadBalancer", networks, "service.nodePort=30051"), "Service", NAME)["spec"]
+        self.assertEqual((spec["loadBalancerSourceRanges"], spec["ports"][0]["nodePort"]), (["203.0.113.0/24", "2001:db8::/32"], 30051))
+        spec = one(render(*TEST, "service.type=NodePort", "service.nodePort=30051"), "Service", NAME)["spec"]
+        self.assertEqual(spec["ports"][0]["nodePort"], 30051)
+        for kind in ["ClusterIP", "NodePort", "LoadBalancer"]:
+            spec = one(render(*TEST, f"service.type={kind}"), "Service", NAME)["spec"]
+            self.assertNotIn("loadBalancerSourceRanges", spec)
+            self.assertNotIn("nodePort", spec["ports"][0])
+
     def test_the_protocol_is_told(self):
         tls = ["tls.enabled=true", "tls.existingSecret=t"]
         for sets, protocol in [([], "kubernetes.io/h2c"), (tls, "https"), (["service.appProtocol=grpc"], "grpc")]:

@@ -13,6 +13,9 @@
 {{- end -}}
 
 {{- define "litebox-partner.checkChoices" -}}
+{{- if not (semverCompare ">=3.14.0-0" .Capabilities.HelmVersion.Version) }}
+- "Helm: {{ .Capabilities.HelmVersion.Version }} is too old: use 3.14 or newer, or 4"
+{{- end }}
 {{- with .Values }}
 {{- if not .image.repository }}
 - "image.repository: say where the image is: --set image.repository=registry.example/litebox-partner"
@@ -87,6 +90,9 @@
 {{- if and .catalogue.files .catalogue.existingConfigMap }}
 - "catalogue: set either files or existingConfigMap"
 {{- end }}
+{{- if gt (len (include "litebox-partner.read" $)) 250000 }}
+- "catalogue.files: pods cannot carry so much, 256 KiB with all their annotations: make a ConfigMap of it and set catalogue.existingConfigMap"
+{{- end }}
 {{- if and (eq .mode "live") (not .catalogue.existingConfigMap) (not (hasKey .catalogue.files "regional_managers.toml")) }}
 - "catalogue.files: live mode needs your regional_managers.toml: --set-file 'catalogue.files.regional_managers\\.toml=FILE'; the embedded one names nobody real"
 {{- end }}
@@ -127,6 +133,12 @@
 {{- end }}
 {{- end }}
 {{- with .Values }}
+{{- if and .service.loadBalancerSourceRanges (ne .service.type "LoadBalancer") }}
+- "service.loadBalancerSourceRanges: only a LoadBalancer asks where callers come from: set service.type=LoadBalancer, or networkPolicy.ingressFrom"
+{{- end }}
+{{- if and .service.nodePort (eq .service.type "ClusterIP") }}
+- "service.nodePort: a ClusterIP has no port of the nodes: set service.type=NodePort or LoadBalancer"
+{{- end }}
 {{- if and .ingress.enabled (not .ingress.hosts) }}
 - "ingress.hosts: name at least one host"
 {{- end }}
@@ -155,8 +167,13 @@
 
 {{/* Two values of one variable: the later would win, unnoticed. A secret would stand in the release. */}}
 {{- define "litebox-partner.checkNames" -}}
-{{- $own := list "LITEBOX_CONFIG" "LITEBOX_MODE" "LITEBOX_SERVER_LISTEN" "LITEBOX_METRICS_LISTEN" "LITEBOX_DATABASE_MIGRATE" "LITEBOX_SHUTDOWN_DELAY_MS" "LITEBOX_SHUTDOWN_DRAIN_MS" "LITEBOX_TLS_CERT" "LITEBOX_TLS_KEY" "LITEBOX_TLS_CLIENT_CA" "LITEBOX_TLS_CLIENT_REQUIRED" "LITEBOX_JWT_ISSUERS" "LITEBOX_CATALOGUE_DIR" -}}
+{{- $own := list "LITEBOX_CONFIG" "LITEBOX_MODE" "LITEBOX_SERVER_LISTEN" "LITEBOX_METRICS_LISTEN" "LITEBOX_DATABASE_MIGRATE" "LITEBOX_SHUTDOWN_DELAY_MS" "LITEBOX_SHUTDOWN_DRAIN_MS" "LITEBOX_TLS_CERT" "LITEBOX_TLS_KEY" "LITEBOX_TLS_CLIENT_CA" "LITEBOX_TLS_CLIENT_REQUIRED" "LITEBOX_JWT_ISSUERS" "LITEBOX_CATALOGUE_DIR" "PGSSLMODE" -}}
 {{- $secret := list "LITEBOX_DATABASE_URL" "LITEBOX_SERVER_PAGE_KEYS" "LITEBOX_DOCUMENTS_KEYS" "LITEBOX_ERASURE_KEY" "LITEBOX_GATEWAYS_TAXPAYERS_API_KEY" "LITEBOX_GATEWAYS_DEVICE_PASSWORD" -}}
+{{- range $name, $_ := .Values.podAnnotations }}
+{{- if regexMatch "^(litebox-partner|checksum)/" $name }}
+- "podAnnotations: {{ $name }} is set by the chart from its own values"
+{{- end }}
+{{- end }}
 {{- range .Values.extraEnv }}
 {{- if has .name $secret }}
 - "extraEnv: {{ .name }} is a secret: name it under secrets"

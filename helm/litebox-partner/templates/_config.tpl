@@ -90,6 +90,20 @@ mode = {{ include "litebox-partner.toml" $config.mode }}
 {{- end }}
 {{- end -}}
 
+{{/* What the server reads from files, as annotations of its pods: a pod of an older revision finds what it was made with, whatever came after (ADR 0022). */}}
+{{- define "litebox-partner.read" -}}
+{{- $read := dict "litebox-partner/config.toml" (include "litebox-partner.config" .) -}}
+{{- range $name, $text := .Values.catalogue.files -}}
+{{- $_ := set $read (print "litebox-partner/" $name) $text -}}
+{{- end -}}
+{{- toYaml $read -}}
+{{- end -}}
+
+{{/* Such an annotation as a file of a volume. */}}
+{{- define "litebox-partner.file" -}}
+{path: {{ . }}, fieldRef: {fieldPath: "metadata.annotations['litebox-partner/{{ . }}']"}}
+{{- end -}}
+
 {{/* An environment variable from a Secret, or one that names a file: (dict "name" … "from" .Values.secrets.… ). */}}
 {{- define "litebox-partner.secret" -}}
 {{- if .from.existingSecret }}
@@ -101,6 +115,14 @@ mode = {{ include "litebox-partner.toml" $config.mode }}
 {{- end }}
 {{- end -}}
 
+{{/* How PostgreSQL is spoken to where the URL, which the chart does not see, says nothing of it. */}}
+{{- define "litebox-partner.sslMode" -}}
+{{- with .Values.database.postgresql.sslMode | default (ternary "require" "" (eq .Values.mode "live")) }}
+- name: PGSSLMODE
+  value: {{ . }}
+{{- end }}
+{{- end -}}
+
 {{/* Environment of the server, and of the operator's commands in its pods. */}}
 {{- define "litebox-partner.env" -}}
 - name: LITEBOX_CONFIG
@@ -108,6 +130,7 @@ mode = {{ include "litebox-partner.toml" $config.mode }}
 {{- with .Values.secrets }}
 {{- if eq $.Values.database.kind "postgresql" }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_DATABASE_URL" "from" .databaseUrl) }}
+{{- include "litebox-partner.sslMode" $ }}
 {{- end }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_SERVER_PAGE_KEYS" "from" .pageKeys) }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_DOCUMENTS_KEYS" "from" .documentsKeys) }}

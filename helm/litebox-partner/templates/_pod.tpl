@@ -87,6 +87,7 @@ timeoutSeconds: 3
     {{- $own := .Values.migrations.databaseUrl }}
     {{- $from := ternary $own .Values.secrets.databaseUrl (ne (or $own.existingSecret $own.file) "") }}
     {{- include "litebox-partner.secret" (dict "name" "LITEBOX_DATABASE_URL" "from" $from) | nindent 4 }}
+    {{- include "litebox-partner.sslMode" . | nindent 4 }}
     {{- end }}
     - name: LITEBOX_DATABASE_MIGRATION_STATEMENT_TIMEOUT_MS
       value: {{ int64 .Values.migrations.statementTimeoutMs | quote }}
@@ -106,10 +107,19 @@ timeoutSeconds: 3
 {{- define "litebox-partner.volumes" -}}
 - {name: tmp, emptyDir: {}}
 - name: config
-  configMap: {name: {{ include "litebox-partner.fullname" . }}}
-{{- if or .Values.catalogue.files .Values.catalogue.existingConfigMap }}
+  downwardAPI:
+    items:
+      - {{ include "litebox-partner.file" "config.toml" }}
+{{- if .Values.catalogue.existingConfigMap }}
 - name: catalogue
-  configMap: {name: {{ .Values.catalogue.existingConfigMap | default (printf "%s-catalogue" (include "litebox-partner.fullname" .)) | quote }}}
+  configMap: {name: {{ .Values.catalogue.existingConfigMap | quote }}}
+{{- else if .Values.catalogue.files }}
+- name: catalogue
+  downwardAPI:
+    items:
+      {{- range $name, $_ := .Values.catalogue.files }}
+      - {{ include "litebox-partner.file" $name }}
+      {{- end }}
 {{- end }}
 {{- if eq .Values.database.kind "sqlite" }}
 - name: data
@@ -141,7 +151,7 @@ timeoutSeconds: 3
 {{- end }}
 {{- end -}}
 
-{{/* No file is mounted by subPath: what changes in a Secret would not come through. No folder in another: a ConfigMap takes none. */}}
+{{/* No file is mounted by subPath: what changes in a Secret would not come through. No folder in another: a volume of files takes none. */}}
 {{- define "litebox-partner.volumeMounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: config, mountPath: /etc/litebox-partner/config, readOnly: true}

@@ -59,9 +59,9 @@ struct Made {
 
 impl Pod {
     pub fn start(number: usize, revision: usize, release: &Release, namespace: &Arc<Namespace>) -> Self {
-        let (spec, folder) = (release.deployment.template.spec.clone(), tempfile::tempdir().unwrap());
-        let made = Made { number, spec, folder, namespace: namespace.clone() };
-        made.mount(release);
+        let (template, folder) = (release.deployment.template.clone(), tempfile::tempdir().unwrap());
+        let made = Made { number, spec: template.spec, folder, namespace: namespace.clone() };
+        made.mount(&template.metadata.annotations);
         let told = CancellationToken::new();
         let life = tokio::spawn(made.live(told.clone()));
         Self { number, revision, told, life }
@@ -189,24 +189,24 @@ impl Made {
         text.replace(MOUNTED, &self.folder.path().display().to_string())
     }
 
-    /// Writes the files of the mounted ConfigMaps.
-    fn mount(&self, release: &Release) {
+    /// Writes the files that the pod brings along.
+    fn mount(&self, annotations: &BTreeMap<String, String>) {
         for mount in self.spec.containers.iter().flat_map(|container| &container.volume_mounts) {
             let volume = self.spec.volumes.iter().find(|volume| volume.name == mount.name).unwrap();
-            match (&volume.config_map, &volume.empty_dir) {
-                (Some(map), None) => self.write(mount, &release.files[&map.name]),
+            match (&volume.downward_api, &volume.empty_dir) {
+                (Some(own), None) => {
+                    own.items.iter().for_each(|item| self.write(mount, &item.path, &annotations[item.annotation()]));
+                }
                 (None, Some(_)) => {}
                 _ => panic!("this is not mounted here: {volume:?}"),
             }
         }
     }
 
-    fn write(&self, mount: &Mount, files: &BTreeMap<String, String>) {
+    fn write(&self, mount: &Mount, name: &str, text: &str) {
         let folder = self.moved(&mount.mount_path);
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, text) in files {
-            std::fs::write(Path::new(&folder).join(name), self.moved(text)).unwrap();
-        }
+        std::fs::write(Path::new(&folder).join(name), self.moved(text)).unwrap();
     }
 }
 

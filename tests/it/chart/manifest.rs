@@ -11,8 +11,6 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Release {
     pub deployment: Deployment,
-    /// Files of each ConfigMap, by its name.
-    pub files: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -38,8 +36,15 @@ pub struct RollingUpdate {
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Template {
-    metadata: Value,
+    pub metadata: Metadata,
     pub spec: PodSpec,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    labels: BTreeMap<String, String>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -111,13 +116,37 @@ pub struct Mount {
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     pub name: String,
-    pub config_map: Option<Named>,
+    #[serde(rename = "downwardAPI")]
+    pub downward_api: Option<Downward>,
     pub empty_dir: Option<Value>,
 }
 
+/// What a pod tells itself: its own annotations as files.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Named {
-    pub name: String,
+#[serde(deny_unknown_fields)]
+pub struct Downward {
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Item {
+    pub path: String,
+    field_ref: FieldRef,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FieldRef {
+    field_path: String,
+}
+
+impl Item {
+    /// The annotation that it is.
+    pub fn annotation(&self) -> &str {
+        let name = self.field_ref.field_path.strip_prefix("metadata.annotations['");
+        name.and_then(|name| name.strip_suffix("']")).unwrap()
+    }
 }
 
 /// With the defaults of Kubernetes.
@@ -186,16 +215,9 @@ impl Release {
     }
 
     fn of(objects: &[Value]) -> Self {
-        let named = |object: &&Value, kind: &str| object["kind"] == kind;
         let server = |object: &&Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "server";
-        let deployment = objects.iter().filter(|object| named(object, "Deployment")).find(server).unwrap();
-        let maps = objects.iter().filter(|object| named(object, "ConfigMap"));
-        let maps = maps.filter_map(|map| Some((map["metadata"]["name"].as_str()?.to_owned(), map.get("data")?)));
-        let files = |data: &Value| serde_json::from_value(data.clone()).unwrap();
-        Self {
-            deployment: serde_json::from_value(deployment["spec"].clone()).unwrap(),
-            files: maps.map(|(name, data)| (name, files(data))).collect(),
-        }
+        let deployment = objects.iter().filter(|object| object["kind"] == "Deployment").find(server).unwrap();
+        Self { deployment: serde_json::from_value(deployment["spec"].clone()).unwrap() }
     }
 }
 
