@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside a Rust toolchain and a C compiler, each only when it is missing:
 # PostgreSQL's server and client binaries, npm with buf, Go with grpcurl and helm, Python with venv, the schemas of Kubernetes and hadolint,
-# bubblewrap, Prometheus' promtool. Root installs from Debian; anybody else is told what to install.
+# bubblewrap, Prometheus' promtool, jq and sqlite3, with which operators make and restore backups. Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,7 +38,9 @@ go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 go_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
 
-command -v openssl >/dev/null || debian openssl
+for tool in openssl jq sqlite3; do
+    command -v "$tool" >/dev/null || debian "$tool"
+done
 wanted=scripts/requirements.txt
 if ! cmp -s "$wanted" .tools/python/requirements.txt; then
     python3 -m pip --version >/dev/null 2>&1 || debian python3-pip

@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "helm/litebox-partner"
-HELM = ROOT / ".tools/bin/helm"
+HELM = Path(os.environ.get("HELM", ROOT / ".tools/bin/helm")).absolute()
 MODES = sorted((SOURCE / "ci").glob("*-values.yaml"))
 OLDEST, NEWEST = "1.27", "1.37"
 # Of all objects of the release that `render` makes.
@@ -102,8 +102,8 @@ def pods(found):
     for made in found:
         if made["kind"] == "Pod":
             yield made["metadata"]["name"], made["metadata"], made["spec"]
-        elif "template" in made.get("spec", {}):
-            template = made["spec"]["template"]
+        elif "template" in (maker := made.get("spec", {}).get("jobTemplate", made)).get("spec", {}):
+            template = maker["spec"]["template"]
             yield made["metadata"]["name"], template["metadata"], template["spec"]
 
 

@@ -17,6 +17,7 @@ def without(sets, *keys):
 
 PG = [*without(TEST, "database.kind"), "database.kind=postgresql", "secrets.databaseUrl.existingSecret=s"]
 TLS = [*TEST, "tls.enabled=true"]
+COPIES = [f"database.sqlite.backup.{one}" for one in ["enabled=true", "image=i", "existingClaim=c"]]
 
 # What is set, and what the sentence says: where, and what to do.
 CASES = {
@@ -43,6 +44,11 @@ CASES = {
     "two catalogues": ([*TEST, "catalogue.existingConfigMap=c", r"catalogue.files.ofds\.toml=x"], r"catalogue: set either files or existingConfigMap"),
     "a catalogue too large for pods": ([*TEST, *(rf"catalogue.files.{name}\.toml=" + "x" * 90_000 for name in ["ofds", "kkt_models", "fn_models"])], r"catalogue\.files: .*set catalogue\.existingConfigMap"),
     "managers who are nobody": (without(LIVE, "catalogue.existingConfigMap"), r"catalogue\.files: live mode needs your regional_managers\.toml: --set-file"),
+    "copies of PostgreSQL": ([*LIVE, *COPIES], r"database\.sqlite\.backup\.enabled: PostgreSQL is backed up by its own means"),
+    "copies by nobody": ([*TEST, *without(COPIES, "database.sqlite.backup.image")], r"database\.sqlite\.backup\.image: .*name one with sh and sqlite3"),
+    "copies to nowhere": ([*TEST, *without(COPIES, "database.sqlite.backup.existingClaim")], r"database\.sqlite\.backup\.existingClaim: name a claim"),
+    "copies beside it": ([*TEST, *COPIES, "database.sqlite.existingClaim=c"], r"database\.sqlite\.backup\.existingClaim: .*on another disk"),
+    "no copy is kept": ([*TEST, *COPIES, "database.sqlite.backup.keep=0"], r"/database/sqlite/backup/keep.*"),
     "TLS without a certificate": (TLS, r"tls\.existingSecret: TLS needs a Secret .*or tls\.certManager\.enabled=true"),
     "two certificates": ([*TLS, "tls.existingSecret=s", "tls.certManager.enabled=true", "tls.certManager.issuerRef.name=i"], r"tls: set either existingSecret or"),
     "a certificate for nothing": ([*TEST, "tls.certManager.enabled=true", "tls.certManager.issuerRef.name=i"], r"tls\.enabled: a certificate of cert-manager .*set tls\.enabled=true"),

@@ -4,6 +4,7 @@
   (include "litebox-partner.checkChoices" . | fromYamlArray)
   (include "litebox-partner.checkSecrets" . | fromYamlArray)
   (include "litebox-partner.checkOutside" . | fromYamlArray)
+  (include "litebox-partner.checkBackup" . | fromYamlArray)
   (include "litebox-partner.checkWays" . | fromYamlArray)
   (include "litebox-partner.checkMetrics" . | fromYamlArray)
   (include "litebox-partner.checkNames" . | fromYamlArray) -}}
@@ -104,6 +105,22 @@
 {{- end }}
 {{- if and .tests.authenticated.enabled (dig "server" "open_reflection" false .config) }}
 - "tests.authenticated.enabled: it is seen that nobody is let in without a token: set config.server.open_reflection=false"
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "litebox-partner.checkBackup" -}}
+{{- with .Values.database.sqlite.backup }}
+{{- if .enabled }}
+{{- if ne $.Values.database.kind "sqlite" }}
+- "database.sqlite.backup.enabled: PostgreSQL is backed up by its own means (docs/runbook.md): set it to false"
+{{- else if not .image }}
+- "database.sqlite.backup.image: the service's own image has no shell: name one with sh and sqlite3"
+{{- else if not .existingClaim }}
+- "database.sqlite.backup.existingClaim: name a claim for the copies"
+{{- else if eq .existingClaim (include "litebox-partner.claim" $) }}
+- "database.sqlite.backup.existingClaim: copies beside the database go with it: name a claim on another disk"
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -57,6 +57,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- ternary (printf "%s-tls" (include "litebox-partner.fullname" .)) .Values.tls.existingSecret .Values.tls.certManager.enabled -}}
 {{- end -}}
 
+{{/* The claim with SQLite's file. */}}
+{{- define "litebox-partner.claim" -}}
+{{- .Values.database.sqlite.existingClaim | default (include "litebox-partner.fullname" .) -}}
+{{- end -}}
+
 {{/* Whether several servers run at once. */}}
 {{- define "litebox-partner.several" -}}
 {{- if ternary (gt (int .Values.autoscaling.maxReplicas) 1) (gt (int .Values.replicas) 1) .Values.autoscaling.enabled -}}yes{{- end -}}

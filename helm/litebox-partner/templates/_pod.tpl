@@ -123,7 +123,7 @@ timeoutSeconds: 3
 {{- end }}
 {{- if eq .Values.database.kind "sqlite" }}
 - name: data
-  persistentVolumeClaim: {claimName: {{ .Values.database.sqlite.existingClaim | default (include "litebox-partner.fullname" .) | quote }}}
+  persistentVolumeClaim: {claimName: {{ include "litebox-partner.claim" . | quote }}}
 {{- end }}
 {{- if .Values.tls.enabled }}
 - name: tls
