@@ -2,12 +2,13 @@
 # Tests of the Helm chart: what is generated is up to date, then helm/tests: lint, every mode of ci/, every refusal, every
 # switch, schemas of Kubernetes, the program itself on what is rendered, Prometheus' own reading of every alert, and the commands of README and runbook.
 # Needs no network and no cluster. The program is $LITEBOX_BIN, or target/debug/litebox-partner, which is built when it is missing; $HELM is another
-# Helm than .tools/bin/helm, for a look whether it renders the same.
+# Helm than .tools/bin/helm, by its whole path, for a look whether it renders the same.
 # Usage: scripts/helm.sh [TEST]...: all, or those that are named, such as test_migrations.Migrations
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ -x "${HELM:-.tools/bin/helm}" ] || { echo "helm is missing: make tools" >&2; exit 1; }
+export HELM=${HELM:-$PWD/.tools/bin/helm}
+[ -x "$HELM" ] || { echo "helm is missing: make tools" >&2; exit 1; }
 [ -e .tools/python/kubernetes_validate ] || { echo "kubernetes-validate is missing: make tools" >&2; exit 1; }
 for tool in promtool openssl jq sqlite3; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: make tools" >&2; exit 1; }

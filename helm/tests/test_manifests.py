@@ -113,7 +113,7 @@ class EveryMode(unittest.TestCase):
             bad = re.findall(r"\b(lookup|rand\w+|genCA|gen\w+Cert|genPrivateKey|uuidv4|now|htpasswd|bcrypt|derivePassword)\b", code(text))
             self.assertEqual(bad, [], template.name)
         for file in MODES:
-            template = ["template", "shop", CHART, "--values", file]
+            template = ["template", "shop", CHART, "--values", file, "--kube-version", NEWEST]
             self.assertEqual(helm(*template), helm(*template), file.name)
 
     def test_secrets_come_from_secrets_and_stand_nowhere_else(self):

@@ -1,9 +1,16 @@
 """How each way of migrating renders."""
 
+import contextlib
+import json
+import sqlite3
+import subprocess
+import tempfile
 import tomllib
 import unittest
+from pathlib import Path
 
 from chart import LIVE, MODES, NAME, TEST, config, one, render, server
+from test_server import BIN, environment, run, unpacked
 
 
 def job(*sets):
@@ -81,6 +88,35 @@ class Migrations(unittest.TestCase):
     def test_a_job_has_an_account_of_its_own(self):
         for sets, name in [([], "default"), (["migrations.serviceAccount.name=ddl"], "ddl"), (["migrations.serviceAccount.create=true"], f"{NAME}-migrations")]:
             self.assertEqual(job(*sets)["spec"]["template"]["spec"]["serviceAccountName"], name)
+
+
+class Rollback(unittest.TestCase):
+    """Helm brings the older program back and leaves the schema. There is no older one yet: here the database knows a migration that this one does not."""
+
+    @contextlib.contextmanager
+    def serving(self, env):
+        """The server's container; where it listens."""
+        with subprocess.Popen([BIN, "serve"], env={**env, "LITEBOX_SERVER_LISTEN": "127.0.0.1:0", "LITEBOX_METRICS_LISTEN": ""}, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                said = (json.loads(line) for line in process.stdout if line.startswith("{"))
+                yield next((line["address"] for line in said if line["message"] == "listening"), None)
+            finally:
+                process.kill()
+
+    def test_an_older_program_starts_and_serves_on_a_newer_schema(self):
+        found = render(*TEST)
+        spec, container = server(found)
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked(found, Path(folder))
+            init = [(environment(each, folder), *each["command"][1:]) for each in spec["initContainers"]]
+            self.assertEqual([run(*each).returncode for each in init], [0, 0])
+            with contextlib.closing(sqlite3.connect(Path(folder, "data/litebox-partner.db"))) as database, database:
+                database.execute("ALTER TABLE partner ADD COLUMN of_tomorrow TEXT")
+                database.execute("INSERT INTO seaql_migrations VALUES ('m9999_of_tomorrow', 0)")
+            self.assertEqual([run(*each).returncode for each in init], [0, 0])
+            with self.serving(environment(container, folder)) as address:
+                self.assertIsNotNone(address)
+                self.assertEqual(run({}, "healthcheck", f"--address={address}", "--timeout=20").returncode, 0)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import yaml
-from chart import CHART, NEWEST, SOURCE, Refused, helm
+from chart import CHART, NEWEST, SOURCE, Refused, helm, objects
 
 README = (SOURCE / "README.md").read_text()
 # What Helm keeps of the release before, and what only matters to a cluster.
@@ -38,19 +38,26 @@ class Readme(unittest.TestCase):
     def test_what_is_installed_and_upgraded_renders(self):
         installs = [words[2:] for words in commands() if words[1] == "install"]
         upgrades = [words[2:] for words in commands() if words[1] == "upgrade"]
-        self.assertEqual((len(installs), len(upgrades)), (2, 2))
+        self.assertEqual((len(installs), len(upgrades)), (3, 2))
         for words in installs:
             self.assertIn("kind: Deployment", self.rendered(words))
-        before = installs[1][installs[1].index("--values") :]
+        before = {words[0]: [word for word in words[2:] if word != "--create-namespace"] for words in installs}
         for words in upgrades:
-            self.assertIn("kind: Deployment", self.rendered(words, before))
+            self.assertIn("kind: Deployment", self.rendered(words, before[words[0]]))
         with self.assertRaises(Refused):
             self.rendered([*installs[0], "--set", "replicas=2"])
 
     def test_releases_of_test_and_live_mode_have_names_of_their_own(self):
         installs = [words for words in commands() if words[1] == "install"]
-        self.assertEqual([words[2] for words in installs], ["trial", "shop"])
-        self.assertEqual(len({words[words.index("--namespace") + 1] for words in installs}), 2)
+        self.assertEqual([words[2] for words in installs], ["trial", "shop", "shop-tls"])
+        self.assertEqual([words[words.index("--namespace") + 1] for words in installs], ["litebox-trial", "litebox", "litebox"])
+
+    def test_a_release_with_tls_stands_beside_the_other_and_shares_nothing_but_what_outlives_both(self):
+        plain, tls = ([words for words in commands() if words[1] == "install"][number][2:] for number in [1, 2])
+        made = [{f"{o['kind']}/{o['metadata']['name']}" for o in objects(self.rendered(words))} for words in [plain, tls]]
+        self.assertEqual(made[0] & made[1], set())
+        for command in commands():
+            self.assertFalse(command[1] == "upgrade" and "tls.enabled=true" in command, command)
 
     def test_live_mode_is_shown_with_every_secret_that_all_have(self):
         shown = set(yaml.safe_load(live())["secrets"])
