@@ -27,6 +27,8 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 WORKDIR /data
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
+# Where it listens when it is told to: by itself on loopback only, which leads nowhere from outside a container. The chart has its own way to say so, and a
+# variable here would go over its file: LITEBOX_SERVER_LISTEN=0.0.0.0:50051, LITEBOX_METRICS_LISTEN=0.0.0.0:9464.
 EXPOSE 50051 9464
 ENTRYPOINT ["/usr/bin/litebox-partner"]
 CMD ["serve"]

@@ -26,11 +26,12 @@ strip --strip-all -o "$work/litebox-partner" "$built"
 bash scripts/rootfs.sh "$work/litebox-partner" "$root"
 
 fail() { echo "$*" >&2; exit 1; }
-# As the container's user, with what its runtime gives: /proc, /dev, an empty /tmp and /data.
+# As the container's user, with what its runtime gives: /proc, /dev, an empty /tmp and /data, and a network of its own (or ours: NET=--share-net).
 inside() {
-    bwrap --unshare-all --share-net --uid 65532 --gid 65532 --die-with-parent --new-session --clearenv \
+    # shellcheck disable=SC2086 # none, or one word
+    bwrap --unshare-all ${NET-} --uid 65532 --gid 65532 --die-with-parent --new-session --clearenv \
         --ro-bind "$root" / --proc /proc --dev /dev --tmpfs /tmp --tmpfs /data --chdir /data \
-        --setenv SSL_CERT_FILE /etc/ssl/certs/ca-certificates.crt /usr/bin/litebox-partner "$@"
+        --setenv SSL_CERT_FILE /etc/ssl/certs/ca-certificates.crt ${GIVEN[@]+"${GIVEN[@]}"} /usr/bin/litebox-partner "$@"
 }
 
 bytes=$(du -sb "$root" | cut -f1)
@@ -44,7 +45,22 @@ found=$(cd "$root" && find . -type f -perm /111 ! -name '*.so*' | sort | xargs)
 grep -q "image.version=\"$version\"" Dockerfile || fail "the Dockerfile has another version than Cargo.toml"
 inside config check >/dev/null || fail "the image's defaults are unfit"
 ! inside config check --config /nowhere.toml >/dev/null 2>&1 || fail "a file that is not there is fit"
-inside demo --once >"$work/demo.log" 2>&1 || { tail -20 "$work/demo.log" >&2; fail "the demo fails in the image"; }
+# As README.md runs the container: on all addresses of its network.
+GIVEN=()
+while IFS== read -r name value; do GIVEN+=(--setenv "$name" "$value"); done < <(sed -n '/^docker run/,/[^\]$/p' README.md | grep -o 'LITEBOX_[A-Z_]*=[^ ]*')
+[ "${#GIVEN[@]}" -gt 0 ] || fail "README.md runs no container"
+inside serve >"$work/serve.log" 2>&1 &
+serve=$!
+for _ in $(seq 300); do
+    if grep -q '"message":"ready"' "$work/serve.log" || ! kill -0 "$serve" 2>/dev/null; then break; fi
+    sleep 0.1
+done
+kill "$serve" 2>/dev/null || true
+wait "$serve" 2>/dev/null || true
+grep -q '"message":"ready"' "$work/serve.log" && grep -q '"address":"0.0.0.0:50051"' "$work/serve.log" ||
+    { tail -20 "$work/serve.log" >&2; fail "the server does not run as README.md runs it"; }
+GIVEN=()
+NET=--share-net inside demo --once >"$work/demo.log" 2>&1 || { tail -20 "$work/demo.log" >&2; fail "the demo fails in the image"; }
 tail -1 "$work/demo.log"
 .tools/python/bin/hadolint Dockerfile
 echo "image: $((bytes / 1024)) KiB, as user 65532 on a read-only root; the Dockerfile itself was linted, not built"

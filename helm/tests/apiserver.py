@@ -22,6 +22,11 @@ from chart import MODES, pods, render
 TOKEN = "only-for-this-run"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
 FOREIGN = ("monitoring.coreos.com/", "gateway.networking.k8s.io/", "cert-manager.io/")
+# What must be refused, or nothing is shown: by the schema, and by Pod Security.
+WRONG = [
+    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "an-unknown-field"}, "dates": {}},
+    {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a-pod-that-may-be-root"}, "spec": {"containers": [{"name": "a", "image": "i"}]}},
+]
 # Longest start, seconds.
 STARTS = 90
 
@@ -37,7 +42,7 @@ def running(log, *command):
     with log.open("w") as out:
         process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=out)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()
@@ -86,11 +91,13 @@ def cluster(folder):
     server += ["--cert-dir", folder / "certs", "--token-auth-file", tokens, "--authorization-mode", "RBAC", "--service-account-key-file", key]
     server += ["--service-account-signing-key-file", key, "--service-account-issuer", "https://kubernetes.default.svc.cluster.local"]
     server += ["--disable-admission-plugins", "ServiceAccount"]
+    # Without an address it asks for the machine's default route, and ends where there is none.
+    server += ["--advertise-address", "127.0.0.1", "--service-cluster-ip-range", "10.0.0.0/24"]
     api = Api(port)
-    with running(folder / "etcd.log", *store), running(folder / "apiserver.log", *server):
+    with running(folder / "etcd.log", *store), running(folder / "apiserver.log", *server) as apiserver:
         until = time.monotonic() + STARTS
         while not api.ready():
-            if time.monotonic() > until:
+            if apiserver.poll() is not None or time.monotonic() > until:
                 sys.exit((folder / "apiserver.log").read_text()[-4000:])
             time.sleep(0.5)
         api.ask("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "partners", "labels": RESTRICTED}})
@@ -106,9 +113,9 @@ def known(found):
 def main():
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder)) as api:
         objects = [made for file in MODES for made in known(render(file=file))]
-        broken = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "broken"}, "dates": {}}
-        if api.refusal(broken) is None:
-            sys.exit("an unknown field was taken: nothing is shown by this")
+        for wrong in WRONG:
+            if api.refusal(wrong) is None:
+                sys.exit(f"{wrong['metadata']['name']} was taken: nothing is shown by this")
         refused = [said for said in map(api.refusal, objects) if said]
     print(*refused, sep="\n", end="\n" if refused else "")
     print(f"apiserver: {len(objects)} objects, {len(refused)} refused")

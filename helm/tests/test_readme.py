@@ -1,14 +1,18 @@
-"""The commands that the chart's README shows work, as far as that can be seen without a cluster."""
+"""The commands that the READMEs show to deploy with work, as far as that can be seen without a cluster and a container engine."""
 
+import json
 import re
 import shlex
 import unittest
 from pathlib import Path
 
 import yaml
-from chart import CHART, NEWEST, SOURCE, Refused, helm, objects
+from chart import CHART, NEWEST, ROOT, SOURCE, Refused, helm, objects
+from test_server import VALUES, run
 
 README = (SOURCE / "README.md").read_text()
+# Of the whole, in both languages.
+ROOTS = {name: (ROOT / name).read_text() for name in ["README.md", "README.ru.md"]}
 # What Helm keeps of the release before, and what only matters to a cluster.
 DROPPED = {"--wait", "--create-namespace", "--reuse-values", "--reset-then-reuse-values"}
 
@@ -72,6 +76,35 @@ class Readme(unittest.TestCase):
     def test_the_keys_of_secrets_are_those_that_the_chart_reads(self):
         keys = re.findall(r"--from-literal=([\w-]+)=", README)
         self.assertEqual(keys, re.findall(r"^    key: (database-url|page-keys|documents-keys|erasure-key|api-key)$", (SOURCE / "values.yaml").read_text().split("migrations:")[0], re.M))
+
+
+class Outside(unittest.TestCase):
+    """The same without Kubernetes."""
+
+    def test_the_variables_that_live_mode_is_shown_with_are_all_that_it_needs(self):
+        for name, text in ROOTS.items():
+            shown = dict(re.findall(r"^export (LITEBOX_\w+)='?([^'\s]+)", text.split("make build")[1], re.M))
+            adapters = {f"LITEBOX_GATEWAYS_{one}_URL": "http://adapter:1" for one in ["ACCOUNTS", "FNS", "OFD"]}
+            given = {key: {**VALUES, **adapters}[key] if value == "..." else value for key, value in shown.items()}
+            done = run(given, "config", "check")
+            self.assertEqual(done.returncode, 0, f"{name}: {done.stderr}")
+            for needed in ["LITEBOX_SERVER_PAGE_KEYS", "LITEBOX_DOCUMENTS_KEYS", *adapters]:
+                self.assertEqual(run({**given, needed: ""}, "config", "check").returncode, 1, needed)
+
+    def test_a_container_listens_where_its_port_is_published(self):
+        exposed = re.search(r"^EXPOSE (.*)$", (ROOT / "Dockerfile").read_text(), re.M)[1].split()
+        commands = {re.search(r"^docker run .*?[^\\]$", text, re.M | re.S)[0] for text in ROOTS.values()}
+        (command,) = commands
+        words = shlex.split(command.replace("\\\n", " "))
+        of = {option: [words[at + 1] for at, word in enumerate(words) if word == option] for option in ["-e", "-p", "-v", "--stop-timeout"]}
+        given = dict(one.split("=", 1) for one in of["-e"])
+        self.assertEqual(run(given, "config", "check").returncode, 0)
+        show = {row["key"]: row["value"] for row in json.loads(run(given, "config", "show", "--json").stdout)}
+        inside = of["-p"][0].rsplit(":", 1)[1]
+        self.assertEqual(show["server.listen"], f"0.0.0.0:{inside}")
+        self.assertIn(inside, exposed)
+        self.assertEqual([volume.split(":")[1] for volume in of["-v"]], re.findall(r"^WORKDIR (/data)$", (ROOT / "Dockerfile").read_text(), re.M))
+        self.assertGreater(int(of["--stop-timeout"][0]) * 1000, int(show["shutdown.delay_ms"]) + int(show["shutdown.drain_ms"]) + 6000)
 
 
 if __name__ == "__main__":
