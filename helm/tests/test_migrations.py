@@ -21,7 +21,7 @@ class Migrations(unittest.TestCase):
     def test_by_default_an_init_container_migrates_and_no_hook_runs(self):
         found = render(*LIVE)
         init = server(found)[0]["initContainers"]
-        self.assertEqual([c["command"] for c in init], [["litebox-partner", "config", "check"], ["litebox-partner", "migrate"]])
+        self.assertEqual([c["command"] for c in init], [["litebox-partner", "config", "check"], ["litebox-partner", "migrate", "--wait=30"]])
         self.assertNotIn("Job", {o["kind"] for o in found})
         for mode in MODES:
             for made in render(file=mode):

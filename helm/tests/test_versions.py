@@ -35,5 +35,20 @@ class Versions(unittest.TestCase):
         self.assertEqual({where: version for where, version in versions().items() if version != crate}, {})
 
 
+class Chart(unittest.TestCase):
+    META = yaml.safe_load((SOURCE / "Chart.yaml").read_text())
+
+    def test_it_needs_no_other_chart(self):
+        self.assertNotIn("dependencies", self.META)
+        self.assertFalse((SOURCE / "charts").exists())
+
+    def test_what_it_tells_about_itself_is_so(self):
+        crate = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
+        told = {name.removeprefix("artifacthub.io/"): text for name, text in self.META["annotations"].items()}
+        self.assertEqual((told["license"], told["operator"]), (crate["license"], "false"))
+        changes = yaml.safe_load(told["changes"])
+        self.assertTrue(changes and all(set(one) == {"kind", "description"} for one in changes), changes)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -73,12 +73,12 @@ timeoutSeconds: 3
   volumeMounts: {{- include "litebox-partner.volumeMounts" . | nindent 4 }}
 {{- end -}}
 
-{{/* The program's one job on the database. It needs neither the configuration nor the other secrets. */}}
+{{/* The program's one job on the database, for which it waits itself: it may be starting too. It needs neither the configuration nor the other secrets. */}}
 {{- define "litebox-partner.migrate" -}}
 - name: migrate
   image: {{ include "litebox-partner.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
-  command: [litebox-partner, migrate]
+  command: [litebox-partner, migrate{{ if eq .Values.database.kind "postgresql" }}, --wait=30{{ end }}]
   env:
     {{- if eq .Values.database.kind "sqlite" }}
     - name: LITEBOX_DATABASE_URL
