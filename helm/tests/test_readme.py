@@ -91,6 +91,11 @@ class Outside(unittest.TestCase):
             for needed in ["LITEBOX_SERVER_PAGE_KEYS", "LITEBOX_DOCUMENTS_KEYS", *adapters]:
                 self.assertEqual(run({**given, needed: ""}, "config", "check").returncode, 1, needed)
 
+    def test_the_trial_in_kubernetes_is_the_charts_own(self):
+        chart = re.search(r"^helm install trial (?:.*\\\n)*.*$", README, re.M)[0]
+        for name, text in ROOTS.items():
+            self.assertIn(f"\n{chart}\n", text, name)
+
     def test_a_container_listens_where_its_port_is_published(self):
         exposed = re.search(r"^EXPOSE (.*)$", (ROOT / "Dockerfile").read_text(), re.M)[1].split()
         commands = {re.search(r"^docker run .*?[^\\]$", text, re.M | re.S)[0] for text in ROOTS.values()}
