@@ -15,7 +15,7 @@ wanted=sdk/python/requirements-generate.txt venv=.tools/sdk-generate
 if ! cmp -s "$wanted" "$venv/requirements.txt"; then
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$wanted"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$wanted"
     cp "$wanted" "$venv/requirements.txt"
 fi
 

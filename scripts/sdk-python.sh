@@ -18,12 +18,12 @@ environment() { # environment FOLDER REQUIREMENTS: made anew when the requiremen
     if cmp -s "$2" "$1/requirements.txt"; then return; fi
     rm -rf "$1"
     python3 -m venv "$1"
-    "$1/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$2"
+    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$2"
     cp "$2" "$1/requirements.txt"
 }
 
 unit_tests() { # unit_tests ENVIRONMENT
-    echo "unit tests with $("$1/bin/pip" freeze | grep -E '^(grpcio|protobuf)==' | paste -sd' ')"
+    echo "unit tests with $("$1/bin/python" -m pip freeze | grep -E '^(grpcio|protobuf)==' | paste -sd' ')"
     PYTHONPATH=sdk/python/src:sdk/python/tests "$1/bin/python" -W error::ResourceWarning -m unittest discover -s sdk/python/tests
 }
 
@@ -40,7 +40,7 @@ start_demo() { # a server, a partner and a register of its own; takes over what 
 
 from_the_wheel() { # the README's program, by what a user has: the wheel and what it asks for
     local readme=$PWD/sdk/python/README.md run
-    .tools/sdk-python/bin/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$work" sdk/python
+    .tools/sdk-python/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$work" sdk/python
     python3 -m venv "$work/empty"
     "$work/empty/bin/pip" install --quiet --disable-pip-version-check "$work"/litebox_partner-*.whl
     "$work/empty/bin/pip" freeze | sed 's/^/installed /'
@@ -55,8 +55,8 @@ from_the_wheel() { # the README's program, by what a user has: the wheel and wha
 
 environment .tools/sdk-python sdk/python/requirements.txt
 environment .tools/sdk-generate sdk/python/requirements-generate.txt
-.tools/sdk-python/bin/pip check
-(cd sdk/python && ../../.tools/sdk-python/bin/mypy && MYPYPATH=src ../../.tools/sdk-python/bin/mypy --strict example.py)
+.tools/sdk-python/bin/python -m pip check
+(cd sdk/python && ../../.tools/sdk-python/bin/python -m mypy && MYPYPATH=src ../../.tools/sdk-python/bin/python -m mypy --strict example.py)
 unit_tests .tools/sdk-generate >"$work/oldest" 2>&1 & # both mostly wait
 oldest=$!
 unit_tests .tools/sdk-python

@@ -1,6 +1,7 @@
 """The control endpoint: what a case asks for with {"do": NAME, …}, over HTTP on loopback."""
 
 import json
+import secrets
 import signal
 import subprocess
 import threading
@@ -88,8 +89,9 @@ class Control:
         return {"count": len(self.world.sandbox.entries(operation, "effect", wanted))}
 
     def do_calls(self) -> dict:
-        """How many calls the proxy has seen since the case began."""
-        return {"count": self.proxy.arms.calls}
+        """What the proxy has seen since the case began, what it has done with it, and what it still has to do."""
+        arms = self.proxy.arms
+        return {"count": arms.calls, "stalled": arms.stalled, "recorded": arms.recorded, "waiting": len(arms.records)}
 
     def do_cut_next_answer(self, times: int = 1) -> None:
         self.proxy.arm(lambda arms: setattr(arms, "cuts", times))
@@ -101,11 +103,19 @@ class Control:
         self.proxy.arm(lambda arms: setattr(arms, "refusals", times))
         self.proxy.cut_all()
 
+    def do_stall_all(self) -> None:
+        self.proxy.stall_all()
+
+    def do_stall_next(self, times: int = 1) -> None:
+        self.proxy.arm(lambda arms: setattr(arms, "stalls", times))
+
     def do_recorded(self, times: int = 1, **record: object) -> None:
         fields = records.fields(record)
         self.proxy.arm(lambda arms: arms.records.extend([fields] * times))
 
-    def do_restart_server(self, hard: bool = False) -> None:
+    def do_restart_server(self, hard: bool = False, new_page_keys: bool = False) -> None:
+        if new_page_keys:
+            self.world.server.settings["LITEBOX_SERVER_PAGE_KEYS"] = secrets.token_hex(32)
         self.world.server.restart(signal.SIGKILL if hard else signal.SIGTERM)
 
     def do_rotate_token(self, revoke_old: bool = True) -> dict:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HEADERS, RST_STREAM, GOAWAY = 1, 3, 7
+DATA, HEADERS, RST_STREAM, GOAWAY = 0, 1, 3, 7
 END_STREAM, END_HEADERS = 1, 4
 LINGER = 2.0
 
@@ -47,9 +47,12 @@ class Arms:
 
     cuts: int = 0
     refusals: int = 0
+    stalls: int = 0
     records: list[Fields] = field(default_factory=list)
     # What has happened, for cases that count attempts.
     calls: int = 0
+    stalled: int = 0
+    recorded: int = 0
 
 
 class Connection:
@@ -58,6 +61,8 @@ class Connection:
     def __init__(self, arms: Arms, client: "Pipe", server: "Pipe") -> None:
         self.arms, self.client, self.server = arms, client, server
         self.doomed: set[int] = set()
+        self.silent: set[int] = set()
+        self.living: set[int] = set()
         self.newest = 0
         self.ended = False  # answered from a record: nothing more goes to the server
         self.greeted = asyncio.Event()
@@ -70,8 +75,11 @@ class Connection:
             kind, stream, whole = await self.client.frame()
             if kind == HEADERS and stream > self.newest:
                 self.newest = stream
+                self.living.add(stream)
                 self.arms.calls += 1
                 await self.call(stream)
+            if kind == RST_STREAM:
+                self.living.discard(stream)
             if not self.ended:
                 self.server.writer.write(whole)
                 await self.server.writer.drain()
@@ -79,10 +87,19 @@ class Connection:
     async def call(self, stream: int) -> None:
         """A call has begun."""
         if self.arms.records:
+            self.arms.recorded += 1
             await self.answer(stream, self.arms.records.pop(0))
+        elif self.arms.stalls > 0:
+            self.arms.stalls -= 1
+            self.stall(stream)
         elif self.arms.cuts > 0:
             self.arms.cuts -= 1
             self.doomed.add(stream)
+
+    def stall(self, *streams: int) -> None:
+        """Nothing more is heard of these calls, though the connection lives, and answers pings."""
+        self.silent |= set(streams)
+        self.arms.stalled += len(streams)
 
     async def answer(self, stream: int, fields: Fields) -> None:
         """The server never hears of the call, and so can read no later one: the connection ends."""
@@ -101,7 +118,9 @@ class Connection:
             if kind == HEADERS and stream in self.doomed:
                 self.client.abort()
                 return
-            if not self.ended:
+            if kind in (DATA, HEADERS) and whole[4] & END_STREAM:
+                self.living.discard(stream)
+            if not self.ended and stream not in self.silent:
                 self.client.writer.write(whole)
                 await self.client.writer.drain()
                 self.greeted.set()
@@ -129,7 +148,7 @@ class Proxy:
 
     def __init__(self, target: Callable[[], str]) -> None:
         self.target, self.arms = target, Arms()
-        self.open: set[Pipe] = set()
+        self.open: dict[Pipe, Connection] = {}
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         server = self.run(asyncio.start_server(self.accept, "127.0.0.1", 0))
@@ -152,6 +171,15 @@ class Proxy:
 
         self.run(work())
 
+    def stall_all(self) -> None:
+        """Calls under way, streams among them, bring nothing more."""
+
+        async def work() -> None:
+            for connection in self.open.values():
+                connection.stall(*connection.living)
+
+        self.run(work())
+
     def reset(self) -> None:
         self.cut_all()
         self.arms = Arms()
@@ -171,8 +199,7 @@ class Proxy:
         await self.join(client, server)
 
     async def join(self, client: Pipe, server: Pipe) -> None:
-        self.open.add(client)
-        connection = Connection(self.arms, client, server)
+        connection = self.open[client] = Connection(self.arms, client, server)
         tasks = [asyncio.ensure_future(way) for way in (connection.outwards(), connection.inwards())]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         if connection.ended and not tasks[0].done():  # the client still has to take what was recorded for it
@@ -180,6 +207,6 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.open.discard(client)
+        del self.open[client]
         for pipe in (client, server):
             pipe.writer.close()

@@ -16,6 +16,7 @@ type caller struct {
 	policies  policies
 	partnerID string
 	timeout   time.Duration
+	silence   time.Duration // the longest of a watch
 	sleep     sleeper
 	closed    context.Context // ends with the Partner
 }

@@ -96,6 +96,23 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
+// GoString is the same line: localized texts may tell of a person, and stay out of what is printed.
+func (e *Error) GoString() string { return e.Error() }
+
+// String leaves out what is told to people, which may tell of a person.
+func (v FieldViolation) String() string { return strings.TrimSuffix(v.Field+": "+v.Reason, ": ") }
+
+// GoString leaves it out as well.
+func (v FieldViolation) GoString() string { return v.String() }
+
+// String leaves out what is told to people, which may tell of a person.
+func (v PreconditionViolation) String() string {
+	return strings.TrimSuffix(v.Type+": "+v.Subject, ": ")
+}
+
+// GoString leaves it out as well.
+func (v PreconditionViolation) GoString() string { return v.String() }
+
 // Is lets [errors.Is] find the reason, and the errors of the context when it was the context that ended the call.
 func (e *Error) Is(target error) bool {
 	switch target {

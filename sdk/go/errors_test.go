@@ -21,6 +21,21 @@ import (
 	"litebox.ru/partner/sdk/go/gen/errorv1"
 )
 
+func TestWhatIsPrintedHoldsNothingThatIsToldToPeople(t *testing.T) {
+	failed := &Error{
+		Code: codes.InvalidArgument, LocalizedMessage: "Иванов",
+		FieldViolations:        []FieldViolation{{Field: "inn", Reason: "INN", LocalizedMessage: "Иванов"}},
+		PreconditionViolations: []PreconditionViolation{{"ADDRESS", "inn", "Иванов"}},
+	}
+	for _, what := range []any{failed, failed.FieldViolations, failed.PreconditionViolations} {
+		for _, verb := range []string{"%v", "%+v", "%#v"} {
+			if said := fmt.Sprintf(verb, what); strings.Contains(said, "Иванов") || !strings.Contains(said, "inn") {
+				t.Errorf("%s of %T: %s", verb, what, said)
+			}
+		}
+	}
+}
+
 func TestEveryDetailOfAnErrorArrives(t *testing.T) {
 	server := &fake{register: func(ctx context.Context, _ *clientv1.RegisterRequest) (*clientv1.RegisterResponse, error) {
 		_ = grpc.SetHeader(ctx, metadata.Pairs("x-request-id", "r-1"))

@@ -13,6 +13,9 @@ import (
 // DefaultTimeout bounds one call with all its attempts when neither [Options] nor [WithTimeout] says otherwise.
 const DefaultTimeout = 20 * time.Second
 
+// DefaultWatchSilence is how long a stream of a watch may say nothing when [Options] do not say otherwise.
+const DefaultWatchSilence = 60 * time.Second
+
 // ErrTokenInPlaintext is what [New] answers when it was to send a token over a connection without TLS.
 var ErrTokenInPlaintext = errors.New("a token would cross the network in plain text: " +
 	"use TLS, or set AllowTokenInPlaintext where the network itself is safe")
@@ -20,7 +23,8 @@ var ErrTokenInPlaintext = errors.New("a token would cross the network in plain t
 // Options says how to reach the service and as whom. Only Address is required, though the service itself lets nobody
 // in without a token.
 type Options struct {
-	// Address of the service, "host:port".
+	// Address of the service, "host:port". Calls go to all addresses of the name in turn, over a connection to each;
+	// "dns:///host:port", as gRPC writes it, means the same.
 	Address string
 
 	// Token, as the operator has issued it. Prefer TokenFile, which can be changed without a restart.
@@ -42,6 +46,9 @@ type Options struct {
 	// Timeout bounds one call with all its attempts; 0 means [DefaultTimeout]. An earlier deadline of the context
 	// goes first, and [WithTimeout] changes it for one call.
 	Timeout time.Duration
+	// WatchSilence is how long a stream of a watch may say nothing before it is given up and another one is opened; 0
+	// means [DefaultWatchSilence]. The service gives a sign of life every 15 seconds. The first message has the Timeout.
+	WatchSilence time.Duration
 
 	// DialOptions go to gRPC after those of this package, for what it does not offer: another dialer, statistics.
 	DialOptions []grpc.DialOption
@@ -68,7 +75,7 @@ func (o Options) GoString() string { return o.String() }
 
 // check tells what is wrong with the options, before anything is opened.
 func (o Options) check() error {
-	if _, port, err := net.SplitHostPort(o.Address); err != nil || port == "" {
+	if _, port, err := net.SplitHostPort(strings.TrimPrefix(o.Address, "dns:///")); err != nil || port == "" {
 		return fmt.Errorf(`address %q is not of the form "host:port"`, o.Address)
 	}
 	if o.Token != "" && o.TokenFile != "" {
@@ -79,6 +86,9 @@ func (o Options) check() error {
 	}
 	if o.Timeout < 0 {
 		return fmt.Errorf("the timeout %s is negative", o.Timeout)
+	}
+	if o.WatchSilence < 0 {
+		return fmt.Errorf("the silence of a watch %s is negative", o.WatchSilence)
 	}
 	return o.checkTransport()
 }

@@ -58,7 +58,7 @@ func open(options Options, sleep sleeper) (*Partner, error) {
 	closed, closing := context.WithCancel(context.Background())
 	caller := &caller{
 		tokens: tokens, policies: policies, partnerID: options.PartnerID, timeout: cmp.Or(options.Timeout, DefaultTimeout),
-		sleep: sleep, closed: closed,
+		silence: cmp.Or(options.WatchSilence, DefaultWatchSilence), sleep: sleep, closed: closed,
 	}
 	dial := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(transport),

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"litebox.ru/partner/sdk/go/gen/kktv1"
 )
 
@@ -46,8 +44,8 @@ func (e *OutcomeError) Unwrap() error {
 type WaitOptions struct {
 	// OnChange is called with the registration as it stands first, and after each change. Its error ends the waiting.
 	OnChange func(*kktv1.Kkt) error
-	// OnBlocked is called when something holds the registration up, and when that changes: Blocked says what to do, and
-	// who has to. Most registrations go on by themselves once it is done; return an error to wait no longer.
+	// OnBlocked is called when something comes to hold the registration up, and when its reason or who has to act changes:
+	// Blocked says what to do. Most registrations go on by themselves once it is done; return an error to wait no longer.
 	OnBlocked func(*kktv1.Kkt) error
 	// Timeout of the whole waiting; 0 means as long as the context lasts. A registration takes a working day or more.
 	Timeout time.Duration
@@ -71,7 +69,9 @@ func (k *Kkts) WaitUntilRegistered(ctx context.Context, kktID string, options Wa
 		return wait.kkt, err
 	}
 	// A watch without a token begins with how things stand, so nothing is missed between the two.
-	for kkt, err := range k.Watch(WatchOptions{KktIDs: []string{kktID}}).Changes(ctx) {
+	watch := k.Watch(WatchOptions{KktIDs: []string{kktID}})
+	watch.known = true
+	for kkt, err := range watch.Changes(ctx) {
 		if err != nil {
 			return wait.kkt, err
 		}
@@ -100,13 +100,17 @@ func (w *wait) see(kkt *kktv1.Kkt) (final bool, err error) {
 			return false, err
 		}
 	}
-	news := kkt.GetBlocked() != nil && !proto.Equal(kkt.GetBlocked(), before.GetBlocked())
-	if news && w.options.OnBlocked != nil {
+	if newlyBlocked(before.GetBlocked(), kkt.GetBlocked()) && w.options.OnBlocked != nil {
 		if err := w.options.OnBlocked(kkt); err != nil {
 			return false, err
 		}
 	}
 	return outcome(kkt)
+}
+
+// newlyBlocked tells whether something else holds the registration up now, or somebody else has to act.
+func newlyBlocked(before, now *kktv1.Blocked) bool {
+	return now != nil && (before == nil || before.GetReason() != now.GetReason() || before.GetWaitingFor() != now.GetWaitingFor())
 }
 
 // outcome tells whether a registration is final, and with an error when it has no card.

@@ -6,10 +6,12 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -171,18 +173,102 @@ func TestWatchOfAServerThatWasNeverThereEnds(t *testing.T) {
 	}
 }
 
-func TestWatchGoesOnAfterAStreamThatHadNothingToTell(t *testing.T) {
-	silent := func(stream watchStream) error {
-		_ = stream.SendHeader(metadata.Pairs("x-request-id", "r-1"))
-		return status.Error(codes.Unavailable, "restart")
+// hanging sends messages and then nothing, until its caller leaves.
+func hanging(messages ...*kktv1.WatchResponse) func(watchStream) error {
+	return func(stream watchStream) error {
+		_ = then(nil, messages...)(stream)
+		<-stream.Context().Done()
+		return nil
 	}
-	server, _ := scripted(silent, then(nil, change(1, reserving, "a")))
-	partner, _ := connect(t, server.serve(t), func(o *Options) { o.Timeout = time.Nanosecond })
+}
+
+// revisions walks until so many changes have come, and dwells on each.
+func revisions(t *testing.T, watch *Watch, count int, dwell func()) (seen []int64) {
+	t.Helper()
+	for kkt, err := range watch.Changes(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		dwell()
+		if seen = append(seen, kkt.Revision); len(seen) == count {
+			break
+		}
+	}
+	return seen
+}
+
+func none() {}
+
+func TestWatchLeavesAStreamThatIsSilent(t *testing.T) {
+	noLeaks(t)
+	server, asked := scripted(hanging(change(1, reserving, "a")), then(nil, change(2, reserving, "b")))
+	partner, _ := connect(t, server.serve(t), func(o *Options) { o.WatchSilence = 50 * time.Millisecond })
+	var why error
+	watch := partner.Kkts.Watch(WatchOptions{OnReconnect: func(reason error) { why = reason }})
+	if seen := revisions(t, watch, 2, none); !slices.Equal(seen, []int64{1, 2}) || !slices.Equal(*asked, []string{"", "a"}) {
+		t.Errorf("got %v, asked with %q", seen, *asked)
+	}
+	if status.Code(why) != codes.Unavailable || !strings.Contains(why.Error(), "silent") {
+		t.Errorf("reconnected for %v", why)
+	}
+}
+
+func TestWatchDoesNotCountTheTimeThatItsCallerTakes(t *testing.T) {
+	server, asked := scripted(hanging(change(1, reserving, "a"), change(2, reserving, "b"), change(3, reserving, "c")))
+	partner, _ := connect(t, server.serve(t), func(o *Options) { o.WatchSilence = 200 * time.Millisecond })
+	watch := partner.Kkts.Watch(WatchOptions{})
+	dwell := func() { time.Sleep(300 * time.Millisecond) }
+	if seen := revisions(t, watch, 3, dwell); len(seen) != 3 || len(*asked) != 1 {
+		t.Errorf("got %v, asked with %q", seen, *asked)
+	}
+}
+
+func TestWatchThatIsNeverAnsweredEndsAfterTheTimeout(t *testing.T) {
+	noLeaks(t)
+	server, _ := scripted(hanging())
+	partner, _ := connect(t, server.serve(t), func(o *Options) { o.Timeout = 50 * time.Millisecond })
 	for kkt, err := range partner.Kkts.Watch(WatchOptions{}).Changes(t.Context()) {
-		if err != nil || kkt.Revision != 1 {
+		if kkt != nil || status.Code(err) != codes.Unavailable {
 			t.Errorf("got %v, %v", kkt, err)
 		}
-		break
+	}
+	if asked := server.seen("user-agent"); len(asked) != 1 {
+		t.Errorf("asked %d times", len(asked))
+	}
+}
+
+func TestWatchTellsLowerRevisionsAsWell(t *testing.T) {
+	server, _ := scripted(then(nil, change(5, reserving, "a"), change(5, reserving, "b"), change(3, reserving, "c")))
+	partner, _ := connect(t, server.serve(t), nil)
+	if seen := revisions(t, partner.Kkts.Watch(WatchOptions{}), 3, none); !slices.Equal(seen, []int64{5, 5, 3}) {
+		t.Errorf("got %v", seen)
+	}
+}
+
+func TestWatchBeginsAnewWhenItsOwnTokenIsNotKnownAnyMore(t *testing.T) {
+	unknown := then(refusal(codes.InvalidArgument, ErrValidationFailed,
+		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "resume_token"}}}))
+	restart := then(status.Error(codes.Unavailable, "restart"), change(1, reserving, "own"))
+	server, asked := scripted(restart, unknown, then(nil, change(2, reserving, "new")))
+	partner, _ := connect(t, server.serve(t), nil)
+	seen := revisions(t, partner.Kkts.Watch(WatchOptions{KktIDs: []string{"k"}, ResumeToken: "given"}), 2, none)
+	if !slices.Equal(seen, []int64{1, 2}) || !slices.Equal(*asked, []string{"given", "own", ""}) {
+		t.Errorf("got %v, asked with %q", seen, *asked)
+	}
+	for _, options := range []WatchOptions{{KktIDs: []string{"k"}, ResumeToken: "given"}, {ResumeToken: "given"}, {}} {
+		scripts := []func(watchStream) error{unknown, unknown}
+		if options.ResumeToken == "" {
+			scripts[0] = restart // a watch of everything has nothing to begin with in place of its token
+		}
+		server, _ := scripted(scripts...)
+		partner, _ := connect(t, server.serve(t), nil)
+		var last error
+		for _, err := range partner.Kkts.Watch(options).Changes(t.Context()) {
+			last = err
+		}
+		if !errors.Is(last, ErrValidationFailed) {
+			t.Errorf("%+v: got %v", options, last)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ use super::retry;
 use super::token::Tokens;
 
 /// Nobody waits longer for one call; what clocks cannot count is no time either.
-const LONGEST: Duration = Duration::from_secs(86_400);
+pub(super) const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// What one call wants otherwise.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +35,7 @@ pub(super) struct Caller {
     pub(super) tokens: Tokens,
     pub(super) partner_id: Option<MetadataValue<Ascii>>,
     pub(super) timeout: Duration,
+    pub(super) watch_silence: Duration,
 }
 
 impl Caller {

@@ -171,9 +171,14 @@ impl Error {
         self.0.attempts
     }
 
-    /// A new stream may bring more: the connection or the server has gone, or the service asks to wait.
+    /// A new stream may bring more: the connection or the server has gone, the time of a stream is over, or the service asks to
+    /// wait. What it has a reason for is no matter of the connection.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self.0.code, Code::Unavailable | Code::DeadlineExceeded) || self.retry_after().is_some()
+        match self.0.code {
+            Code::Unavailable | Code::DeadlineExceeded => true,
+            Code::Cancelled | Code::Internal | Code::Unknown if self.reason_text().is_empty() => true,
+            _ => self.retry_after().is_some(),
+        }
     }
 }
 

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 /// Bounds one call with all its attempts when nothing else is said.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
+/// The service gives a sign of life every 15 seconds.
+pub(super) const WATCH_SILENCE: Duration = Duration::from_secs(60);
+/// How gRPC writes a name whose addresses are to be looked up.
+const DNS: &str = "dns:///";
 
 /// How to reach the service, and as whom. Only `address` is required, though the service lets nobody in without a token.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// "host:port".
+    /// "host:port", or "dns:///host:port", which means the same here: one connection, to an address of the name.
     pub address: String,
     /// The token, as the operator has issued it. Prefer `token_file`, which can change without a restart.
     pub token: Option<String>,
@@ -27,6 +31,9 @@ pub struct Options {
     pub allow_token_in_plaintext: bool,
     /// Bounds one call with all its attempts; 20 seconds when absent. Each call can give its own.
     pub timeout: Option<Duration>,
+    /// How long a stream of a watch may say nothing before it is given up and another one is opened; 60 seconds when absent. The
+    /// service gives a sign of life every 15 seconds. The first message has the `timeout`.
+    pub watch_silence: Option<Duration>,
 }
 
 /// Whom to believe and what to show. All files are PEM.
@@ -84,8 +91,12 @@ pub enum OptionsError {
 }
 
 impl Options {
+    pub(super) fn host_and_port(&self) -> &str {
+        self.address.strip_prefix(DNS).unwrap_or(&self.address)
+    }
+
     pub(super) fn check(&self) -> Result<(), OptionsError> {
-        let port = self.address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+        let port = self.host_and_port().rsplit_once(':').filter(|(host, _)| is_host(host)).map(|(_, port)| port);
         if port.and_then(|port| port.parse::<u16>().ok()).is_none() {
             return Err(OptionsError::Address(self.address.clone()));
         }
@@ -104,6 +115,14 @@ impl Options {
         let shown = self.token.is_some() || self.token_file.is_some();
         if shown && !self.allow_token_in_plaintext { Err(OptionsError::TokenInPlaintext) } else { Ok(()) }
     }
+}
+
+/// A name, or an address; one of IPv6 stands in brackets.
+fn is_host(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let strange = |c: char| c.is_whitespace() || "/?#@[]".contains(c);
+    let colons = inner.is_none() && text.contains(':');
+    !text.is_empty() && !colons && !inner.unwrap_or(text).contains(strange)
 }
 
 // The token stays out.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use super::caller::Caller;
+use super::caller::{Caller, LONGEST};
 use super::clients::Clients;
 use super::kkts::Kkts;
-use super::options::{Options, OptionsError, TIMEOUT, Tls};
+use super::options::{Options, OptionsError, TIMEOUT, Tls, WATCH_SILENCE};
 use super::token::Tokens;
 
 const USER_AGENT: &str = concat!("litebox-partner-rust/", env!("CARGO_PKG_VERSION"));
@@ -35,7 +35,8 @@ impl Partner {
             streams: channel(&options)?,
             tokens: Tokens::new(&options)?,
             partner_id: id,
-            timeout: options.timeout.unwrap_or(TIMEOUT),
+            timeout: options.timeout.unwrap_or(TIMEOUT).min(LONGEST),
+            watch_silence: options.watch_silence.unwrap_or(WATCH_SILENCE).min(LONGEST),
         });
         Ok(Self { clients: Clients::new(caller.clone()), kkts: Kkts::new(caller) })
     }
@@ -54,7 +55,7 @@ impl Partner {
 fn channel(options: &Options) -> Result<Channel, OptionsError> {
     let scheme = if options.plaintext { "http" } else { "https" };
     let wrong = |_| OptionsError::Address(options.address.clone());
-    let endpoint = Endpoint::from_shared(format!("{scheme}://{}", options.address)).map_err(wrong)?;
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{}", options.host_and_port())).map_err(wrong)?;
     let endpoint = endpoint
         .user_agent(USER_AGENT)
         .map_err(wrong)?

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::error::Error;
 use super::kkts::Kkts;
-use super::watch::WatchOptions;
+use super::watch::{Watch, WatchOptions};
 use crate::pb::kkt as pb;
 
 /// Is shown a registration and says whether to go on waiting.
@@ -18,8 +18,8 @@ pub type OnKkt<'a> = Box<dyn FnMut(&pb::Kkt) -> ControlFlow<()> + Send + 'a>;
 pub struct WaitOptions<'a> {
     /// Called with the registration as it stands first, and after each change.
     pub on_change: Option<OnKkt<'a>>,
-    /// Called when something holds the registration up, and when that changes: `blocked` says what to do, and who has to. Most
-    /// registrations go on by themselves once it is done.
+    /// Called when something comes to hold the registration up, and when its reason or who has to act changes: `blocked` says
+    /// what to do. Most registrations go on by themselves once it is done.
     pub on_blocked: Option<OnKkt<'a>>,
     /// Of the whole waiting; none when absent. A registration takes a working day or more.
     pub timeout: Option<Duration>,
@@ -61,13 +61,17 @@ impl Kkts {
         let mut kkt = self.get(kkt_id).await?;
         let mut blocked = None;
         // A watch without a token begins with how things stand, so nothing is missed between the two.
-        let mut watch = self.watch(WatchOptions { kkt_ids: vec![kkt_id.into()], ..WatchOptions::default() });
+        let mut watch = Watch::of_reached(
+            self.caller.clone(),
+            WatchOptions { kkt_ids: vec![kkt_id.into()], ..WatchOptions::default() },
+        );
         loop {
             shown(&mut options.on_change, &kkt)?;
-            if kkt.blocked.is_some() && kkt.blocked != blocked {
+            let now = kkt.blocked.as_ref().map(|block| (block.reason.clone(), block.waiting_for));
+            if now.is_some() && now != blocked {
                 shown(&mut options.on_blocked, &kkt)?;
             }
-            blocked.clone_from(&kkt.blocked);
+            blocked = now;
             match kkt.state() {
                 pb::KktState::Registered => return Ok(kkt),
                 pb::KktState::Rejected => return Err(WaitError::Rejected(Box::new(kkt))),

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::{Code, Request, Status, Streaming};
 
 use super::caller::Caller;
@@ -32,32 +33,43 @@ impl fmt::Debug for WatchOptions {
     }
 }
 
-/// Follows changes of registrations. It opens a new stream whenever one ends, and goes on where that one stopped: each change
-/// is told at least once, several may come as one, and `revision` tells a repeat from news.
+/// Follows changes of registrations. It opens a new stream whenever one ends or is silent for too long, and goes on where that
+/// one stopped: each change is told at least once, several may come as one, and `revision` tells a repeat from news.
 pub struct Watch {
     caller: Arc<Caller>,
     options: WatchOptions,
-    stream: Option<Streaming<pb::WatchResponse>>,
+    /// The resume token comes from a stream of this watch, not from the caller.
+    own_token: bool,
+    state: State,
+    /// A stream that has said nothing until then is given up.
+    due: Instant,
     began: Instant,
     /// The service has answered at least once.
     reached: bool,
     /// Streams in a row that have brought nothing.
     failures: u32,
-    /// Opened again with another token after the one before was refused.
-    token_replaced: bool,
 }
 
-/// How a stream has ended.
-enum Ended {
-    /// In the usual course.
-    Well,
-    Badly(Error),
+/// Whoever waits for the next change may leave at any moment and come back: all that is under way stands here.
+enum State {
+    /// There is no stream before then.
+    Resting(Instant),
+    Opening(BoxFuture<'static, Result<Stream, Status>>),
+    Open(Box<Stream>),
 }
+
+type Stream = Streaming<pb::WatchResponse>;
 
 impl Watch {
     pub(super) fn new(caller: Arc<Caller>, options: WatchOptions) -> Self {
-        let began = Instant::now();
-        Self { caller, options, stream: None, began, reached: false, failures: 0, token_replaced: false }
+        let now = Instant::now();
+        let state = State::Resting(now);
+        Self { caller, options, own_token: false, state, due: now, began: now, reached: false, failures: 0 }
+    }
+
+    /// The same for a service that has answered already: it is waited for from the beginning.
+    pub(super) fn of_reached(caller: Arc<Caller>, options: WatchOptions) -> Self {
+        Self { reached: true, ..Self::new(caller, options) }
     }
 
     /// Where to go on after the last change that was told. Store it once that change is dealt with.
@@ -65,59 +77,58 @@ impl Watch {
         &self.options.resume_token
     }
 
-    /// Waits for the next change: a registration without its history. Can be dropped while it waits and called again without
-    /// losing any.
+    /// Waits for the next change: a registration without its history. Can be dropped while it waits and called again, as in
+    /// `select!`: nothing is lost, and pauses are kept.
     ///
     /// # Errors
     /// [`Error`] when the service refuses. One that cannot be reached is waited for, but for the first time, which is bounded
     /// by the timeout of the options.
     pub async fn next(&mut self) -> Result<pb::Kkt, Error> {
         loop {
-            let ended = match self.message().await {
-                Ok(Some(message)) => match self.take(message) {
-                    Some(kkt) => return Ok(kkt),
-                    None => continue,
-                },
-                Ok(None) => Ended::Well,
-                Err(error) => Ended::Badly(error),
-            };
-            self.stream = None;
-            self.rest(ended).await?;
-        }
-    }
-
-    async fn message(&mut self) -> Result<Option<pb::WatchResponse>, Error> {
-        if self.stream.is_none() {
-            self.stream = Some(self.open().await?);
-        }
-        match &mut self.stream {
-            Some(stream) => stream.message().await.map_err(|status| Error::new(METHOD, &status)),
-            None => Ok(None),
-        }
-    }
-
-    async fn open(&mut self) -> Result<Streaming<pb::WatchResponse>, Error> {
-        let WatchOptions { kkt_ids, resume_token } = self.options.clone();
-        let mut request = Request::new(pb::WatchRequest { kkt_ids, resume_token });
-        let sent = self.caller.head(request.metadata_mut()).await;
-        let opened = Stub::new(self.caller.streams.clone()).watch(request).await;
-        match opened {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => {
-                let again = status.code() == Code::Unauthenticated
-                    && !self.token_replaced
-                    && self.caller.tokens.replaced(sent.as_ref()).await;
-                self.token_replaced = again;
-                let status = if again { Status::unavailable("the token was replaced") } else { status };
-                Err(Error::new(METHOD, &status))
+            match self.message().await {
+                Ok(Some(message)) => {
+                    if let Some(kkt) = self.take(message) {
+                        return Ok(kkt);
+                    }
+                }
+                Ok(None) => self.ended(),
+                Err(error) => self.failed(error)?,
             }
         }
     }
 
+    /// The next message of the stream, which is opened if there is none; `None` when it has ended in the usual course.
+    async fn message(&mut self) -> Result<Option<pb::WatchResponse>, Error> {
+        loop {
+            match &mut self.state {
+                State::Resting(until) => {
+                    sleep_until(*until).await;
+                    self.due = Instant::now() + self.caller.timeout;
+                    self.state = State::Opening(Box::pin(open(self.caller.clone(), self.request())));
+                }
+                State::Opening(opening) => {
+                    let stream = in_time(self.due, opening).await?;
+                    self.state = State::Open(Box::new(stream));
+                }
+                State::Open(stream) => return in_time(self.due, stream.message()).await,
+            }
+        }
+    }
+
+    fn request(&self) -> pb::WatchRequest {
+        let WatchOptions { kkt_ids, resume_token } = self.options.clone();
+        pb::WatchRequest { kkt_ids, resume_token }
+    }
+
     fn take(&mut self, message: pb::WatchResponse) -> Option<pb::Kkt> {
-        (self.reached, self.failures, self.token_replaced) = (true, 0, false);
+        self.reached = true;
+        self.due = Instant::now() + self.caller.watch_silence;
         if !message.resume_token.is_empty() {
-            self.options.resume_token = message.resume_token;
+            (self.options.resume_token, self.own_token) = (message.resume_token, true);
+        }
+        // A stream that only ever ends brings nothing.
+        if !matches!(message.event, Some(Event::End(_))) {
+            self.failures = 0;
         }
         match message.event {
             Some(Event::Kkt(kkt)) => Some(kkt),
@@ -125,23 +136,61 @@ impl Watch {
         }
     }
 
-    /// Waits before the next stream, or says why there is none.
-    async fn rest(&mut self, ended: Ended) -> Result<(), Error> {
-        let news = self.failures == 0 && self.reached;
+    /// The next stream comes at once, unless this one has brought nothing.
+    fn ended(&mut self) {
         self.failures += 1;
-        let asked = match ended {
-            Ended::Well if news => return Ok(()),
-            Ended::Well => Duration::ZERO,
-            Ended::Badly(_) if self.token_replaced => return Ok(()),
-            Ended::Badly(error) => {
-                let too_long = !self.reached && self.began.elapsed() > self.caller.timeout;
-                if !error.is_passing() || too_long {
-                    return Err(error);
-                }
-                error.retry_after().unwrap_or_default()
-            }
+        let pause = if self.failures == 1 { Duration::ZERO } else { retry::pause(self.failures - 1) };
+        self.state = State::Resting(Instant::now() + pause);
+    }
+
+    /// Sets the pause before the next stream, or says why there is none.
+    fn failed(&mut self, error: Error) -> Result<(), Error> {
+        self.failures += 1;
+        let asked = error.retry_after().unwrap_or_default();
+        let too_long = !self.reached && self.began.elapsed() >= self.caller.timeout;
+        let (goes_on, pause) = match self.begins_anew(&error) {
+            true => (true, Duration::ZERO),
+            false => (error.is_passing() && !too_long, retry::pause(self.failures).max(asked)),
         };
-        sleep(retry::pause(self.failures).max(asked)).await;
-        Ok(())
+        self.state = State::Resting(Instant::now() + pause);
+        if goes_on { Ok(()) } else { Err(error) }
+    }
+
+    /// A service that was set up anew does not know the tokens that it gave. Where registrations are named, a stream without
+    /// a token begins with how they stand, so that nothing is missed.
+    fn begins_anew(&mut self, error: &Error) -> bool {
+        let unknown = error.field_violations().iter().any(|violation| violation.field == "resume_token");
+        if !unknown || !self.own_token || self.options.kkt_ids.is_empty() {
+            return false;
+        }
+        self.options.resume_token.clear();
+        self.own_token = false;
+        true
     }
 }
+
+/// What does not come in time does not come at all, as when a connection has gone and nobody has said so.
+async fn in_time<T>(due: Instant, coming: impl Future<Output = Result<T, Status>>) -> Result<T, Error> {
+    let silent = |_| Err(Status::unavailable("the stream has been silent for too long"));
+    timeout_at(due, coming).await.unwrap_or_else(silent).map_err(|status| Error::new(METHOD, &status))
+}
+
+/// Opens a stream; once more when the token is refused and its file has another one by now.
+async fn open(caller: Arc<Caller>, asked: pb::WatchRequest) -> Result<Stream, Status> {
+    let mut replaced = false;
+    loop {
+        let mut request = Request::new(asked.clone());
+        let sent = caller.head(request.metadata_mut()).await;
+        let status = match Stub::new(caller.streams.clone()).watch(request).await {
+            Ok(response) => return Ok(response.into_inner()),
+            Err(status) => status,
+        };
+        if replaced || status.code() != Code::Unauthenticated || !caller.tokens.replaced(sent.as_ref()).await {
+            return Err(status);
+        }
+        replaced = true;
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests;

@@ -49,11 +49,11 @@ def wrapped(name: str, reply: Any) -> Message:
 
 def options_of(told: dict) -> dict[str, Any]:
     """Options of a case, as the library names them."""
-    options = {key: value for key, value in told.items() if key not in ("tls", "timeout_ms")}
+    times = {"timeout_ms": "timeout", "watch_silence_ms": "watch_silence"}
+    options = {key: value for key, value in told.items() if key != "tls" and key not in times}
     if "tls" in told:
         options["tls"] = Tls(**told["tls"])
-    if "timeout_ms" in told:
-        options["timeout"] = told["timeout_ms"] / 1000
+    options |= {name: told[key] / 1000 for key, name in times.items() if key in told}
     return options
 
 

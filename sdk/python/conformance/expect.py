@@ -68,6 +68,7 @@ def shown(error: PartnerError) -> dict:
         "code": error.code.name,
         "reason": error.reason,
         "fields": [bad.field for bad in error.field_violations],
+        "field_details": all(bad.reason and re.search("[а-яё]", bad.localized_message) for bad in error.field_violations),
         "preconditions": [bad.type for bad in error.precondition_violations],
         "metadata": dict(error.metadata),
         "retry_after": error.retry_after is not None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import types
 import unittest
 import uuid
@@ -12,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 import grpc
+from opentelemetry import trace
 from scripted import Server, down, gives, refusal
 
 from litebox_partner import AsyncPartner, Partner, PartnerError, __version__, client_v1, kkt_v1, reasons
@@ -67,10 +69,6 @@ class Calls:
         self.assertNotIn("baggage", server.headers[0])
 
     def test_a_trace_of_opentelemetry_goes_on(self: Any) -> None:
-        try:
-            from opentelemetry import trace
-        except ImportError:
-            self.skipTest("opentelemetry-api is not installed: a user need not have it")
         here = trace.NonRecordingSpan(trace.SpanContext(trace_id=1, span_id=2, is_remote=False, trace_flags=trace.TraceFlags(1)))
         with trace.use_span(here), Server(gives(kkt_v1.ListResponse())) as server:
             self.world.call(server, "kkts", "list_page")
@@ -98,6 +96,16 @@ class Calls:
         self.assertEqual(raised.exception.request_id, server.requests[0].request_id)
         self.assertIs(raised.exception.code, grpc.StatusCode.UNAVAILABLE)
         self.assertEqual(raised.exception.reason, "")
+
+    def test_a_pause_that_the_service_asks_for_is_kept(self: Any) -> None:
+        busy = refusal(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", retry_s=1)
+        with Server(busy, REGISTERED) as server:
+            began = time.monotonic()
+            self.world.call(server, "clients", "register", client_v1.RegisterRequest())
+        self.assertGreaterEqual(time.monotonic() - began, 1)
+        with Server(busy) as server, self.assertRaises(reasons.StorageUnavailableError):  # it would outlast the call
+            self.world.call(server, "clients", "get", "c", within=0.9)
+        self.assertEqual(len(server.requests), 1)
 
     def test_a_reason_is_a_class(self: Any) -> None:
         refused = refusal(grpc.StatusCode.ALREADY_EXISTS, "CLIENT_ALREADY_REGISTERED", client_id="c")

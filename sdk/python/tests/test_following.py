@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2
 from scripted import Server, change, details, down, end, gives, kkt, refusal, tells
 
 from litebox_partner import AsyncPartner, Partner, PartnerError, RegistrationCancelledError, RegistrationRejectedError, kkt_v1, reasons
-from litebox_partner._following import Backoff, LONGEST_PAUSE
+from litebox_partner._following import Backoff
 
 READY, DONE = kkt_v1.KKT_STATE_READY_TO_FISCALIZE, kkt_v1.KKT_STATE_REGISTERED
 
@@ -35,8 +35,8 @@ class Sync:
         with opened(Partner, server, **options) as partner, partner.kkts.watch(*given) as watch:
             return [next(watch).revision for _ in range(count)], watch.resume_token
 
-    def wait(self, server: Server, **options: Any) -> kkt_v1.Kkt:
-        with opened(Partner, server) as partner:
+    def wait(self, server: Server, within: float = 20, **options: Any) -> kkt_v1.Kkt:
+        with opened(Partner, server, timeout=within) as partner:
             return partner.kkts.wait_until_registered("k", **options)
 
     def get_beside_a_watch(self, server: Server) -> kkt_v1.Kkt:
@@ -59,9 +59,9 @@ class Async:
 
         return asyncio.run(work())
 
-    def wait(self, server: Server, **options: Any) -> kkt_v1.Kkt:
+    def wait(self, server: Server, within: float = 20, **options: Any) -> kkt_v1.Kkt:
         async def work() -> Any:
-            async with opened(AsyncPartner, server) as partner:
+            async with opened(AsyncPartner, server, timeout=within) as partner:
                 return await partner.kkts.wait_until_registered("k", **options)
 
         return asyncio.run(work())
@@ -123,6 +123,44 @@ class Following:
             with Server(refuses_token) as server, self.assertRaises(reasons.ValidationFailedError):
                 self.world.watch(server, 1, *given)
 
+    def test_a_watch_of_everything_cannot_begin_anew(self: Any) -> None:
+        with Server(tells(change(kkt(READY, 1), "own"), then=down), refuses_token) as server, self.assertRaises(reasons.ValidationFailedError):
+            self.world.watch(server, 2)
+
+    def test_changes_are_told_as_they_come(self: Any) -> None:
+        """Repeats as well, and what is lower after a restored backup."""
+        told = tells(change(kkt(READY, 5), "a"), change(kkt(READY, 5), "b"), change(kkt(READY, 3), "c"))
+        with Server(told) as server:
+            self.assertEqual(self.world.watch(server, 3, ["k"])[0], [5, 5, 3])
+
+    def test_a_stream_that_is_silent_is_left(self: Any) -> None:
+        with Server() as server:
+            server.script.put(tells(change(kkt(READY, 1), "a"), then=server.hang))
+            server.script.put(tells(change(kkt(READY, 2), "b")))
+            self.assertEqual(self.world.watch(server, 2, ["k"], watch_silence=0.2), ([1, 2], "b"))
+        self.assertEqual([asked.resume_token for asked in server.requests], ["", "a"])
+
+    def test_a_watch_that_is_never_answered_ends(self: Any) -> None:
+        with Server() as server, self.assertRaises(PartnerError) as raised:
+            server.script.put(server.hang)
+            self.world.watch(server, 1, ["k"], timeout=0.3)
+        self.assertIs(raised.exception.code, grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("silent", str(raised.exception))
+
+    def test_a_server_that_only_ends_its_streams_is_not_asked_in_a_loop(self: Any) -> None:
+        before: list[float] = []
+        pause = Backoff.after_end
+
+        def noted(backoff: Backoff) -> float:
+            before.append(pause(backoff))
+            return 0.0
+
+        with mock.patch.object(Backoff, "after_end", noted):
+            with Server(tells(end("a")), tells(end("b")), tells(end("c")), tells(change(kkt(READY, 1), "d"))) as server:
+                self.world.watch(server, 1, ["k"])
+        self.assertEqual(before[0], 0)
+        self.assertTrue(0.07 < before[1] < 0.13 < before[2] < 0.25, before)
+
     def test_streams_keep_no_call_waiting(self: Any) -> None:
         with Server(streams=1) as server:
             server.script.put(tells(change(kkt(READY, 1), "t"), then=server.hang))
@@ -133,12 +171,12 @@ class Following:
         before: list[float] = []
 
         def no_pause(backoff: Backoff, _: Any) -> float:
-            before.append(backoff._pause)
-            backoff._pause += 1
+            before.append(backoff._failures)
+            backoff._failures += 1
             return 0.0
 
         told = [tells(change(kkt(READY, revision), "t"), then=down) for revision in (1, 2)]
-        with mock.patch.object(Backoff, "next", no_pause), Server(down, down, *told) as server:
+        with mock.patch.object(Backoff, "after", no_pause), Server(down, down, *told) as server:
             self.world.watch(server, 2, ["k"])
         self.assertEqual(before, [0, 1, 0])
 
@@ -190,6 +228,11 @@ class Following:
 
         with Server(self.first(READY, blocked="NO_PAPER")) as server, self.assertRaises(InterruptedError):
             self.world.wait(server, on_blocked=stop)
+
+    def test_the_first_look_of_a_wait_has_the_time_of_a_call(self: Any) -> None:
+        with Server() as server, self.assertRaises(reasons.DeadlineExceededError):
+            server.script.put(server.hang)
+            self.world.wait(server, within=0.3, timeout=60)
 
     def test_a_wait_has_an_end(self: Any) -> None:
         with Server(self.first(READY), *[down] * 50) as server, self.assertRaises(reasons.DeadlineExceededError):
@@ -261,13 +304,13 @@ class AsyncFollowing(Following, unittest.TestCase):
 
 class Pauses(unittest.TestCase):
     def test_they_grow_to_a_limit_and_begin_anew(self) -> None:
-        backoff = Backoff()
-        pauses = [backoff.next(None) for _ in range(12)]
+        backoff, gone = Backoff(), PartnerError(grpc.StatusCode.UNAVAILABLE, "gone")
+        pauses = [backoff.after(gone) for _ in range(12)]
         self.assertLess(pauses[0], 0.13)
-        self.assertGreater(pauses[-1], LONGEST_PAUSE * 0.79)
-        self.assertLess(max(pauses), LONGEST_PAUSE * 1.21)
+        self.assertGreater(pauses[-1], 2 * 0.79)
+        self.assertLess(max(pauses), 2 * 1.21)
         backoff.reset()
-        self.assertLess(backoff.next(None), 0.13)
+        self.assertLess(backoff.after(gone), 0.13)
 
 
 if __name__ == "__main__":

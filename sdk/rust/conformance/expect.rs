@@ -25,19 +25,26 @@ fn compared(key: &str, wanted: &Value, error: &Error, step: &Value) -> Done {
         "code" => json!(error.code() as i32),
         "reason" => return reason(wanted, error),
         "fields" => error.field_violations().iter().map(|v| v.field.clone()).collect(),
+        "field_details" => {
+            json!(error.field_violations().iter().all(|v| !v.reason.is_empty() && cyrillic(&v.localized_message)))
+        }
         "preconditions" => {
             let kinds: Value = error.precondition_violations().iter().map(|v| v.kind.clone()).collect();
             return fits(wanted, &kinds, key);
         }
         "metadata" => return fits(wanted, &json!(error.metadata()), key),
         "retry_after" => json!(error.retry_after().is_some()),
-        "localized" => json!(error.localized_message().chars().any(|c| ('а'..='я').contains(&c))),
+        "localized" => json!(cyrillic(error.localized_message())),
         "server_request_id" => json!(!error.server_request_id().is_empty()),
         "request_id" => return request_id(error, step),
         _ => return Err(format!("unknown expectation {key}").into()),
     };
     let wanted = if key == "code" { json!(number(wanted)) } else { wanted.clone() };
     same(key, &got, &wanted)
+}
+
+fn cyrillic(text: &str) -> bool {
+    text.chars().any(|c| ('а'..='я').contains(&c))
 }
 
 fn same(key: &str, got: &Value, wanted: &Value) -> Done {

@@ -71,6 +71,7 @@ fn read(options: &Value) -> Options {
         plaintext: flag("plaintext"),
         allow_token_in_plaintext: flag("allow_token_in_plaintext"),
         timeout: milliseconds(&options["timeout_ms"]),
+        watch_silence: milliseconds(&options["watch_silence_ms"]),
     }
 }
 

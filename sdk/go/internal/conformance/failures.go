@@ -51,6 +51,10 @@ func compare(key string, wanted any, failure *litebox.Error, step object) error 
 		return same(key, failure.Reason, reason)
 	case "fields":
 		return same(key, fmt.Sprint(fields(failure)), fmt.Sprint(wanted))
+	case "field_details":
+		return same(key, !slices.ContainsFunc(failure.FieldViolations, func(v litebox.FieldViolation) bool {
+			return v.Reason == "" || !cyrillic.MatchString(v.LocalizedMessage)
+		}), wanted.(bool))
 	case "preconditions":
 		return preconditions(wanted.([]any), failure)
 	case "metadata":

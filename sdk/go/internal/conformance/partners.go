@@ -55,6 +55,7 @@ func readOptions(values object) (litebox.Options, error) {
 		Plaintext  bool   `json:"plaintext"`
 		AllowToken bool   `json:"allow_token_in_plaintext"`
 		Timeout    int64  `json:"timeout_ms"`
+		Silence    int64  `json:"watch_silence_ms"`
 		TLS        struct {
 			CAFile     string `json:"ca_file"`
 			CertFile   string `json:"cert_file"`
@@ -69,6 +70,7 @@ func readOptions(values object) (litebox.Options, error) {
 	return litebox.Options{
 		Address: v.Address, Token: v.Token, TokenFile: v.TokenFile, PartnerID: v.PartnerID, Plaintext: v.Plaintext,
 		AllowTokenInPlaintext: v.AllowToken, Timeout: time.Duration(v.Timeout) * time.Millisecond, TLS: litebox.TLS(v.TLS),
+		WatchSilence: time.Duration(v.Silence) * time.Millisecond,
 	}, err
 }
 

@@ -1,17 +1,18 @@
-"""One call of the asyncio world: headers, deadline, and one repeat when the token was rotated meanwhile."""
+"""One call of the asyncio world: headers, deadline, and all its attempts."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
+import asyncio
 from typing import Any, Generic, TypeVar
 
 import grpc
 import grpc.aio
 
+from litebox_partner._attempts import Attempts
+from litebox_partner._calls import Silence
 from litebox_partner._options import Options, channel_options, credentials
 from litebox_partner._requests import M, headers, prepared
-from litebox_partner._status import error_from
+from litebox_partner._status import closed, error_from
 
 R = TypeVar("R")
 
@@ -24,41 +25,39 @@ def open_async_channel(options: Options, own_connection: bool = False) -> grpc.a
 
 
 class AsyncCalls:
-    """Sends requests. gRPC itself repeats what the service config lets it repeat, with the same bytes."""
+    """Sends requests, the same bytes in all attempts."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.closed = False
 
+    def close(self) -> None:
+        self.closed = True
+
     async def unary(
         self, method: grpc.aio.UnaryUnaryMultiCallable[M, R], request: M, timeout: float | None
     ) -> R:
         sent, request_id = prepared(request)
-        end = time.monotonic() + (self.options.timeout if timeout is None else timeout)
-
-        async def once(token: str) -> R:
-            left = max(end - time.monotonic(), 0.0)
-            return await method(sent, timeout=left, metadata=headers(self.options, token))
-
-        try:
-            return await self._with_token(once)
-        except grpc.aio.AioRpcError as error:
-            raise error_from(error, request_id, late=time.monotonic() >= end) from error
+        attempts = Attempts(self.options, timeout)
+        while True:
+            if self.closed:
+                raise closed(request_id)
+            token = self.options.token.current()
+            try:
+                return await method(sent, timeout=attempts.left(), metadata=headers(self.options, token))
+            except grpc.aio.AioRpcError as rpc:
+                if self.closed:
+                    raise closed(request_id) from rpc
+                error = error_from(rpc, request_id, late=attempts.left() <= 0)
+                pause = attempts.pause(error, token)
+                if pause is None:
+                    raise error from rpc
+            await asyncio.sleep(pause)
 
     def stream(
         self, method: grpc.aio.UnaryStreamMultiCallable[M, R], request: M, timeout: float | None, token: str
     ) -> AsyncStream[R]:
         return AsyncStream(method(request, timeout=timeout, metadata=headers(self.options, token)))
-
-    async def _with_token(self, once: Callable[[str], Awaitable[R]]) -> R:
-        token = self.options.token.current()
-        try:
-            return await once(token)
-        except grpc.aio.AioRpcError as error:
-            unknown = error.code() is grpc.StatusCode.UNAUTHENTICATED
-            if not unknown or not self.options.token.refused(token):
-                raise
-        return await once(self.options.token.current())
 
 
 class AsyncStream(Generic[R]):
@@ -67,9 +66,12 @@ class AsyncStream(Generic[R]):
     def __init__(self, call: Any) -> None:
         self._call = call
 
-    async def read(self) -> R | None:
+    async def read(self, longest: float) -> R | None:
         """The next message, None at the end."""
-        message = await self._call.read()
+        try:
+            message = await asyncio.wait_for(self._call.read(), longest)
+        except asyncio.TimeoutError as late:
+            raise Silence from late
         return None if message is grpc.aio.EOF else message
 
     def cancel(self) -> None:

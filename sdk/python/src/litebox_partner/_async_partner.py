@@ -12,7 +12,7 @@ from litebox_partner._async_calls import AsyncCalls, open_async_channel
 from litebox_partner._async_watch import AsyncWatch, OnKktAsync, follow_async
 from litebox_partner._gen.litebox.client.v1.client_service_pb2_grpc import ClientServiceStub
 from litebox_partner._gen.litebox.kkt.v1.kkt_service_pb2_grpc import KktServiceStub
-from litebox_partner._options import DEFAULT_TIMEOUT, File, Tls, checked
+from litebox_partner._options import DEFAULT_TIMEOUT, DEFAULT_WATCH_SILENCE, File, Tls, checked
 from litebox_partner._requests import copied
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ class AsyncPartner:
         plaintext: bool = False,
         allow_token_in_plaintext: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
+        watch_silence: float = DEFAULT_WATCH_SILENCE,
     ) -> None:
         options = checked(
-            address, token, token_file, partner_id, tls, plaintext, allow_token_in_plaintext, timeout
+            address, token, token_file, partner_id, tls, plaintext, allow_token_in_plaintext, timeout, watch_silence
         )
         self._channel = open_async_channel(options)
         self._streams = open_async_channel(options, own_connection=True)
@@ -51,7 +52,7 @@ class AsyncPartner:
 
     async def close(self) -> None:
         """Ends the connections, and every call under way."""
-        self._calls.closed = True
+        self._calls.close()
         await self._channel.close()
         await self._streams.close()
 
@@ -171,11 +172,12 @@ class AsyncKkts:
     ) -> kkt_v1.Kkt:
         """Follows a registration to its end, across restarts of the server; the registration once it is REGISTERED.
 
-        `on_change` is told every change, `on_blocked` when it waits for somebody (`kkt.blocked` says for what); both may be
+        `on_change` is told every change, `on_blocked` when something comes to hold it up, and when its reason or who has to act
+        changes (`kkt.blocked` says what to do); both may be
         coroutine functions. What either raises ends the waiting. Raises `RegistrationRejectedError`, `RegistrationCancelledError`, and
         `DeadlineExceededError` after `timeout` seconds; the registration itself goes on. Without a timeout it may take days.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        first = await self.get(kkt_id, timeout=timeout)
-        async with AsyncWatch(self._calls, self._streams.Watch, [kkt_id], "", end) as watch:
+        first = await self.get(kkt_id, timeout=timeout if timeout is None else min(timeout, self._calls.options.timeout))
+        async with AsyncWatch(self._calls, self._streams.Watch, [kkt_id], "", end, reached=True) as watch:
             return await follow_async(first, watch, on_change, on_blocked)

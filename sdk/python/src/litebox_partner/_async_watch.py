@@ -13,15 +13,18 @@ import grpc.aio
 
 from litebox_partner import kkt_v1
 from litebox_partner._async_calls import AsyncCalls, AsyncStream
-from litebox_partner._following import Backoff, News, Position, closed, registered
-from litebox_partner._status import deadline_exceeded, error_from
+from litebox_partner._calls import Silence
+from litebox_partner._error import PartnerError
+from litebox_partner._following import Backoff, News, Position, registered, silent
+from litebox_partner._status import closed, deadline_exceeded, error_from
 
 #: A function, or a coroutine function.
 OnKktAsync = Callable[[kkt_v1.Kkt], object]
 
 
 class AsyncWatch(AsyncIterator[kkt_v1.Kkt]):
-    """Changes of registrations, without an end. It connects again by itself and goes on where it was.
+    """Changes of registrations, without an end. It connects again by itself, also when a stream is silent
+    for too long, and goes on where it was.
 
     Leave it with `close()`, or use it in an `async with` block. A change may come twice: `revision` tells.
     """
@@ -33,13 +36,15 @@ class AsyncWatch(AsyncIterator[kkt_v1.Kkt]):
         kkt_ids: Iterable[str],
         resume_token: str,
         end: float | None = None,
+        reached: bool = False,
     ) -> None:
         self._calls, self._method, self._end = calls, method, end
-        self._position = Position(kkt_ids, resume_token, calls.options.timeout)
+        self._position = Position(kkt_ids, resume_token, calls.options.timeout, reached)
         self._backoff = Backoff()
         self._closed = asyncio.Event()
         self._stream: AsyncStream[kkt_v1.WatchResponse] | None = None
         self._token = ""
+        self._heard = False
 
     @property
     def resume_token(self) -> str:
@@ -50,8 +55,11 @@ class AsyncWatch(AsyncIterator[kkt_v1.Kkt]):
         while not self._closed.is_set():
             try:
                 kkt = await self._read()
-            except grpc.aio.AioRpcError as error:
-                await self._lost(error)
+            except grpc.aio.AioRpcError as rpc:
+                await self._lost(error_from(rpc))
+                continue
+            except Silence:
+                await self._lost(silent())
                 continue
             except asyncio.CancelledError:
                 if self._calls.closed:
@@ -79,12 +87,15 @@ class AsyncWatch(AsyncIterator[kkt_v1.Kkt]):
     async def _read(self) -> kkt_v1.Kkt | None:
         """The next change, or None after anything else."""
         stream = self._stream or self._open()
-        message = await stream.read()
+        options = self._calls.options
+        message = await stream.read(options.watch_silence if self._heard else options.timeout)
         if message is None:  # ended in order, such as after some minutes, or at a restart
             self._stream = None
-            await self._pause(self._backoff.next(None))
+            await self._pause(self._backoff.after_end())
             return None
-        self._backoff.reset()
+        self._heard = True
+        if message.WhichOneof("event") != "end":  # a stream that only ever ends brings nothing
+            self._backoff.reset()
         return self._position.take(message)
 
     def _open(self) -> AsyncStream[kkt_v1.WatchResponse]:
@@ -92,23 +103,22 @@ class AsyncWatch(AsyncIterator[kkt_v1.Kkt]):
             raise closed()
         self._token = self._calls.options.token.current()
         stream = self._calls.stream(self._method, self._position.request(), self._left(), self._token)
-        self._stream = stream
+        self._stream, self._heard = stream, False
         return stream
 
-    async def _lost(self, rpc: grpc.aio.AioRpcError) -> None:
-        """Waits before the next attempt, or raises when none would help."""
+    async def _lost(self, error: PartnerError) -> None:
+        """Waits before the next stream, or raises when none would help."""
         self._stream = None
         if self._closed.is_set():
             return
-        error = error_from(rpc)
-        rotated = error.code is grpc.StatusCode.UNAUTHENTICATED and self._calls.options.token.refused(self._token)
-        if rotated:
-            return
         if self._calls.closed:
-            raise closed() from rpc
+            raise closed()
+        refused = error.code is grpc.StatusCode.UNAUTHENTICATED
+        if refused and self._calls.options.token.refused(self._token) or self._position.begins_anew(error):
+            return
         if not self._position.goes_on(error):
-            raise error from rpc
-        await self._pause(self._backoff.next(error))
+            raise error
+        await self._pause(self._backoff.after(error))
 
     async def _pause(self, seconds: float) -> None:
         left = self._left()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
@@ -18,8 +19,8 @@ class FieldViolation:
     description: str
     #: What is wrong with it, for programs, such as INN_CHECK_DIGIT.
     reason: str = ""
-    #: In Russian, for people.
-    localized_message: str = ""
+    #: In Russian, for people. It may tell of a person, and is not printed with the rest.
+    localized_message: str = dataclasses.field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class PreconditionViolation:
 
     type: str
     subject: str
-    description: str
+    #: For people. It may tell of a person, and is not printed with the rest.
+    description: str = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class ErrorDetails:
     field_violations: Sequence[FieldViolation] = ()
     precondition_violations: Sequence[PreconditionViolation] = ()
     retry_after: timedelta | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     server_request_id: str = ""
 
 

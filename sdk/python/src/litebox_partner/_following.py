@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,14 +9,13 @@ from dataclasses import dataclass, field
 import grpc
 
 from litebox_partner import kkt_v1
+from litebox_partner._attempts import asked, policy
 from litebox_partner._error import ErrorDetails, PartnerError
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
-# CANCELLED that nobody here asked for, and INTERNAL or UNKNOWN of no server of ours: the connection was ending.
-_GOING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
-_GOING_WITHOUT_REASON = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-# A full server or too many streams: it has said when to come again.
-_FULL = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED})
+# The connection or the server has gone, or the time of a stream is over.
+_PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+# The words of the transport or of something on the way, when there is no reason of the service's.
+_OF_THE_WAY = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 
 
 class RegistrationEndedError(PartnerError):
@@ -37,38 +35,44 @@ class RegistrationCancelledError(RegistrationEndedError):
 
 
 class Backoff:
-    """Growing pauses between attempts to connect."""
+    """Pauses between streams: those of every other call."""
 
     def __init__(self) -> None:
-        self._pause = 0.0
+        self._failures = 0
 
     def reset(self) -> None:
-        self._pause = 0.0
+        self._failures = 0
 
-    def next(self, error: PartnerError | None) -> float:
-        """Seconds to wait; none after a stream that the server ended in order, unless it gave nothing."""
-        self._pause = min(max(self._pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
-        asked = error.retry_after.total_seconds() if error is not None and error.retry_after is not None else 0.0
-        return max(self._pause * random.uniform(0.8, 1.2), asked)
+    def after_end(self) -> float:
+        """Seconds after a stream that the server has ended in order: none, unless it has brought nothing."""
+        self._failures += 1
+        return 0.0 if self._failures == 1 else policy().pause(self._failures - 1)
+
+    def after(self, error: PartnerError) -> float:
+        """Seconds after a stream that has failed."""
+        self._failures += 1
+        return max(policy().pause(self._failures), asked(error))
 
 
-def goes_on(error: PartnerError) -> bool:
-    """Whether the stream is opened again."""
-    if error.code in _GOING:
+def passes(error: PartnerError) -> bool:
+    """Whether a new stream may bring more."""
+    if error.code in _PASSING or (error.code in _OF_THE_WAY and not error.reason):
         return True
-    if error.code in _FULL:
-        return error.retry_after is not None
-    return error.code in _GOING_WITHOUT_REASON and not error.reason
+    return error.retry_after is not None  # a full server says when to come again
+
+
+def silent() -> PartnerError:
+    return PartnerError(grpc.StatusCode.UNAVAILABLE, "the stream has been silent for too long")
 
 
 class Position:
     """Where a Watch stands, and whether another attempt is worth it."""
 
-    def __init__(self, kkt_ids: Iterable[str], resume_token: str, patience: float) -> None:
+    def __init__(self, kkt_ids: Iterable[str], resume_token: str, patience: float, reached: bool = False) -> None:
         self.kkt_ids, self.resume_token = tuple(kkt_ids), resume_token
-        self._given = resume_token
+        self._own_token = False
         self._gives_up = time.monotonic() + patience
-        self._reached = False
+        self._reached = reached
 
     def request(self) -> kkt_v1.WatchRequest:
         return kkt_v1.WatchRequest(kkt_ids=self.kkt_ids, resume_token=self.resume_token)
@@ -76,26 +80,22 @@ class Position:
     def take(self, message: kkt_v1.WatchResponse) -> kkt_v1.Kkt | None:
         """The change that it tells, if any."""
         self._reached = True
-        self.resume_token = message.resume_token or self.resume_token
+        if message.resume_token:
+            self.resume_token, self._own_token = message.resume_token, True
         return message.kkt if message.WhichOneof("event") == "kkt" else None
 
     def goes_on(self, error: PartnerError) -> bool:
         """Whether the stream is opened again. A service that was never reached is given up after a call's time."""
-        if self._forgets(error):
-            return True
-        return goes_on(error) and (self._reached or time.monotonic() < self._gives_up)
+        return passes(error) and (self._reached or time.monotonic() < self._gives_up)
 
-    def _forgets(self, error: PartnerError) -> bool:
-        """A token of ours that the service does not know any more: registrations that are named are told anew."""
-        refused = [bad.field for bad in error.field_violations] == ["resume_token"]
-        if not refused or not self.kkt_ids or self.resume_token in ("", self._given):
+    def begins_anew(self, error: PartnerError) -> bool:
+        """A service that was set up anew does not know the tokens that it gave. Where registrations are named, a stream
+        without a token begins with how they stand, so that nothing is missed."""
+        unknown = any(bad.field == "resume_token" for bad in error.field_violations)
+        if not unknown or not self.kkt_ids or not self._own_token:
             return False
-        self.resume_token = self._given = ""
+        self.resume_token, self._own_token = "", False
         return True
-
-
-def closed() -> PartnerError:
-    return PartnerError(grpc.StatusCode.CANCELLED, "the Partner was closed")
 
 
 @dataclass
@@ -103,7 +103,7 @@ class News:
     """Tells changes from repeats, and what has come to block a registration from what has before."""
 
     revision: int = -1
-    blocked: str = ""
+    blocked: tuple[str, int] | None = None
     changed: bool = field(default=False, init=False)
     newly_blocked: bool = field(default=False, init=False)
 
@@ -112,8 +112,8 @@ class News:
         self.newly_blocked = False
         if self.changed:
             self.revision = kkt.revision
-            now = kkt.blocked.reason if kkt.HasField("blocked") else ""
-            self.newly_blocked = now not in ("", self.blocked)
+            now = (kkt.blocked.reason, int(kkt.blocked.waiting_for)) if kkt.HasField("blocked") else None
+            self.newly_blocked = now not in (None, self.blocked)
             self.blocked = now
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,9 @@ from litebox_partner._version import __version__
 
 USER_AGENT = f"litebox-partner-python/{__version__}"
 DEFAULT_TIMEOUT = 20.0
+#: The service gives a sign of life every 15 seconds.
+DEFAULT_WATCH_SILENCE = 60.0
+_ADDRESS = re.compile(r"(dns:///)?(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+):\d{1,5}")
 File = str | os.PathLike[str]
 
 
@@ -40,6 +44,7 @@ class Options:
     tls: Tls
     plaintext: bool
     timeout: float
+    watch_silence: float
 
 
 def checked(
@@ -51,18 +56,21 @@ def checked(
     plaintext: bool,
     allow_token_in_plaintext: bool,
     timeout: float,
+    watch_silence: float,
 ) -> Options:
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(f"address must be host:port, and is {address!r}")
     if plaintext and tls is not None:
         raise ValueError("plaintext=True and tls do not go together")
-    if timeout <= 0:
-        raise ValueError("timeout must be more than 0 seconds")
+    if timeout <= 0 or watch_silence <= 0:
+        raise ValueError("timeout and watch_silence must be more than 0 seconds")
     source = TokenSource(token, token_file)
     if plaintext and source and not allow_token_in_plaintext:
         raise ValueError(
             "a token would be sent in plain text, where anybody on the way can read it: use TLS (leave plaintext=True out), "
             "or pass allow_token_in_plaintext=True when the way is protected otherwise, such as on loopback or in a mesh"
         )
-    return Options(address, source, partner_id, tls or Tls(), plaintext, timeout)
+    return Options(address, source, partner_id, tls or Tls(), plaintext, timeout, watch_silence)
 
 
 def service_config() -> str:
@@ -76,7 +84,7 @@ def channel_options(tls: Tls, own_connection: bool) -> list[tuple[str, str | int
     Seldom pings, and only under way: the server's streams of Watch show a sign of life every 15 seconds anyway."""
     out: list[tuple[str, str | int]] = [
         ("grpc.service_config", service_config()),
-        ("grpc.enable_retries", 1),
+        ("grpc.enable_retries", 0),
         ("grpc.primary_user_agent", USER_AGENT),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -10,7 +10,7 @@ from litebox_partner import client_v1, kkt_v1
 from litebox_partner._calls import Calls, open_channel
 from litebox_partner._gen.litebox.client.v1.client_service_pb2_grpc import ClientServiceStub
 from litebox_partner._gen.litebox.kkt.v1.kkt_service_pb2_grpc import KktServiceStub
-from litebox_partner._options import DEFAULT_TIMEOUT, File, Tls, checked
+from litebox_partner._options import DEFAULT_TIMEOUT, DEFAULT_WATCH_SILENCE, File, Tls, checked
 from litebox_partner._requests import copied
 from litebox_partner._watch import OnKkt, Watch, follow
 
@@ -32,9 +32,10 @@ class Partner:
         plaintext: bool = False,
         allow_token_in_plaintext: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
+        watch_silence: float = DEFAULT_WATCH_SILENCE,
     ) -> None:
         options = checked(
-            address, token, token_file, partner_id, tls, plaintext, allow_token_in_plaintext, timeout
+            address, token, token_file, partner_id, tls, plaintext, allow_token_in_plaintext, timeout, watch_silence
         )
         self._channel = open_channel(options)
         self._streams = open_channel(options, own_connection=True)
@@ -46,7 +47,7 @@ class Partner:
 
     def close(self) -> None:
         """Ends the connections, and every call under way."""
-        self._calls.closed = True
+        self._calls.close()
         self._channel.close()
         self._streams.close()
 
@@ -164,11 +165,12 @@ class Kkts:
     ) -> kkt_v1.Kkt:
         """Follows a registration to its end, across restarts of the server; the registration once it is REGISTERED.
 
-        `on_change` is told every change, `on_blocked` when it waits for somebody (`kkt.blocked` says for what). What
+        `on_change` is told every change, `on_blocked` when something comes to hold it up, and when its reason or who has to act
+        changes (`kkt.blocked` says what to do). What
         either raises ends the waiting. Raises `RegistrationRejectedError`, `RegistrationCancelledError`, and
         `DeadlineExceededError` after `timeout` seconds; the registration itself goes on. Without a timeout it may take days.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        first = self.get(kkt_id, timeout=timeout)
-        with Watch(self._calls, self._streams.Watch, [kkt_id], "", end) as watch:
+        first = self.get(kkt_id, timeout=timeout if timeout is None else min(timeout, self._calls.options.timeout))
+        with Watch(self._calls, self._streams.Watch, [kkt_id], "", end, reached=True) as watch:
             return follow(first, watch, on_change, on_blocked)

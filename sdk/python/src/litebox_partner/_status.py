@@ -32,16 +32,19 @@ Metadata = Iterable[tuple[str, str | bytes]]
 def error_from(rpc: Any, request_id: str = "", late: bool = False) -> PartnerError:
     """The exception for an `RpcError`, of both worlds: they share methods and no type.
 
-    `late`: the call's time is over. The server ends such calls as well, and says CANCELLED when it is faster.
+    `late`: the call's time is over. The server ends such calls as well, and says CANCELLED when it is faster. Otherwise a
+    CANCELLED that nobody here has asked for means that the connection has ended with the call on it.
     """
-    code: grpc.StatusCode = rpc.code()
-    if late and code is grpc.StatusCode.CANCELLED:
-        return deadline_exceeded("the deadline has passed", request_id)
     told: list[tuple[str, str | bytes]] = [
         *_told(rpc.initial_metadata()),
         *_told(rpc.trailing_metadata()),
     ]
-    return error_of(code, rpc.details() or "", told, request_id)
+    error = error_of(rpc.code(), rpc.details() or "", told, request_id)
+    if error.code is not grpc.StatusCode.CANCELLED or error.reason:
+        return error
+    if late:
+        return deadline_exceeded("the deadline has passed", request_id)
+    return error_of(grpc.StatusCode.UNAVAILABLE, error.message, told, request_id)
 
 
 def error_of(code: grpc.StatusCode, message: str, metadata: Metadata, request_id: str = "") -> PartnerError:
@@ -55,6 +58,10 @@ def error_of(code: grpc.StatusCode, message: str, metadata: Metadata, request_id
 def deadline_exceeded(message: str, request_id: str = "") -> DeadlineExceededError:
     details = ErrorDetails(reason="DEADLINE_EXCEEDED")
     return DeadlineExceededError(grpc.StatusCode.DEADLINE_EXCEEDED, message, details, request_id)
+
+
+def closed(request_id: str = "") -> PartnerError:
+    return PartnerError(grpc.StatusCode.CANCELLED, "the Partner was closed", request_id=request_id)
 
 
 def _told(metadata: Metadata | None) -> Metadata:

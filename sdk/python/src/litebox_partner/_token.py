@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -27,9 +28,9 @@ class TokenSource:
         self._clock = clock
         self._lock = threading.Lock()
         self._read_at = clock()
-        self._token = (token or "").strip() if self._file is None else self._file.read_text().strip()
-        if (token is not None or self._file is not None) and not self._token:
-            raise ValueError("the token is empty" if self._file is None else f"{self._file} has no token in it")
+        self._token = (token or "").strip() if self._file is None else _first(self._file)
+        if (token is not None or self._file is not None) and not _is_token(self._token):
+            raise ValueError(f"{'the token' if self._file is None else self._file} is empty, or holds more than one token")
 
     def __bool__(self) -> bool:
         return bool(self._token)
@@ -56,6 +57,20 @@ class TokenSource:
             return
         self._read_at = self._clock()
         try:
-            self._token = self._file.read_text().strip() or self._token
-        except OSError:
-            pass
+            token = self._file.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return
+        if _is_token(token):
+            self._token = token
+
+
+def _first(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the token file {file} cannot be read") from error
+
+
+def _is_token(text: str) -> bool:
+    """What can go into a header; anything else would fail each call."""
+    return re.fullmatch(r"[!-~]+", text) is not None

@@ -10,15 +10,17 @@ from types import TracebackType
 import grpc
 
 from litebox_partner import kkt_v1
-from litebox_partner._calls import Calls, Stream
-from litebox_partner._following import Backoff, News, Position, closed, registered
-from litebox_partner._status import deadline_exceeded, error_from
+from litebox_partner._calls import Calls, Silence, Stream
+from litebox_partner._error import PartnerError
+from litebox_partner._following import Backoff, News, Position, registered, silent
+from litebox_partner._status import closed, deadline_exceeded, error_from
 
 OnKkt = Callable[[kkt_v1.Kkt], object]
 
 
 class Watch(Iterator[kkt_v1.Kkt]):
-    """Changes of registrations, without an end. It connects again by itself and goes on where it was.
+    """Changes of registrations, without an end. It connects again by itself, also when a stream is silent
+    for too long, and goes on where it was.
 
     Leave it with `close()`, or use it in a `with` block; from another thread, too. A change may come twice: `revision` tells.
     """
@@ -30,13 +32,15 @@ class Watch(Iterator[kkt_v1.Kkt]):
         kkt_ids: Iterable[str],
         resume_token: str,
         end: float | None = None,
+        reached: bool = False,
     ) -> None:
         self._calls, self._method, self._end = calls, method, end
-        self._position = Position(kkt_ids, resume_token, calls.options.timeout)
+        self._position = Position(kkt_ids, resume_token, calls.options.timeout, reached)
         self._backoff = Backoff()
         self._closed = threading.Event()
         self._stream: Stream[kkt_v1.WatchResponse] | None = None
         self._token = ""
+        self._heard = False
 
     @property
     def resume_token(self) -> str:
@@ -47,8 +51,11 @@ class Watch(Iterator[kkt_v1.Kkt]):
         while not self._closed.is_set():
             try:
                 kkt = self._read()
-            except grpc.RpcError as error:
-                self._lost(error)
+            except grpc.RpcError as rpc:
+                self._lost(error_from(rpc))
+                continue
+            except Silence:
+                self._lost(silent())
                 continue
             if kkt is not None:
                 return kkt
@@ -70,12 +77,15 @@ class Watch(Iterator[kkt_v1.Kkt]):
     def _read(self) -> kkt_v1.Kkt | None:
         """The next change, or None after anything else."""
         stream = self._stream or self._open()
-        message = next(stream, None)
+        options = self._calls.options
+        message = stream.read(options.watch_silence if self._heard else options.timeout)
         if message is None:  # ended in order, such as after some minutes, or at a restart
             self._stream = None
-            self._pause(self._backoff.next(None))
+            self._pause(self._backoff.after_end())
             return None
-        self._backoff.reset()
+        self._heard = True
+        if message.WhichOneof("event") != "end":  # a stream that only ever ends brings nothing
+            self._backoff.reset()
         return self._position.take(message)
 
     def _open(self) -> Stream[kkt_v1.WatchResponse]:
@@ -83,25 +93,24 @@ class Watch(Iterator[kkt_v1.Kkt]):
             raise closed()
         self._token = self._calls.options.token.current()
         stream = self._calls.stream(self._method, self._position.request(), self._left(), self._token)
-        self._stream = stream
+        self._stream, self._heard = stream, False
         if self._closed.is_set():  # closed by another thread meanwhile
             stream.cancel()
         return stream
 
-    def _lost(self, rpc: grpc.RpcError) -> None:
-        """Waits before the next attempt, or raises when none would help."""
+    def _lost(self, error: PartnerError) -> None:
+        """Waits before the next stream, or raises when none would help."""
         self._stream = None
         if self._closed.is_set():
             return
-        error = error_from(rpc)
-        rotated = error.code is grpc.StatusCode.UNAUTHENTICATED and self._calls.options.token.refused(self._token)
-        if rotated:
-            return
         if self._calls.closed:
-            raise closed() from rpc
+            raise closed()
+        refused = error.code is grpc.StatusCode.UNAUTHENTICATED
+        if refused and self._calls.options.token.refused(self._token) or self._position.begins_anew(error):
+            return
         if not self._position.goes_on(error):
-            raise error from rpc
-        self._pause(self._backoff.next(error))
+            raise error
+        self._pause(self._backoff.after(error))
 
     def _pause(self, seconds: float) -> None:
         left = self._left()
