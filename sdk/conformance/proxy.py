@@ -182,7 +182,8 @@ class Proxy:
 
     def reset(self) -> None:
         self.cut_all()
-        self.arms = Arms()
+        # In place: a client that has connected again meanwhile has the same.
+        self.arm(lambda arms: vars(arms).update(vars(Arms())))
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Pipe(reader, writer)

@@ -6,6 +6,7 @@ export interface ExpectedError {
   code?: string;
   reason?: string;
   fields?: string[];
+  field_details?: boolean;
   preconditions?: string[];
   metadata?: JsonObject;
   retry_after?: boolean;
@@ -42,6 +43,10 @@ function checkError(wanted: ExpectedError, error: PartnerError, sentId: string):
     wanted.fields,
     error.fieldViolations.map(({ field }) => field),
   );
+  const detailed = error.fieldViolations.every(
+    ({ reason, localizedMessage }) => reason !== "" && /[а-яё]/i.test(localizedMessage),
+  );
+  same("that fields have their reason, and Russian", wanted.field_details, detailed);
   same("that it has a time to wait", wanted.retry_after, error.retryAfterMs !== undefined);
   same("that it is in Russian", wanted.localized, /[а-яё]/i.test(error.localizedMessage ?? ""));
   same("that it has the id of the call", wanted.server_request_id, Boolean(error.serverRequestId));

@@ -41,6 +41,11 @@ export class Caller {
     return this.#settings.timeoutMs;
   }
 
+  /** How long a stream of a watch may say nothing. */
+  get watchSilenceMs(): number {
+    return this.#settings.watchSilenceMs;
+  }
+
   close(): void {
     this.#closing.abort();
     this.#calls.cut();

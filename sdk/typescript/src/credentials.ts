@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { PartnerError } from "./errors.js";
 
@@ -26,8 +27,8 @@ export class FixedToken implements TokenSource {
 
 /** A token in a file that somebody else rotates. */
 export class FileToken implements TokenSource {
-  #token: string | undefined;
-  #readAt = Number.NEGATIVE_INFINITY;
+  #token: string;
+  #readAt: number;
   #reading: Promise<void> | undefined;
 
   readonly #path: string;
@@ -36,9 +37,11 @@ export class FileToken implements TokenSource {
   constructor(path: string, now = () => performance.now()) {
     this.#path = path;
     this.#now = now;
+    this.#token = firstOf(path);
+    this.#readAt = now();
   }
 
-  async current(): Promise<string | undefined> {
+  async current(): Promise<string> {
     if (this.#now() - this.#readAt >= TOKEN_FILE_MAX_AGE_MS) await this.#read();
     return this.#token;
   }
@@ -56,22 +59,29 @@ export class FileToken implements TokenSource {
     try {
       this.#token = checked(await readFile(this.#path, "utf8"), this.#path);
       this.#readAt = this.#now();
-    } catch (cause) {
+    } catch {
       // While a file is being replaced it may be away, or empty, for a moment: the token that is known goes on.
-      if (this.#token !== undefined) return;
-      if (cause instanceof PartnerError) throw cause;
-      throw new PartnerError({
-        code: "UNAUTHENTICATED",
-        message: `the token file ${this.#path} cannot be read`,
-        cause,
-      });
     }
   }
+}
+
+/** A file that is not there, or holds no token, is told at construction. */
+function firstOf(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new PartnerError({ code: "INVALID_ARGUMENT", message: `the token file ${path} cannot be read`, cause });
+  }
+  return checked(text, path);
 }
 
 /** The token in `text`. What is wrong with it is told without it. */
 function checked(text: string, where: string): string {
   const token = text.trim();
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new PartnerError({ code: "UNAUTHENTICATED", message: `${where} is empty, or holds more than one token` });
+  throw new PartnerError({
+    code: "INVALID_ARGUMENT",
+    message: `the token: ${where} is empty, or holds more than one token`,
+  });
 }

@@ -38,12 +38,17 @@ export interface FieldViolation {
   readonly field: string;
   /** What is wrong, English. */
   readonly description: string;
+  /** The rule, for programs, such as `INN_CHECK_DIGIT`; may be empty. */
+  readonly reason: string;
+  /** For people, Russian; may be empty. Not enumerable. */
+  readonly localizedMessage: string;
 }
 
 /** A broken rule, a warning to acknowledge, or a candidate: `reason` says which. */
 export interface PreconditionViolation {
   readonly type: string;
   readonly subject: string;
+  /** For people. Not enumerable. */
   readonly description: string;
 }
 
@@ -62,13 +67,22 @@ export interface PartnerErrorInit {
   cause?: unknown;
 }
 
+/**
+ * Takes properties out of what is printed, spread and written as JSON: what is told to people may tell of a person, and logs
+ * are no place for that. They are read by name as before.
+ */
+export function quiet<T extends object>(value: T, ...names: (keyof T)[]): T {
+  for (const name of names) Object.defineProperty(value, name, { enumerable: false });
+  return value;
+}
+
 /** Every failure of this library. Decide by `code` and `reason`; texts may change. */
 export class PartnerError extends Error {
   override readonly name: string = "PartnerError";
   readonly code: Code;
   /** A reason of the contract, or one that only a later release knows. Absent when the service did not speak. */
   readonly reason: Reason | (string & {}) | undefined;
-  /** For people, Russian, ending with what to do next. */
+  /** For people, Russian, ending with what to do next. Not enumerable. */
   readonly localizedMessage: string | undefined;
   readonly fieldViolations: readonly FieldViolation[];
   readonly preconditionViolations: readonly PreconditionViolation[];
@@ -92,6 +106,7 @@ export class PartnerError extends Error {
     this.metadata = init.metadata ?? {};
     this.serverRequestId = init.serverRequestId;
     this.requestId = init.requestId;
+    quiet(this, "localizedMessage");
   }
 }
 
@@ -102,7 +117,7 @@ export class RegistrationEndedError extends PartnerError {
   constructor(
     /** How it ended. */
     readonly state: "REJECTED" | "CANCELLED",
-    /** The registration; `rejection` says why FNS refused it. */
+    /** The registration; `rejection` says why FNS refused it. Not enumerable. */
     readonly kkt: Kkt,
   ) {
     const why = kkt.rejection ? `: ${kkt.rejection.reason}` : "";
@@ -111,6 +126,7 @@ export class RegistrationEndedError extends PartnerError {
       message: `the registration ${kkt.id} is ${state}${why}`,
       localizedMessage: kkt.rejection?.advice ?? kkt.statusText,
     });
+    quiet<RegistrationEndedError>(this, "kkt");
   }
 }
 

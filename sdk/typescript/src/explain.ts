@@ -7,7 +7,7 @@ import {
   RequestInfoSchema,
   RetryInfoSchema,
 } from "./rpc/google/rpc/error_details_pb.js";
-import { CODES, PartnerError, type FieldViolation, type PreconditionViolation } from "./errors.js";
+import { CODES, PartnerError, quiet, type FieldViolation, type PreconditionViolation } from "./errors.js";
 
 /** What is known of a call beside what went wrong with it. */
 export interface Circumstances {
@@ -33,6 +33,7 @@ export function explain(error: unknown, { requestId, signal, closed, late }: Cir
 }
 
 function stopped(reason: unknown, requestId: string | undefined): PartnerError {
+  if (reason instanceof PartnerError) return reason;
   const late = reason instanceof Error && reason.name === "TimeoutError";
   return late
     ? deadlineExceeded(requestId, reason)
@@ -89,12 +90,14 @@ function textOf(reason: string, text: string, violations: readonly FieldViolatio
 
 function fieldsOf(error: ConnectError): FieldViolation[] {
   const all = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
-  return all.map(({ field, description }) => ({ field, description }));
+  return all.map(({ field, description, reason, localizedMessage }) => {
+    return quiet({ field, description, reason, localizedMessage: localizedMessage?.message ?? "" }, "localizedMessage");
+  });
 }
 
 function preconditionsOf(error: ConnectError): PreconditionViolation[] {
   const all = error.findDetails(PreconditionFailureSchema).flatMap((detail) => detail.violations);
-  return all.map(({ type, subject, description }) => ({ type, subject, description }));
+  return all.map(({ type, subject, description }) => quiet({ type, subject, description }, "description"));
 }
 
 /** What a server or a proxy demands of retries beside RetryInfo: a pause in milliseconds, or `false` for none at all. */

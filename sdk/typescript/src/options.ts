@@ -6,7 +6,7 @@ import { checkedTimeout } from "./timing.js";
 
 /** How a partner's program reaches the service. */
 export interface PartnerOptions {
-  /** `host:port` of the service. */
+  /** `host:port` of the service; `dns:///host:port` means the same here: one connection, to an address of the name. */
   address: string;
   /** The partner token. Give this or `tokenFile`. */
   token?: string | undefined;
@@ -22,6 +22,11 @@ export interface PartnerOptions {
   allowTokenInPlaintext?: boolean | undefined;
   /** Deadline of one call with all its attempts, milliseconds. 20,000 without it; each call can give its own. */
   timeoutMs?: number | undefined;
+  /**
+   * How long a stream of a watch may say nothing before it is given up and another one is opened, milliseconds. 60,000
+   * without it; the service gives a sign of life every 15 seconds. The first message has `timeoutMs`.
+   */
+  watchSilenceMs?: number | undefined;
 }
 
 export interface TlsOptions {
@@ -43,6 +48,7 @@ export interface CallOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 20_000;
+const DEFAULT_WATCH_SILENCE_MS = 60_000;
 
 /** Options as the rest of the library wants them. */
 export interface Settings {
@@ -51,6 +57,7 @@ export interface Settings {
   readonly token: TokenSource;
   readonly partnerId: string | undefined;
   readonly timeoutMs: number;
+  readonly watchSilenceMs: number;
 }
 
 export function settingsOf(options: PartnerOptions): Settings {
@@ -61,6 +68,7 @@ export function settingsOf(options: PartnerOptions): Settings {
     token: options.tokenFile === undefined ? new FixedToken(options.token) : new FileToken(options.tokenFile),
     partnerId: options.partnerId,
     timeoutMs: checkedTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    watchSilenceMs: checkedTimeout(options.watchSilenceMs ?? DEFAULT_WATCH_SILENCE_MS, "watchSilenceMs"),
   };
 }
 
@@ -80,10 +88,14 @@ function refuseContradictions(options: PartnerOptions): void {
 
 const ADDRESS = /^(\[[\da-f:.]+\]|[^\s:/?#@[\]]+):\d{1,5}$/i;
 
+/** How gRPC writes a name whose addresses are to be looked up. */
+const DNS = /^dns:\/\/\//;
+
 function baseUrlOf({ address, plaintext }: PartnerOptions): string {
-  const url = `${plaintext ? "http" : "https"}://${address}`;
+  const there = address.replace(DNS, "");
+  const url = `${plaintext ? "http" : "https"}://${there}`;
   // The port is asked for, since gRPC has none by default.
-  if (!ADDRESS.test(address) || !URL.canParse(url)) throw wrong(`address must be host:port, and is "${address}"`);
+  if (!ADDRESS.test(there) || !URL.canParse(url)) throw wrong(`address must be host:port, and is "${address}"`);
   return new URL(url).origin;
 }
 

@@ -1,5 +1,6 @@
 // Written by `make generate` from sdk/service_config.json; do not edit.
 export const serviceConfig = {
+  "loadBalancingConfig": [{"round_robin": {}}],
   "methodConfig": [
     {
       "name": [

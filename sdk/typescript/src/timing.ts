@@ -4,6 +4,9 @@ import { PartnerError } from "./errors.js";
 /** The longest time that a timer, and the header grpc-timeout, can tell. */
 const LONGEST_MS = 99_999_999;
 
+/** Longer ones fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The end of a call, with all its attempts. */
 export class Deadline {
   readonly #end: number;
@@ -23,9 +26,9 @@ export class Deadline {
 }
 
 /** A timeout that somebody gave, when it is one. */
-export function checkedTimeout(timeoutMs: number): number {
+export function checkedTimeout(timeoutMs: number, name = "timeoutMs"): number {
   if (timeoutMs > 0) return timeoutMs;
-  throw new PartnerError({ code: "INVALID_ARGUMENT", message: `timeoutMs must be more than 0, and is ${timeoutMs}` });
+  throw new PartnerError({ code: "INVALID_ARGUMENT", message: `${name} must be more than 0, and is ${timeoutMs}` });
 }
 
 /** Lets many calls and streams share a signal, which is no leak: Node warns of more than ten listeners otherwise. */

@@ -3,22 +3,22 @@ import { RegistrationEndedError } from "./errors.js";
 import { explain } from "./explain.js";
 import { KktState, type Blocked, type Kkt } from "./gen/litebox/kkt/v1/kkt_pb.js";
 import type { Kkts } from "./kkts.js";
-import { checkedTimeout, linked } from "./timing.js";
+import { checkedTimeout, linked, LONGEST_TIMER_MS } from "./timing.js";
 import { KktWatch } from "./watch.js";
 
 /** A callback may be async, and is waited for. What it throws ends the waiting, and is what the waiting fails with. */
 export interface WaitOptions {
   /** Called with the registration as it stands at first, and after each change. */
   onChange?: ((kkt: Kkt) => unknown) | undefined;
-  /** Called when something holds the registration up, and when that changes: `advice` says what to do, in Russian. */
+  /**
+   * Called when something comes to hold the registration up, and when its reason or who has to act changes: `advice` says
+   * what to do, in Russian.
+   */
   onBlocked?: ((blocked: Blocked, kkt: Kkt) => unknown) | undefined;
   /** How long to wait; without it for as long as it takes, which may be days. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
-
-/** Longer ones fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Begins with Get, so that what has ended already answers at once; Watch then begins with how it stands: no gap. */
 export async function waitUntilRegistered(
@@ -51,9 +51,12 @@ async function follow(
   const tell = teller(options);
   const first = await kkts.get(kktId, { signal });
   if (await tell(first)) return first;
+  let seen = first.revision;
   // Get has reached the service, so that the watch need not prove that it can.
   for await (const kkt of new KktWatch(caller, [kktId], { signal }, true)) {
-    if (kkt.revision !== first.revision && (await tell(kkt))) return kkt;
+    if (kkt.revision === seen) continue; // the same one was told twice; it is lower after a restored backup
+    seen = kkt.revision;
+    if (await tell(kkt)) return kkt;
   }
   throw explain(new Error("the watch has ended by itself"), { signal });
 }

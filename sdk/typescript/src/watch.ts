@@ -1,10 +1,10 @@
 import type { Caller } from "./caller.js";
-import { PartnerError } from "./errors.js";
+import { PartnerError, type Code } from "./errors.js";
 import { explain } from "./explain.js";
 import type { Kkt } from "./gen/litebox/kkt/v1/kkt_pb.js";
 import { KktService, type WatchResponse } from "./gen/litebox/kkt/v1/kkt_service_pb.js";
 import { backoffMs, policyOf, type RetryPolicy } from "./retry.js";
-import { sleep } from "./timing.js";
+import { linked, LONGEST_TIMER_MS, sleep } from "./timing.js";
 
 export interface WatchOptions {
   /** Where to go on: `resumeToken` of an earlier watch of the same registrations. */
@@ -13,18 +13,15 @@ export interface WatchOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Of so many registrations it is remembered what was told last, so that repeats after a reconnect are left out. */
-const REMEMBERED = 1_000;
-
 /**
- * The changes of registrations, as an async iterable. It reconnects by itself where it left off. A service that was never
+ * The changes of registrations, as an async iterable: each at least once, several may come as one, and `revision` tells a
+ * repeat from news. It reconnects by itself where it left off, also when a stream is silent for too long. A service that was never
  * reached is given up after the timeout of a call, so that a wrong address is told; one that was is waited for.
  */
 export class KktWatch implements AsyncIterable<Kkt> {
   readonly #caller: Caller;
   readonly #kktIds: readonly string[];
   readonly #signal: AbortSignal | undefined;
-  readonly #revisions = new Map<string, bigint>();
   #resumeToken: string;
   /** Whether the token came from this watch's own stream. */
   #ownToken = false;
@@ -63,42 +60,42 @@ export class KktWatch implements AsyncIterable<Kkt> {
 
   async *#stream(): AsyncGenerator<Kkt, void, undefined> {
     const request = { kktIds: [...this.#kktIds], resumeToken: this.#resumeToken };
-    for await (const message of this.#caller.stream(KktService.method.watch, request, this.#signal)) {
-      this.#reached = true;
-      const { event } = message;
-      if (event.case !== "end") this.#failures = 0;
-      this.#remember(message);
-      if (event.case === "kkt" && this.#isNews(event.value)) yield event.value;
+    const limit = linked(this.#signal);
+    const messages = this.#caller.stream(KktService.method.watch, request, limit.signal);
+    try {
+      for (let longest = this.#caller.timeoutMs; ; longest = this.#caller.watchSilenceMs) {
+        const { value, done } = await within(longest, messages.next(), limit.controller);
+        if (done) return;
+        this.#remember(value);
+        if (value.event.case === "kkt") yield value.event.value;
+      }
+    } finally {
+      limit.release();
+      await messages.return();
     }
   }
 
-  #remember({ resumeToken }: WatchResponse): void {
+  #remember({ event, resumeToken }: WatchResponse): void {
+    this.#reached = true;
+    // A stream that only ever ends brings nothing.
+    if (event.case !== "end") this.#failures = 0;
     if (!resumeToken) return;
     this.#resumeToken = resumeToken;
     this.#ownToken = true;
   }
 
-  #isNews({ id, revision }: Kkt): boolean {
-    if (revision <= (this.#revisions.get(id) ?? 0n)) return false;
-    this.#revisions.delete(id);
-    this.#revisions.set(id, revision);
-    const oldest = this.#revisions.keys().next().value;
-    if (this.#revisions.size > REMEMBERED && oldest !== undefined) this.#revisions.delete(oldest);
-    return true;
-  }
-
   async #pauseAfter(error: PartnerError): Promise<void> {
     this.#failures++;
     if (this.#startsAnew(error)) return;
-    const soon = error.code === "UNAVAILABLE" && performance.now() - this.#begun < this.#caller.timeoutMs;
-    const tryAgain = this.#reached ? isPassing(error) : soon;
-    if (!tryAgain) throw error;
+    const ended = this.#signal?.aborted || this.#caller.closing.aborted;
+    const tooLong = !this.#reached && performance.now() - this.#begun >= this.#caller.timeoutMs;
+    if (ended || tooLong || !isPassing(error)) throw error;
     await this.#pause(error.retryAfterMs ?? 0);
   }
 
   /**
-   * A service that was set up anew may not know the tokens that it gave. Where registrations are named, a stream without a
-   * token begins with how they stand, so that nothing is missed.
+   * A service that was set up anew does not know the tokens that it gave. Where registrations are named, a stream without
+   * a token begins with how they stand, so that nothing is missed.
    */
   #startsAnew(error: PartnerError): boolean {
     const unknown = error.fieldViolations.some(({ field }) => field === "resume_token");
@@ -119,7 +116,26 @@ function watchPolicy(): RetryPolicy {
   return policyOf(KktService.method.get)!;
 }
 
-/** Whether waiting helps: the connection is gone, or the service says after how long to come back. */
-function isPassing(error: PartnerError): boolean {
-  return error.code === "UNAVAILABLE" || error.retryAfterMs !== undefined;
+/** Words of the transport or of something on the way, when there is no reason of the service's. */
+const OF_THE_WAY: readonly Code[] = ["CANCELLED", "INTERNAL", "UNKNOWN"];
+
+/**
+ * Whether a new stream may bring more: the connection or the server has gone, the time of a stream is over, or the service
+ * says after how long to come back.
+ */
+function isPassing({ code, reason, retryAfterMs }: PartnerError): boolean {
+  if (code === "UNAVAILABLE" || code === "DEADLINE_EXCEEDED") return true;
+  return (OF_THE_WAY.includes(code) && !reason) || retryAfterMs !== undefined;
+}
+
+/** What does not come in time ends the stream, as when a connection has gone and nobody has said so. */
+async function within<T>(longestMs: number, coming: Promise<T>, stream: AbortController): Promise<T> {
+  const silent = () =>
+    stream.abort(new PartnerError({ code: "UNAVAILABLE", message: "the stream has been silent for too long" }));
+  const timer = setTimeout(silent, Math.min(longestMs, LONGEST_TIMER_MS));
+  try {
+    return await coming;
+  } finally {
+    clearTimeout(timer);
+  }
 }

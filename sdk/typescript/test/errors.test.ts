@@ -3,20 +3,27 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ErrorReasonSchema } from "../src/gen/litebox/error/v1/error_reason_pb.js";
-import { isReason, PartnerError, REASONS } from "../src/index.js";
+import { isReason, PartnerError, REASONS, RegistrationEndedError } from "../src/index.js";
 import {
   BadRequestSchema,
   LocalizedMessageSchema,
   PreconditionFailureSchema,
   RequestInfoSchema,
 } from "../src/rpc/google/rpc/error_details_pb.js";
-import { failure, partnerOf, serve } from "./support.js";
+import { failure, kkt, partnerOf, serve } from "./support.js";
+
+const field = {
+  field: "inn",
+  description: "must be given",
+  reason: "REQUIRED",
+  localizedMessage: { locale: "ru-RU", message: "Укажите ИНН." },
+};
 
 test("an error hands over all that the service told", async (t) => {
   const error = failure(Code.InvalidArgument, "VALIDATION_FAILED", { retryAfterMs: 1_500 });
   error.metadata.set("x-request-id", "call-1");
   error.details.push(
-    { desc: BadRequestSchema, value: { fieldViolations: [{ field: "inn", description: "must be given" }] } },
+    { desc: BadRequestSchema, value: { fieldViolations: [field] } },
     { desc: PreconditionFailureSchema, value: { violations: [{ type: "T", subject: "s", description: "d" }] } },
     { desc: LocalizedMessageSchema, value: { locale: "ru-RU", message: "Исправьте поля." } },
   );
@@ -31,15 +38,20 @@ test("an error hands over all that the service told", async (t) => {
       name: "PartnerError",
       code: "INVALID_ARGUMENT",
       reason: "VALIDATION_FAILED",
-      localizedMessage: "Исправьте поля.",
-      fieldViolations: [{ field: "inn", description: "must be given" }],
-      preconditionViolations: [{ type: "T", subject: "s", description: "d" }],
+      fieldViolations: found.fieldViolations,
+      preconditionViolations: found.preconditionViolations,
       retryAfterMs: 1_500,
       metadata: {},
       serverRequestId: "call-1",
       requestId: "id-1",
     },
   );
+  assert.equal(found.localizedMessage, "Исправьте поля.");
+  const [wrong, broken] = [found.fieldViolations[0]!, found.preconditionViolations[0]!];
+  assert.deepEqual({ ...wrong }, { field: "inn", description: "must be given", reason: "REQUIRED" });
+  assert.equal(wrong.localizedMessage, "Укажите ИНН.");
+  assert.deepEqual({ ...broken }, { type: "T", subject: "s" });
+  assert.equal(broken.description, "d");
   assert.equal(found.message, "VALIDATION_FAILED: because of VALIDATION_FAILED: inn: must be given");
 });
 
@@ -91,4 +103,25 @@ test("an error that is printed shows no token", async (t) => {
     .clients.get("c")
     .catch((e: unknown) => e);
   assert(!inspect(error, { depth: 9, showHidden: true }).includes("lbp_test_secret"));
+});
+
+test("what is told to people, and may tell of a person, is not printed, spread or written as JSON", async (t) => {
+  const told = failure(Code.FailedPrecondition, "ADDRESS_NOT_RESOLVED");
+  const person = { locale: "ru-RU", message: "Иванов" };
+  told.details.push(
+    { desc: BadRequestSchema, value: { fieldViolations: [{ ...field, localizedMessage: person }] } },
+    { desc: PreconditionFailureSchema, value: { violations: [{ type: "T", subject: "s", description: "Иванов" }] } },
+    { desc: LocalizedMessageSchema, value: person },
+  );
+  const address = await serve(t, { clients: { get: () => Promise.reject(told) } });
+  const error = await partnerOf(t, address)
+    .clients.get("c")
+    .catch((e: unknown) => e);
+  assert(error instanceof PartnerError && error.preconditionViolations[0]?.description === "Иванов");
+  const ended = new RegistrationEndedError("REJECTED", kkt(1, { inn: "Иванов", rejection: { advice: "Иванов" } }));
+  assert.equal(ended.kkt.inn, "Иванов");
+  for (const each of [error, ended]) {
+    for (const text of [inspect(each, { depth: 9 }), JSON.stringify(each), JSON.stringify({ ...each }), String(each)])
+      assert(!text.includes("Иванов"), text);
+  }
 });

@@ -20,6 +20,9 @@ const refused: [string, PartnerOptions, RegExp][] = [
   ["TLS and none", { address: "a:1", plaintext: true, tls: {} }, /plaintext/],
   ["a certificate without its key", { address: "a:1", tls: { certFile: "c" } }, /go together/],
   ["a file that is not there", { address: "a:1", tls: { caFile: "/no/such/file" } }, /no\/such\/file/],
+  ["a token file that is not there", { address: "a:1", tokenFile: "/no/such/token" }, /no\/such\/token cannot/],
+  ["a token file without a token", { address: "a:1", tokenFile: "/dev/null" }, /empty/],
+  ["no silence at all", { address: "a:1", watchSilenceMs: 0 }, /watchSilenceMs/],
   ["no time at all", { address: "a:1", timeoutMs: 0 }, /timeoutMs/],
 ];
 
@@ -30,7 +33,8 @@ for (const [name, options, message] of refused) {
 }
 
 test("an address may have the usual port, or be of version 6", () => {
-  for (const address of ["partner.example.ru:443", "[::1]:50051"]) new Partner({ address, token: "t" }).close();
+  for (const address of ["partner.example.ru:443", "[::1]:50051", "dns:///partner.example.ru:443"])
+    new Partner({ address, token: "t" }).close();
 });
 
 test("a closed Partner answers CANCELLED, and closing twice does no harm", async (t) => {
