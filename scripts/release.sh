@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a release consists of, into dist/: the stripped binary and its symbols apart, the chart, the descriptors of the API, the list of what is
-# inside (SBOM, CycloneDX), checksums. The tree must be as committed: the binary names its commit.
+# What a release consists of, into dist/: the stripped binary and its symbols apart, the chart, the descriptors of the API, the client libraries as
+# packages, the list of what is inside (SBOM, CycloneDX), checksums. The tree must be as committed: the binary names its commit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -z "$(git status --porcelain)" ] || { echo "commit first: a release names the commit it was built from" >&2; exit 1; }
@@ -29,5 +29,6 @@ fi
 "$tools/bin/cargo-cyclonedx" cyclonedx --format json --spec-version 1.5 --override-filename sbom
 mv sbom.json "dist/$name.cdx.json"
 PYTHONPATH=$tools/python python3 scripts/sbom.py "dist/$name.cdx.json"
+bash scripts/sdk-packages.sh dist
 (cd dist && sha256sum -- * >SHA256SUMS && sha256sum --check --quiet SHA256SUMS)
 ls -l dist

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The Rust library: that it drags in nothing of the server, its unit tests, the conformance cases, and the README's program from the
-# packed crate against a server. LITEBOX_BIN names the server's binary. The runner is left in .tools/sdk/conformance-rust; CASES=no only
-# builds it, for who runs the cases of all languages together.
+# The Rust library: that it drags in nothing of the server, the conformance cases, and the README's program from the packed crate against
+# a server; its unit tests are among those of the crate. LITEBOX_BIN names the server's binary. The runner is left in
+# .tools/sdk/conformance-rust; CASES=no only builds it, for who runs the cases of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}")
@@ -64,7 +64,8 @@ from_the_package() { # the README's program, by what a user has
 
 alone
 cmp <(awk '/^```rust$/ { inside = 1; next } /^```$/ && inside { exit } inside' sdk/rust/README.md) sdk/rust/example/register.rs
-cargo build --locked --quiet --features client --example conformance
+# As its users build it, without the server.
+cargo build --locked --quiet --no-default-features --features client --example conformance
 mkdir -p .tools/sdk
 cp target/debug/examples/conformance .tools/sdk/conformance-rust
 if [ "${CASES:-}" != no ]; then python3 sdk/conformance/harness.py rust=.tools/sdk/conformance-rust; fi

@@ -38,6 +38,14 @@ go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 go_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
 
+# Debian's may be older than what the client libraries in sdk/ need. A Go from 1.21 on fetches the toolchain of sdk/go/go.mod by itself.
+older() { # older NAME VERSION NEEDED
+    [ "$(printf '%s\n' "$2" "$3" | sort -V | head -1)" != "$3" ] || return 1
+    echo "$1 $2 is too old for sdk/: please install $3 or later" >&2
+}
+if older Node "$(node --version | tr -d v)" 20.4; then exit 1; fi
+if older Go "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')" 1.21; then exit 1; fi
+
 for tool in openssl jq sqlite3; do
     command -v "$tool" >/dev/null || debian "$tool"
 done

@@ -75,3 +75,34 @@ func ExampleKkts_WaitUntilRegistered() {
 		fmt.Println("FNS refused:", kkt.Rejection.Advice)
 	}
 }
+
+func ExampleKkts_WaitUntilRegistered_blocked() {
+	var partner *litebox.Partner // of litebox.New
+	ctx, errAskSupport := context.Background(), errors.New("somebody has to look at it")
+	_, err := partner.Kkts.WaitUntilRegistered(ctx, "6d1f0c52-8a7e-8b3d-9c41-0e5a7b2f6d18", litebox.WaitOptions{
+		OnBlocked: func(kkt *kktv1.Kkt) error {
+			switch kkt.Blocked.Reason {
+			case "OFD_CODE_EXPIRED": // another code, and it goes on
+				change := &kktv1.AmendRequest_ActivationCode{ActivationCode: "FD13MM202612"}
+				_, err := partner.Kkts.Amend(ctx, &kktv1.AmendRequest{KktId: kkt.Id, Change: change})
+				return err
+			case "DEVICE_NO_PAPER": // goes on by itself, once somebody has put paper in
+				fmt.Println(kkt.Blocked.Advice)
+				return nil
+			}
+			return errAskSupport // wait no longer
+		},
+	})
+	if errors.Is(err, errAskSupport) {
+		fmt.Println(err)
+	}
+}
+
+func ExampleClients_ListPage() {
+	var partner *litebox.Partner // of litebox.New
+	page, err := partner.Clients.ListPage(context.Background(), &clientv1.ListRequest{PageSize: 50})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(page.Clients), page.NextPageToken) // "" after the last page
+}
