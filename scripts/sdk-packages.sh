@@ -20,4 +20,5 @@ grep -E '^(hatchling|pathspec|packaging|pluggy|tomlkit|trove-classifiers)==' sdk
 (cd sdk/typescript && npm ci --silent --no-audit --no-fund && npm pack --silent --pack-destination "$folder" >/dev/null)
 
 module=litebox.ru/partner/sdk/go@v$version
-git archive --format=zip --prefix="$module/" -o "$folder/litebox-partner-go-$version.zip" HEAD:sdk/go
+# Without the tools, which are a module of their own.
+git archive --format=zip --prefix="$module/" -o "$folder/litebox-partner-go-$version.zip" HEAD:sdk/go -- . ':(exclude)tools'

@@ -64,8 +64,7 @@ from_the_package() { # the README's program, by what a user has
 
 alone
 cmp <(awk '/^```rust$/ { inside = 1; next } /^```$/ && inside { exit } inside' sdk/rust/README.md) sdk/rust/example/register.rs
-# As its users build it, without the server.
-cargo build --locked --quiet --no-default-features --features client --example conformance
+cargo build --locked --quiet --features client --example conformance
 mkdir -p .tools/sdk
 cp target/debug/examples/conformance .tools/sdk/conformance-rust
 if [ "${CASES:-}" != no ]; then python3 sdk/conformance/harness.py rust=.tools/sdk/conformance-rust; fi
