@@ -192,5 +192,6 @@ async fn open(caller: Arc<Caller>, asked: pb::WatchRequest) -> Result<Stream, St
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(feature = "server")]
+#[cfg(test)]
 mod tests;
