@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use litebox_partner::pb::kkt::ListRequest;
 use litebox_partner::pb::kkt::kkt_service_client::KktServiceClient;
 use litebox_partner::sandbox::{Options, Sandbox, start};
@@ -35,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOAD: usize = 2;
 /// Between two calls of whoever does not repeat any.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Callers without a pause, where it is to be noticed that pods are gone for moments.
+const CROWD: usize = 4;
 
 /// The chart's values for PostgreSQL with what is outside the cluster here. Deadlines and probes are the chart's own.
 fn values(sandbox: &Sandbox) -> Value {
@@ -99,7 +102,7 @@ struct Impatient {
 }
 
 impl Impatient {
-    fn start(balancer: &Arc<Balancer>, token: &str) -> Self {
+    fn start(balancer: &Arc<Balancer>, token: &str, pause: Duration) -> Self {
         let (balancer, credentials, told) = (balancer.clone(), format!("Bearer {token}"), CancellationToken::new());
         let enough = told.clone();
         let task = tokio::spawn(async move {
@@ -107,7 +110,7 @@ impl Impatient {
             while !enough.is_cancelled() {
                 calls += 1;
                 failed.extend(call(&balancer, &credentials).await.err());
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(pause).await;
             }
             (calls, failed)
         });
@@ -157,7 +160,7 @@ async fn an_upgrade_of_the_chart_under_load_fails_no_call_loses_nothing_and_does
     let load = Load::new(fleet);
     load.fleet.route((0..3).map(|_| balancer.channel()).collect());
     let watchers: Vec<Watcher> = (0..3).map(|partner| Watcher::start(load.caller(partner))).collect();
-    let impatient = Impatient::start(&balancer, &load.fleet.partners[0].token);
+    let impatient = Impatient::start(&balancer, &load.fleet.partners[0].token, PAUSE);
     let enough = CancellationToken::new();
     let (running, told) = (load.clone(), enough.clone());
     let work = tokio::spawn(async move { running.run(LOAD, u64::MAX, 1, told).await });
@@ -198,10 +201,14 @@ async fn an_upgrade_of_pods_that_do_not_wait_for_the_service_is_noticed() {
     let (hasty, next) = (Release::render(&helm, MODE, &values), next(&helm, values));
     let Installed { sandbox, database, mut pods, balancer } = install(sandbox, &hasty).await;
     let (balancer, fleet) = (Arc::new(balancer), Fleet::on(database, sandbox, Profile::of(1)).await);
-    let impatient = Impatient::start(&balancer, &fleet.partners[0].token);
+    let impatient = || Impatient::start(&balancer, &fleet.partners[0].token, Duration::ZERO);
+    let crowd: Vec<_> = (0..CROWD).map(|_| impatient()).collect();
     pods.apply(&next).await;
     let ends = pods.end().await;
-    let (calls, failed) = impatient.end().await;
+    let told = join_all(crowd.into_iter().map(Impatient::end)).await;
+    let (calls, failed) =
+        (told.iter().map(|(calls, _)| calls).sum::<u64>(), told.iter().flat_map(|(_, failed)| failed));
+    let failed: Vec<_> = failed.collect();
     assert!(balancer.refused() > 0 && !failed.is_empty(), "{calls} calls, and none came too late");
     assert!(ends.iter().all(|end| end.code == 0), "a hasty stop is still one");
 }
