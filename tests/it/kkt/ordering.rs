@@ -183,11 +183,11 @@ async fn look_ups_of_taxpayers_are_limited_for_each_partner() {
         let look_up = cl::LookupTaxpayerRequest { inn: COMPANY.into() };
         app.clients().lookup_taxpayer(look_up.clone()).await.unwrap();
         // One count for all replicas, where there may be several.
-        let mut second = match backend {
-            Backend::Postgres => app.replica(|config| config.limits.lookups_per_hour = 2).await.clients(),
-            Backend::Sqlite => app.clients(),
+        let replica = match backend {
+            Backend::Postgres => app.replica(|config| config.limits.lookups_per_hour = 2).await,
+            Backend::Sqlite => app.itself(),
         };
-        second.lookup_taxpayer(look_up.clone()).await.unwrap();
+        replica.clients().lookup_taxpayer(look_up.clone()).await.unwrap();
         let limited = |status: Status| {
             assert_eq!(reason(&status), (Code::ResourceExhausted, "RATE_LIMITED".into()));
             let delay = status.get_details_retry_info().unwrap().retry_delay.unwrap();
