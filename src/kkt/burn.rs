@@ -149,7 +149,7 @@ impl Worker {
             TaskResult::Failed(error) => self.refused(claim, numbers, at, effect, &error).await,
             TaskResult::Cancelled => self.refused(claim, numbers, at, effect, &cancelled()).await,
             // A call wanted to end the burn and was cut off: the id is used up, and nothing was burnt under it.
-            TaskResult::Voided if self.recovers().await? => Ok(voided(effect.id)),
+            TaskResult::Voided if self.store.recovers().await? => Ok(voided(effect.id)),
             TaskResult::Voided => {
                 self.store.settle(claim, effect.id, Standing::Void, self.clock.now_ms()).await?;
                 Ok(self.under_way())

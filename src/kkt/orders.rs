@@ -62,7 +62,7 @@ impl Worker {
         order: &O,
     ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
         let known = self.store.effect(claim, O::COMMAND).await?;
-        if self.recovers().await? {
+        if self.store.recovers().await? {
             // Boxed: rarely taken, and it would double what every step needs of the stack.
             return Box::pin(self.carry_on(claim, order, known)).await;
         }

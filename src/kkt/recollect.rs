@@ -110,7 +110,7 @@ impl Service {
     /// Where to begin to look; `None` when nothing can have been forgotten. An effect that is intended here may have had its
     /// outcome since, and others after it.
     async fn forgotten(&self, claim: &Claim, command: Command) -> Result<Option<Look>, Failure> {
-        if !self.recovers().await? {
+        if !self.store.recovers().await? {
             return Ok(None);
         }
         let look = |first, written| Some(Look { first, written });
@@ -123,11 +123,6 @@ impl Service {
             Some(Effect { standing: Standing::Intended, generation, .. }) => look(generation, true),
             Some(Effect { standing: Standing::Done, .. }) => None,
         })
-    }
-
-    /// A recovery is open.
-    pub(super) async fn recovers(&self) -> Result<bool, StoreError> {
-        Ok(self.store.recovery().await?.is_some_and(|recovery| recovery.is_open()))
     }
 
     async fn remember(&self, claim: &Claim, command: Command, generation: u32) -> Result<EffectId, StoreError> {

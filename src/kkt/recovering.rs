@@ -14,11 +14,6 @@ use crate::gateways::Told;
 use crate::storage::StoreError;
 
 impl Worker {
-    /// A recovery is open.
-    pub(super) async fn recovers(&self) -> Result<bool, StoreError> {
-        Ok(self.store.recovery().await?.is_some_and(|recovery| recovery.is_open()))
-    }
-
     /// Carries out a command whose receiver may know it although it is not known here.
     pub(super) async fn carry_on<O: Order>(
         &self,

@@ -98,6 +98,14 @@ impl Store {
         self.db.recovery().await
     }
 
+    /// Whether a recovery is open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn recovers(&self) -> Result<bool, StoreError> {
+        Ok(self.recovery().await?.is_some_and(|recovery| recovery.is_open()))
+    }
+
     /// When the burn was asked for by this call, Unix milliseconds by our clock; `None` when the call is not known.
     ///
     /// # Errors

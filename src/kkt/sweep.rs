@@ -35,7 +35,7 @@ impl Service {
         named: Option<&DeviceAddress>,
         spared: Option<&DeviceAddress>,
     ) -> Result<bool, Failure> {
-        if !self.recovers().await? {
+        if !self.store.recovers().await? {
             return Ok(false);
         }
         let mut hubs = self.hubs_to_spare(claim).await?;

@@ -28,6 +28,15 @@ impl Ready {
         Self { site, database, server, client, id, elsewhere, spare }
     }
 
+    /// The same after a restore, and since the backup the burn stands in the queue of the other hub.
+    async fn queued_elsewhere(backend: Backend) -> Self {
+        let ready = Self::on(backend).await;
+        let backup = Backup::take(&ready.database).await;
+        ready.amend(&ready.spare).await.unwrap();
+        queued(&ready.server, &ready.id, &ready.elsewhere).await;
+        ready.restored(backup).await
+    }
+
     async fn amend(&self, device: &str) -> Result<(), Status> {
         amend(&self.server, &self.id, device).await
     }
@@ -122,11 +131,7 @@ fn withdrawn(hub: &Sandbox) -> bool {
 #[tokio::test]
 async fn cancel_ends_a_burn_that_waits_at_the_hub_of_a_device_that_was_named_since_the_backup() {
     for backend in backends() {
-        let ready = Ready::on(backend).await;
-        let backup = Backup::take(&ready.database).await;
-        ready.amend(&ready.spare).await.unwrap();
-        queued(&ready.server, &ready.id, &ready.elsewhere).await;
-        let restored = ready.restored(backup).await;
+        let restored = Ready::queued_elsewhere(backend).await;
         assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
         assert!(withdrawn(&restored.elsewhere));
         assert_eq!(restored.burns_elsewhere(), 0);
@@ -138,11 +143,7 @@ async fn cancel_ends_a_burn_that_waits_at_the_hub_of_a_device_that_was_named_sin
 #[tokio::test]
 async fn cancel_ends_a_burn_at_both_hubs_at_which_it_stands() {
     for backend in backends() {
-        let ready = Ready::on(backend).await;
-        let backup = Backup::take(&ready.database).await;
-        ready.amend(&ready.spare).await.unwrap();
-        queued(&ready.server, &ready.id, &ready.elsewhere).await;
-        let restored = ready.restored(backup).await;
+        let restored = Ready::queued_elsewhere(backend).await;
         queued(&restored.server, &restored.id, &restored.site.sandbox).await;
         assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
         assert!(withdrawn(&restored.site.sandbox) && withdrawn(&restored.elsewhere));
