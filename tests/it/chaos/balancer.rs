@@ -51,6 +51,11 @@ impl Balancer {
         Self { address, ready, refused, tasks }
     }
 
+    /// Where it takes connections.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A way through it.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect_lazy()

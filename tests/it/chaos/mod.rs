@@ -21,5 +21,6 @@ mod replicas;
 mod restored;
 pub mod rolling;
 pub mod schedules;
+mod standard;
 mod twins;
 mod watch;

@@ -2,6 +2,7 @@
 //! what is UNAVAILABLE notices.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use super::kills::all_told;
 use super::load::Load;
 use super::load::book::Repeats;
 use super::load::watcher::Watcher;
+use super::standard::{Standard, policy};
 use crate::edge::frames::{Raw, begin, call};
 use crate::lifecycle::peers::dead;
 use crate::support::app::until;
@@ -108,11 +110,12 @@ async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_tw
         return;
     }
     let (restarts, seed) = (amount("RESTARTS", 3, 50), amount("SEED", 1, 1));
-    let load = Load::new(Fleet::start(Profile::pair(3, &SETTINGS)).await);
+    let load = Load::new(Fleet::start(Profile::pair(4, &SETTINGS)).await);
     let balancer = Balancer::start(load.fleet.clone()).await;
     load.fleet.route((0..load.fleet.size()).map(|_| balancer.channel()).collect());
     until("both are ready", async || balancer.sends_to(0) && balancer.sends_to(1)).await;
     let watchers: Vec<Watcher> = (0..3).map(|partner| Watcher::start(load.caller(partner))).collect();
+    let standard = Standard::start(balancer.address(), &load.fleet.partners[3].token, &policy());
     let enough = CancellationToken::new();
     let (running, told) = (load.clone(), enough.clone());
     let work = tokio::spawn(async move { running.run(6, u64::MAX, seed, told).await });
@@ -123,6 +126,7 @@ async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_tw
     }
     enough.cancel();
     let ends = work.await.unwrap();
+    let seen = standard.map(|standard| standard.end().all_answered(&load.caller(3)));
     all_told(&load, &watchers).await;
     assert_clean(&Evidence::gather(&load).await);
     let repeats = load.book.repeats();
@@ -132,9 +136,35 @@ async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_tw
     let unsent: u64 = [NOT_SENT, NOT_TAKEN].iter().filter_map(|why| repeats.why.get(*why)).sum();
     let calls = repeats.why.values().sum::<u64>() - unsent;
     let outcome = format!(
-        "0 calls failed, {calls} attempts repeated, {unsent} begun by no server and sent again; longest stop {} ms with a delay of 1000 ms; {}",
+        "0 calls failed, {calls} attempts repeated, {unsent} begun by no server and sent again; longest stop {} ms with a delay of 1000 ms; {}; {}",
         longest.as_millis(),
+        seen.unwrap_or_default(),
         ends.summary()
     );
     report("rolling restarts under load", restarts, &outcome);
+}
+
+/// What the one above rests upon: the caller tells of a call that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_repeats_nothing_notices_a_replica_that_is_killed() {
+    if !possible() {
+        return;
+    }
+    let fleet = Arc::new(Fleet::start(Profile::pair(1, &[])).await);
+    let balancer = Balancer::start(fleet.clone()).await;
+    until("both are ready", async || balancer.sends_to(0) && balancer.sends_to(1)).await;
+    let nothing = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(nothing.path(), "{}").unwrap();
+    let Some(caller) = Standard::start(balancer.address(), &fleet.partners[0].token, nothing.path()) else { return };
+    until("it calls both", async || {
+        (0..2).all(|at| fleet.see(at, |server| server.log().contains("ClientService/List")).unwrap())
+    })
+    .await;
+    fleet.kill(0);
+    until("it calls on", async || !balancer.sends_to(0)).await;
+    let failed = caller.end().failed;
+    assert!(
+        !failed.is_empty() && failed.iter().all(|call| call["why"].to_string().contains("Unavailable")),
+        "{failed:?}"
+    );
 }
