@@ -11,16 +11,17 @@ use tracing_subscriber::filter::{Directive, EnvFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
+use uuid::Uuid;
 
 use self::traces::{Traces, TracesConfig};
 use crate::config::{LogConfig, LogFormat};
 
-/// Starts telling, and sending spans where a collector is configured.
+/// Starts telling, and sending spans where a collector is configured; `instance` tells this process from other replicas there.
 ///
 /// # Errors
 /// A collector's endpoint that is no address.
-pub fn begin(log: &LogConfig, config: &TracesConfig) -> Result<Traces, ExporterBuildError> {
-    let traces = Traces::start(config)?;
+pub fn begin(log: &LogConfig, config: &TracesConfig, instance: Uuid) -> Result<Traces, ExporterBuildError> {
+    let traces = Traces::start(config, instance)?;
     start(log, &traces);
     Ok(traces)
 }

@@ -33,7 +33,8 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// under way.
 pub async fn serve(file: Option<&Path>, recover: Option<&str>, wait: Duration) -> Result<(), AppError> {
     let config = Config::load_whole(file, &Env::of_process())?;
-    let traces = telemetry::begin(&config.log, &config.traces)?;
+    let instance = Ids::system().uuid_v7(&Clock::system());
+    let traces = telemetry::begin(&config.log, &config.traces, instance)?;
     let served = live(config, recover, wait).await;
     // Whoever says it twice waits for nobody.
     if !matches!(served, Err(AppError::ToldTwice)) {

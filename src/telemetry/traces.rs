@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use http::HeaderMap;
-use opentelemetry::Context;
 use opentelemetry::context::FutureExt;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState, TracerProvider};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
@@ -24,6 +24,7 @@ use tonic::Code;
 use tonic::transport::ClientTlsConfig;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use uuid::Uuid;
 
 /// The target of all spans that are made for traces.
 pub const TARGET: &str = "otel";
@@ -66,7 +67,7 @@ impl Traces {
     ///
     /// # Errors
     /// An endpoint that is no address.
-    pub fn start(config: &TracesConfig) -> Result<Self, ExporterBuildError> {
+    pub fn start(config: &TracesConfig, instance: Uuid) -> Result<Self, ExporterBuildError> {
         if config.otlp_endpoint.is_empty() {
             return Ok(Self(None));
         }
@@ -79,7 +80,8 @@ impl Traces {
         }
         let resource = Resource::builder()
             .with_service_name(NAME)
-            .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .with_attribute(KeyValue::new("service.instance.id", instance.to_string()));
         let own = Sampler::TraceIdRatioBased(config.sample_ratio);
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter.build()?)

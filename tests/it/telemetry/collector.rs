@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use prost::Message;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tonic::{Request, Response, Status};
 
@@ -27,10 +28,12 @@ pub struct Seen {
     /// Of OTLP: 2 serves a call, 3 makes one.
     pub kind: i32,
     pub failed: bool,
+    /// Which process it is of.
+    pub instance: String,
 }
 
 impl Seen {
-    fn of(span: Span) -> Self {
+    fn of(span: Span, instance: &str) -> Self {
         let text = |value: Option<Value>| match value {
             Some(Value::StringValue(text)) => text,
             Some(Value::IntValue(number)) => number.to_string(),
@@ -49,6 +52,7 @@ impl Seen {
                 .collect(),
             kind: span.kind,
             failed: span.status.is_some_and(|status| status.code == 2),
+            instance: instance.to_owned(),
         }
     }
 
@@ -64,8 +68,10 @@ fn hex(bytes: &[u8]) -> String {
 #[derive(Clone, Default)]
 struct Taken {
     spans: Arc<Mutex<Vec<Seen>>>,
-    /// Takes spans and never answers.
-    mute: bool,
+    /// Everything as it came.
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Takes spans and does not answer until it is told to.
+    mute: watch::Sender<bool>,
     came: Arc<Notify>,
 }
 
@@ -75,15 +81,24 @@ impl TraceService for Taken {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let scopes = request.into_inner().resource_spans.into_iter().flat_map(|r| r.scope_spans);
-        let spans = scopes.flat_map(|scope| scope.spans).map(Seen::of);
+        let request = request.into_inner();
+        self.bytes.lock().unwrap().extend(request.encode_to_vec());
+        let spans = request.resource_spans.into_iter().flat_map(spans_of);
         self.spans.lock().unwrap().extend(spans);
         self.came.notify_one();
-        if self.mute {
-            std::future::pending::<()>().await;
-        }
+        let _ = self.mute.subscribe().wait_for(|mute| !mute).await;
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
+}
+
+fn spans_of(process: ResourceSpans) -> Vec<Seen> {
+    let about = process.resource.map(|resource| resource.attributes).unwrap_or_default();
+    let instance = about.into_iter().find(|about| about.key == "service.instance.id").and_then(|about| about.value);
+    let instance = match instance.and_then(|value| value.value) {
+        Some(Value::StringValue(text)) => text,
+        _ => String::new(),
+    };
+    process.scope_spans.into_iter().flat_map(|scope| scope.spans).map(|span| Seen::of(span, &instance)).collect()
 }
 
 /// A running collector; it is gone when this is dropped.
@@ -98,7 +113,7 @@ impl Collector {
         Self::at("127.0.0.1:0".parse().unwrap(), false).await
     }
 
-    /// One that takes spans and never answers.
+    /// One that takes spans and does not answer until it is told to.
     pub async fn mute() -> Self {
         Self::at("127.0.0.1:0".parse().unwrap(), true).await
     }
@@ -107,12 +122,17 @@ impl Collector {
     pub async fn at(address: SocketAddr, mute: bool) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let taken = Taken { mute, ..Taken::default() };
+        let taken = Taken { mute: watch::Sender::new(mute), ..Taken::default() };
         let serving = tonic::transport::Server::builder()
             .add_service(TraceServiceServer::new(taken.clone()))
             .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
         let task = tokio::spawn(async move { serving.await.unwrap() });
         Self { address, taken, task }
+    }
+
+    /// From now on it answers, also those that wait.
+    pub fn answer(&self) {
+        self.taken.mute.send_replace(false);
     }
 
     pub fn url(&self) -> String {
@@ -122,6 +142,11 @@ impl Collector {
     /// Waits for spans that nobody has waited for.
     pub async fn more(&self) {
         self.taken.came.notified().await;
+    }
+
+    /// Everything that came, as it came.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.taken.bytes.lock().unwrap().clone()
     }
 
     pub fn spans(&self) -> Vec<Seen> {

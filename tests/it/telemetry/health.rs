@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::storage::Backend;
+use tokio::time::timeout;
 use tonic::{Code, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -16,6 +17,9 @@ use crate::support::postgres;
 use crate::support::process::Server;
 use crate::support::slow_proxy::{Line, name_of};
 use crate::support::stage::Stage;
+
+/// A call that is held up by a database that is not there waits a minute here.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 async fn says(server: &Server, service: &str) -> ServingStatus {
     let ask = HealthCheckRequest { service: service.into() };
@@ -34,7 +38,8 @@ async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
     let stage = Stage::new(Backend::Postgres).await;
     let socket = postgres::server().unwrap().socket();
     let line = Line::to(socket.clone(), Duration::ZERO).await;
-    let others = [("health.probe_ms", "50"), ("health.failures", "2"), ("database.acquire_timeout_ms", "200")];
+    // Nobody waits for a connection as long as that.
+    let others = [("health.probe_ms", "50"), ("health.failures", "2"), ("database.acquire_timeout_ms", "60000")];
     let server = Server::start_on(&stage.sandbox, &line.url(name_of(&stage.database)), &others).await;
     until("it is ready", async || says(&server, "").await == ServingStatus::Serving).await;
     let ask = HealthCheckRequest::default();
@@ -48,7 +53,10 @@ async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
     assert_eq!(says(&server, "").await, ServingStatus::NotServing);
     assert_eq!(says(&server, "litebox.kkt.v1.KktService").await, ServingStatus::NotServing);
     assert_eq!(says(&server, "liveness").await, ServingStatus::Serving);
-    assert_eq!(clients.list(ListRequest::default()).await.unwrap_err().code(), Code::Unavailable);
+    for _ in 0..20 {
+        let told = timeout(AT_ONCE, clients.list(ListRequest::default())).await.expect("at once");
+        assert_eq!(told.unwrap_err().code(), Code::Unavailable);
+    }
 
     line.switch(socket);
     assert_eq!(next(&mut watching).await, ServingStatus::Serving, "and when it is back");

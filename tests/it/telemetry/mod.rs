@@ -1,6 +1,6 @@
 //! What the server tells of itself.
 
-mod collector;
+pub mod collector;
 mod exposition;
 mod gone;
 mod health;

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use litebox_partner::pb::client::ListRequest;
+use litebox_partner::pb::client::{GetRequest, ListRequest};
 use litebox_partner::pb::kkt::QuickRegisterRequest;
 use litebox_partner::storage::Backend;
 use tokio::time::timeout;
-use tonic::Request;
+use tonic::{Code, Request};
 
 use super::collector::{Collector, Seen};
 use crate::kkt::shop::order;
 use crate::support::app::until;
 use crate::support::database::backends;
+use crate::support::fresh_id;
 use crate::support::process::Server;
 use crate::support::stage::Stage;
 
@@ -115,27 +116,67 @@ fn nothing_personal(spans: &[Seen], stage: &Stage) {
     }
 }
 
+/// The second replica finishes what the first one began.
 #[tokio::test]
-async fn a_collector_that_is_down_or_mute_costs_nothing_but_the_spans_and_is_used_when_it_is_back() {
+async fn a_registration_is_followed_across_replicas() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let (stage, collector) = (Stage::new(Backend::Postgres).await, Collector::start().await);
+    let first = stage.server_with(&all(&collector.url())).await;
+    let client = stage.client(&first).await;
+    stage.sandbox.add_fault("fns.SubmitApplication:hold,times=1").unwrap();
+    let order = in_trace(order(&client, &stage.device(1).await, 1));
+    let kkt = first.kkts(&stage.partner.token).quick_register(order).await.unwrap().into_inner().kkt.unwrap();
+    stage.sandbox.wait_for_holds(|holds| holds.len() == 1).await;
+    let reserving = |spans: &[Seen]| spans.iter().any(|span| span.has("litebox.kkt.state=RESERVING"));
+    until_spans(&collector, "the first replica's", reserving).await;
+    first.kill();
+    stage.sandbox.release_holds();
+    let second = stage.server_with(&all(&collector.url())).await;
+    stage.registered(&second, &kkt.id).await;
+    let report = "litebox.gateway.fns.v1.FnsService/SubmitReport";
+    let spans = until_spans(&collector, "the second's", |spans| spans.iter().any(|span| span.name == report)).await;
+    let steps: Vec<&Seen> =
+        spans.iter().filter(|span| span.name == "step" && span.has(&format!("litebox.kkt.id={}", kkt.id))).collect();
+    let replicas: BTreeSet<&str> = steps.iter().map(|step| step.instance.as_str()).collect();
+    assert!(replicas.len() == 2 && !replicas.contains(""), "two that can be told apart: {replicas:?}");
+    assert!(steps.iter().all(|step| step.links == [TRACE]), "{steps:?}");
+    let reported = spans.iter().find(|span| span.name == report).unwrap();
+    let above = steps.iter().find(|step| step.trace == reported.trace).unwrap();
+    assert!(below(&spans, above).iter().any(|span| span.id == reported.id), "the report hangs below its step");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_down_or_slow_costs_nothing_but_the_spans_and_is_used_when_it_is_back() {
     let stage = Stage::new(Backend::Sqlite).await;
     let gone = Collector::start().await.address;
-    let mute = Collector::mute().await;
-    for url in [format!("http://{gone}"), mute.url()] {
+    let slow = Collector::mute().await;
+    for url in [format!("http://{gone}"), slow.url()] {
         let server = stage.server_with(&[all(&url), vec![("traces.timeout_ms", "300".to_owned())]].concat()).await;
         for _ in 0..200 {
             server.clients(&stage.partner.token).list(ListRequest::default()).await.unwrap();
         }
-        if url == mute.url() {
-            until("spans are sent", async || !mute.spans().is_empty()).await;
+        if url == slow.url() {
+            until("spans are sent", async || !slow.spans().is_empty()).await;
+            slow.answer();
+            quick_again(&slow, &server, &stage).await;
             continue;
         }
         let back = Collector::at(gone, false).await;
-        until("spans come again", async || lists(&server, &stage).await && !back.spans().is_empty()).await;
+        quick_again(&back, &server, &stage).await;
     }
 }
 
-async fn lists(server: &Server, stage: &Stage) -> bool {
-    server.clients(&stage.partner.token).list(ListRequest::default()).await.is_ok()
+/// What is asked only now is collected.
+async fn quick_again(collector: &Collector, server: &Server, stage: &Stage) {
+    let mut clients = server.clients(&stage.partner.token);
+    until("spans come again", async || {
+        let nobody = GetRequest { client_id: fresh_id() };
+        assert_eq!(clients.get(nobody).await.unwrap_err().code(), Code::NotFound);
+        collector.spans().iter().any(|span| span.name == "litebox.client.v1.ClientService/Get")
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A whole run with a marked value of its own in every personal and secret field, in what outer systems answer and in the
-//! configuration. The server logs all it can; its output, its errors and the operators' commands are searched.
+//! configuration. The server logs all it can; its output, its errors, its spans and metrics as others get them, and the
+//! operators' commands are searched.
 
 pub mod flow;
 mod outer;
@@ -14,6 +15,7 @@ use litebox_partner::storage::Backend;
 
 use crate::support::database::backends;
 use crate::support::process::Server;
+use crate::telemetry::collector::Seen;
 use flow::Shop;
 use outer::Fault;
 use run::Run;
@@ -44,13 +46,15 @@ async fn whole_run(backend: Backend) {
     flow::strangers(&stage, &mut run, &channel).await;
     without_database(&stage, &mut run).await;
     assert_eq!(run.marks.missing(), Vec::<String>::new(), "hidden fields that were never given a marked value");
-    let mut told = ended(server);
+    let mut told = ended(server).await;
     told.extend(beside_enemies(&stage, &mut run, &shop, &["accounts", "ofd"], 60).await);
     told.extend(beside_enemies(&stage, &mut run, &shop, &["taxpayers", "fns"], 70).await);
+    told.push(("spans", stage.collector.bytes()));
     let leaks = logged(&run, &told).into_iter().chain(run.leaks()).chain(commands(&stage, &run, &shop));
     let leaks: Vec<String> = leaks.collect();
     assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
     everything_was_logged(&told);
+    every_kind_of_span_was_sent(&stage);
 }
 
 fn logged(run: &Run, told: &[(&str, Vec<u8>)]) -> Vec<String> {
@@ -77,10 +81,30 @@ fn everything_was_logged(told: &[(&str, Vec<u8>)]) {
     }
 }
 
-/// Ends a server; all that it has written.
-fn ended(server: Server) -> Vec<(&'static str, Vec<u8>)> {
+/// What the spans are of: calls, steps, questions to outer systems, work of the database, and failures of each.
+fn every_kind_of_span_was_sent(stage: &Stage) {
+    let spans = stage.collector.spans();
+    for name in [
+        "litebox.client.v1.ClientService/Register",
+        "step",
+        "advance",
+        "litebox.gateway.fns.v1.FnsService/SubmitReport",
+    ] {
+        assert!(spans.iter().any(|span| span.name == name), "a span of {name}");
+    }
+    for system in ["taxpayers", "accounts", "fns", "ofd", "device"] {
+        let of = |span: &&Seen| span.has(&format!("peer.service={system}"));
+        assert!(spans.iter().filter(of).any(|span| span.failed), "a span of {system} that has failed");
+    }
+}
+
+/// Ends a server; all that it has written, and its metrics.
+async fn ended(server: Server) -> Vec<(&'static str, Vec<u8>)> {
+    let metrics = reqwest::get(format!("http://{}/metrics", server.metrics())).await.unwrap().bytes().await.unwrap();
     let out = server.out();
-    vec![("log", server.kill().into_bytes()), ("output", out)]
+    // Sends its last spans.
+    server.terminate();
+    vec![("log", server.ended().await.1.into_bytes()), ("output", out), ("metrics", metrics.to_vec())]
 }
 
 /// The database goes away in the middle.
@@ -112,7 +136,7 @@ async fn beside_enemies(
     }
     run.ask("ClientService/List", &cl::ListRequest::default()).await;
     assert_eq!(run.reason, "INTERNAL");
-    ended(server)
+    ended(server).await
 }
 
 /// What `client list` and `kkt show` print because operators look for a client by it.

@@ -26,6 +26,7 @@ use crate::support::database::TestDb;
 use crate::support::postgres;
 use crate::support::process::Server;
 use crate::support::slow_proxy::{Line, name_of};
+use crate::telemetry::collector::Collector;
 
 /// Secrets of the configuration, each marked.
 const SECRETS: [(&str, &str); 5] = [
@@ -47,6 +48,8 @@ pub struct Stage {
     http: SocketAddr,
     grpc: SocketAddr,
     enemy: Arc<Enemy>,
+    /// Takes all spans.
+    pub collector: Collector,
     /// To PostgreSQL, to be cut.
     line: Option<Line>,
     signer: Signer,
@@ -68,7 +71,8 @@ impl Stage {
         let (signer, folder) = (Signer::ec("key-1"), tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("jwks"), jwks(&[&signer])).unwrap();
         let enemy = Enemy::listen().await;
-        let stage = Self { sandbox, partner, database, partners, http, grpc, enemy, line, signer, folder };
+        let collector = Collector::start().await;
+        let stage = Self { sandbox, partner, database, partners, http, grpc, enemy, collector, line, signer, folder };
         stage.fleet();
         stage
     }
@@ -86,6 +90,10 @@ impl Stage {
             ("gateways.breaker.failures", "0".to_owned()),
             ("worker.backoff_limit_ms", "100".to_owned()),
             ("jwt.issuers", issuers.to_string()),
+            ("traces.otlp_endpoint", self.collector.url()),
+            ("traces.sample_ratio", "1".to_owned()),
+            ("shutdown.delay_ms", "0".to_owned()),
+            ("shutdown.drain_ms", "1000".to_owned()),
         ]);
         for (name, key) in [
             ("taxpayers", "gateways.taxpayers.base_url"),
