@@ -143,6 +143,8 @@ pub struct LogConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
     /// One JSON object a line.
     Json,
     /// For people.

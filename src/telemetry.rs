@@ -59,10 +59,13 @@ fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
     let filter = filter(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = quiet().into_iter().fold(filter, EnvFilter::add_directive);
     let lines = fmt::layer().with_writer(std::io::stderr);
-    match log.format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
-        LogFormat::Text => {
-            lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed()
+    let terminal = std::io::stderr().is_terminal();
+    match (log.format, terminal) {
+        (LogFormat::Text, _) | (LogFormat::Auto, true) => {
+            lines.with_target(false).with_ansi(terminal).with_filter(filter).boxed()
+        }
+        (LogFormat::Json | LogFormat::Auto, _) => {
+            lines.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
         }
     }
 }

@@ -4,5 +4,6 @@ pub mod collector;
 mod exposition;
 mod gone;
 mod health;
+mod lines;
 mod metrics;
 mod traces;
