@@ -36,7 +36,7 @@ part build 330 cargo build --locked
 part rust 1480 cargo test --locked --no-fail-fast
 part mutants 130 bash scripts/mutants.sh 8
 part buf 20 npx --no-install buf lint
-part demo 50 make --no-print-directory demo ONCE=1
+part demo 50 bash scripts/bare.sh make --no-print-directory demo ONCE=1
 part readme 60 bash scripts/readme.sh README.md README.ru.md
 part guide 30 bash scripts/guide.sh
 part helm 180 bash scripts/helm.sh
