@@ -16,7 +16,12 @@ struct Inner {
 impl Count {
     /// Begins: nothing of so many is done. Work that is repeated begins again.
     pub fn begin(&self, of: usize) {
-        self.0.done.store(0, Ordering::Relaxed);
+        self.at(0, of);
+    }
+
+    /// So many are done of so many, for work of others that is looked at.
+    pub fn at(&self, done: usize, of: usize) {
+        self.0.done.store(done, Ordering::Relaxed);
         self.0.of.store(of, Ordering::Relaxed);
     }
 

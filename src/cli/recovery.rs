@@ -1,20 +1,33 @@
 //! After a backup was restored: what is held back, and what has been compared with the outside.
 
+use std::time::Duration;
+
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::CliError;
 use super::act::{Who, Why};
 use super::output::{Output, instant_or};
+use super::progress;
 use crate::clock::{Clock, Ids};
+use crate::progress::Count;
 use crate::storage::Db;
 use crate::storage::audit::{Deed, Desk};
+use crate::storage::crossing::support;
 use crate::storage::recovery::{Confirmed, Recovery};
+
+/// Between two looks at what is due.
+const LOOK: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Whether a recovery is open, and what it still holds back.
-    Status,
+    /// Whether a recovery is open, what it still holds back, and how many registrations and clients the servers have still to
+    /// look at.
+    Status {
+        /// Wait until there are none left that are due, and show how far it is.
+        #[arg(long)]
+        wait: bool,
+    },
     /// Say that a part has been compared with the outside; it is no longer held back.
     Confirm {
         /// What.
@@ -41,7 +54,12 @@ pub(super) enum Part {
 impl Command {
     pub(super) async fn run(self, db: &Db, who: &Who, output: &Output) -> Result<(), CliError> {
         let (what, action, why) = match self {
-            Self::Status => return status(db, output).await,
+            Self::Status { wait } => {
+                if wait {
+                    looked_at(db).await?;
+                }
+                return status(db, output).await;
+            }
             Self::Confirm { part: Part::Tokens, why } => (Confirmed::Tokens, "RECOVERY_TOKENS_CONFIRMED", why),
             Self::Confirm { part: Part::Fleet, why } => (Confirmed::Fleet, "RECOVERY_FLEET_CONFIRMED", why),
             Self::Finish { why } => (Confirmed::All, "RECOVERY_FINISHED", why),
@@ -55,13 +73,31 @@ impl Command {
     }
 }
 
-async fn status(db: &Db, output: &Output) -> Result<(), CliError> {
-    let latest = db.recovery().await?;
-    let all: Vec<Value> = latest.iter().map(shown).collect();
-    output.many(&all, ["RECOVERY", "STATE", "SINCE", "TOKENS", "FLEET"], row)
+/// Returns when nothing is due any more.
+async fn looked_at(db: &Db) -> Result<(), CliError> {
+    let (count, mut most) = (Count::default(), 0);
+    let work = async {
+        loop {
+            let due = usize::try_from(support::due(db).await?).unwrap_or(usize::MAX);
+            // What comes to be due meanwhile is looked at, too.
+            most = most.max(due);
+            count.at(most - due, most);
+            if due == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    progress::shown("looked at", &count, work).await
 }
 
-fn shown(recovery: &Recovery) -> Value {
+async fn status(db: &Db, output: &Output) -> Result<(), CliError> {
+    let (latest, due) = (db.recovery().await?, support::due(db).await?);
+    let all: Vec<Value> = latest.iter().map(|recovery| shown(recovery, due)).collect();
+    output.many(&all, ["RECOVERY", "STATE", "SINCE", "TOKENS", "FLEET", "DUE"], row)
+}
+
+fn shown(recovery: &Recovery, due: u64) -> Value {
     let held = |held: bool| if held { "held back" } else { "free" };
     json!({
         "name": recovery.name,
@@ -69,10 +105,12 @@ fn shown(recovery: &Recovery) -> Value {
         "since_ms": recovery.since_ms,
         "tokens": held(recovery.freezes_tokens()),
         "fleet": held(recovery.freezes_fleet()),
+        "due": due,
     })
 }
 
-fn row(recovery: &Value) -> [String; 5] {
+fn row(recovery: &Value) -> [String; 6] {
     let text = |key: &str| recovery[key].as_str().unwrap_or_default().to_owned();
-    [text("name"), text("state"), instant_or(recovery["since_ms"].as_i64(), ""), text("tokens"), text("fleet")]
+    let since = instant_or(recovery["since_ms"].as_i64(), "");
+    [text("name"), text("state"), since, text("tokens"), text("fleet"), recovery["due"].to_string()]
 }

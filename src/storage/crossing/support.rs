@@ -146,3 +146,14 @@ pub async fn wake_stopped(db: &Db, reason: &str) -> Result<u64, StoreError> {
         .filter(Expr::col(kkt::Column::Block).like(waits));
     Ok(woken.exec(db.direct()).await?.rows_affected)
 }
+
+/// How many registrations and clients are due: whoever drives them has still to look at them.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn due(db: &Db) -> Result<u64, StoreError> {
+    let now = || Expr::cust(db.now_sql());
+    let kkts = kkt::Entity::find().filter(Expr::col(kkt::Column::DueMs).lte(now())).count(db.direct()).await?;
+    let clients = client::Entity::find().filter(Expr::col(client::Column::DueMs).lte(now())).count(db.direct()).await?;
+    Ok(kkts + clients)
+}

@@ -11,6 +11,7 @@ pub mod process;
 pub mod raw;
 pub mod slow_proxy;
 pub mod stage;
+pub mod terminal;
 
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::storage::audit::Act;

@@ -1,7 +1,6 @@
 //! The line of a call in the log: one, with who called for whom, and how it was answered; for people on a terminal.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use litebox_partner::config::variable;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
@@ -17,6 +16,7 @@ use crate::support::app::{Wire, shown, until};
 use crate::support::fresh_id;
 use crate::support::process::Server;
 use crate::support::stage::Stage;
+use crate::support::terminal::Terminal;
 
 /// The lines of the call with this id.
 async fn lines(server: &Server, id: &str) -> Vec<Value> {
@@ -99,42 +99,20 @@ async fn health_is_told_at_debug_only() {
     }
 }
 
-/// Ended with what holds it.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// The line of a server that says where it listens.
+async fn first_line(terminal: bool, format: &str) -> String {
+    let settings = [("server.listen", "127.0.0.1:0"), ("metrics.listen", ""), ("log.format", format)];
+    let listens = |log: &str| log.lines().find(|line| line.contains("listening")).map(str::to_owned);
+    if terminal {
+        let terminal = Terminal::run("serve", &settings);
+        until("the server listens", async || terminal.shown().contains("listening")).await;
+        return listens(&terminal.shown()).unwrap();
     }
-}
-
-/// The first line of a server: beside `script`, which is a terminal, or into a file.
-async fn first_line(terminal: bool, settings: &[(&str, &str)]) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("log");
-    let serve = format!("{} serve", env!("CARGO_BIN_EXE_litebox-partner"));
-    let mut command = match terminal {
-        true => Command::new("script"),
-        false => Command::new("sh"),
-    };
-    match terminal {
-        true => command.args(["-qfec", &format!("exec {serve}")]).arg(&file).stdout(Stdio::null()),
-        false => command.args(["-c", &format!("exec {serve} 2>log")]),
-    };
-    command.current_dir(folder.path()).stdin(Stdio::piped());
-    let usual = [("server.listen", "127.0.0.1:0"), ("metrics.listen", "")];
-    for (key, value) in usual.iter().chain(settings) {
-        command.env(variable(key), value);
-    }
-    let _running = Running(command.spawn().unwrap());
-    until("the server listens", async || read(&file).contains("listening")).await;
-    let log = read(&file);
-    log.lines().find(|line| line.contains("listening")).unwrap().to_owned()
-}
-
-fn read(file: &Path) -> String {
-    std::fs::read_to_string(file).unwrap_or_default()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_litebox-partner"));
+    command.arg("serve").envs(settings.iter().map(|(key, value)| (variable(key), value)));
+    let server = Server::spawn(command);
+    server.says("listening").await;
+    listens(&server.log()).unwrap()
 }
 
 #[tokio::test]
@@ -142,7 +120,7 @@ async fn a_terminal_shows_lines_for_people_and_a_file_gets_json() {
     for (terminal, format, json) in
         [(true, "auto", false), (false, "auto", true), (true, "json", true), (false, "text", false)]
     {
-        let line = first_line(terminal, &[("log.format", format)]).await;
+        let line = first_line(terminal, format).await;
         let is_json = serde_json::from_str::<Value>(line.trim()).is_ok();
         assert_eq!(is_json, json, "{terminal} {format}: {line}");
         assert_eq!(line.contains('\x1b'), terminal && !json, "colours on a terminal alone: {line:?}");

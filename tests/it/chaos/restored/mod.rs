@@ -32,6 +32,7 @@ use crate::support::{act, fresh_id};
 mod ahead;
 mod elsewhere;
 mod forgotten;
+mod waits;
 
 /// A running server of the site. Ends when it is dropped.
 struct Server {
