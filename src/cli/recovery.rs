@@ -1,5 +1,6 @@
 //! After a backup was restored: what is held back, and what has been compared with the outside.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
@@ -10,6 +11,7 @@ use super::act::{Who, Why};
 use super::output::{Output, instant_or};
 use super::progress;
 use crate::clock::{Clock, Ids};
+use crate::partners::model::HubUrl;
 use crate::progress::Count;
 use crate::storage::Db;
 use crate::storage::audit::{Deed, Desk};
@@ -32,6 +34,15 @@ pub(super) enum Command {
     Confirm {
         /// What.
         part: Part,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Say that a hub is gone for good: Cancel and Amend of device wait no longer for what it could tell of burns that the backup
+    /// does not know. Not for the hub of a registration's own device.
+    GiveUpHub {
+        /// As `device list` shows it.
+        #[arg(value_parser = HubUrl::parse)]
+        hub: HubUrl,
         #[command(flatten)]
         why: Why,
     },
@@ -60,6 +71,7 @@ impl Command {
                 }
                 return status(db, output).await;
             }
+            Self::GiveUpHub { hub, why } => return give_up(db, &hub, who, &why, output).await,
             Self::Confirm { part: Part::Tokens, why } => (Confirmed::Tokens, "RECOVERY_TOKENS_CONFIRMED", why),
             Self::Confirm { part: Part::Fleet, why } => (Confirmed::Fleet, "RECOVERY_FLEET_CONFIRMED", why),
             Self::Finish { why } => (Confirmed::All, "RECOVERY_FINISHED", why),
@@ -71,6 +83,15 @@ impl Command {
         let done = db.confirm_recovery(what, clock.now_ms(), record).await?;
         output.line(if done { "confirmed" } else { "there was nothing to confirm" })
     }
+}
+
+async fn give_up(db: &Db, hub: &HubUrl, who: &Who, why: &Why, output: &Output) -> Result<(), CliError> {
+    let clock = Clock::system();
+    let desk = Desk::new(clock.clone(), Ids::system(), who.act(why)?);
+    let (action, subject) = ("RECOVERY_HUB_GIVEN_UP", hub.as_str().to_owned());
+    let record = desk.record(Deed { action, subject, detail: json!({}), ..Deed::default() });
+    let done = db.give_up_hub(hub.as_str(), clock.now_ms(), record).await?;
+    output.line(if done { "given up" } else { "there was nothing to give up" })
 }
 
 /// Returns when nothing is due any more.
@@ -92,12 +113,12 @@ async fn looked_at(db: &Db) -> Result<(), CliError> {
 }
 
 async fn status(db: &Db, output: &Output) -> Result<(), CliError> {
-    let (latest, due) = (db.recovery().await?, support::due(db).await?);
-    let all: Vec<Value> = latest.iter().map(|recovery| shown(recovery, due)).collect();
+    let (latest, due, gone) = (db.recovery().await?, support::due(db).await?, db.gone_hubs().await?);
+    let all: Vec<Value> = latest.iter().map(|recovery| shown(recovery, due, &gone)).collect();
     output.many(&all, ["RECOVERY", "STATE", "SINCE", "TOKENS", "FLEET", "DUE"], row)
 }
 
-fn shown(recovery: &Recovery, due: u64) -> Value {
+fn shown(recovery: &Recovery, due: u64, gone: &BTreeSet<String>) -> Value {
     let held = |held: bool| if held { "held back" } else { "free" };
     json!({
         "name": recovery.name,
@@ -106,6 +127,7 @@ fn shown(recovery: &Recovery, due: u64) -> Value {
         "tokens": held(recovery.freezes_tokens()),
         "fleet": held(recovery.freezes_fleet()),
         "due": due,
+        "gone_hubs": gone,
     })
 }
 

@@ -47,11 +47,13 @@ impl Service {
     }
 
     /// Each hub of the partner's devices, but not of those with which other registrations hold their registers: an Amend
-    /// leads to another way to the same register, so to a device that no other one needs.
+    /// leads to another way to the same register, so to a device that no other one needs. Nor those that an operator has given
+    /// up.
     async fn hubs_to_spare(&self, claim: &Claim) -> Result<BTreeMap<String, DeviceAddress>, StoreError> {
         let taken = self.store.devices_of_others(claim.scope, claim.kkt.id).await?;
+        let gone = self.store.db.gone_hubs().await?;
         let devices = partners::store::devices_of(&self.store.db, claim.scope).await?;
-        let spare = devices.iter().filter(|device| !taken.contains(&device.id));
+        let spare = devices.iter().filter(|device| !taken.contains(&device.id) && !gone.contains(device.hub.as_str()));
         Ok(spare.map(|device| (device.hub.as_str().to_owned(), address(device))).collect())
     }
 

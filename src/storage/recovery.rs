@@ -5,11 +5,14 @@
 //! until they are confirmed no token is believed and no register of a fleet is given. A drive is burnt only for those
 //! who asked for it after the restore; that holds for ever.
 
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use super::audit::Record;
 use super::crossing::access::raise;
+use super::entity::gone_hub;
 use super::entity::recovery::{Column, Entity, Model};
 use super::{Db, StoreError};
 
@@ -107,6 +110,37 @@ impl Db {
     /// [`StoreError`] when the database does not answer.
     pub async fn recovery(&self) -> Result<Option<Recovery>, StoreError> {
         latest(self.direct()).await
+    }
+
+    /// Gives a hub up: from now on, and until the open recovery ends, nobody waits for what it could tell of forgotten burns.
+    /// Whether it was not given up before in an open recovery; else nothing is recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn give_up_hub(&self, hub: &str, now_ms: i64, record: Record) -> Result<bool, StoreError> {
+        let Some(recovery) = self.recovery().await?.filter(Recovery::is_open) else { return Ok(false) };
+        let row = gone_hub::Model { recovery: recovery.name, hub: hub.to_owned(), since_ms: now_ms };
+        let given_up = self.unit(move |tx| {
+            Box::pin(async move {
+                row.into_active_model().insert(tx).await?;
+                record.write(tx).await
+            })
+        });
+        match given_up.await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Unique(_)) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The hubs that were given up in the open recovery.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn gone_hubs(&self) -> Result<BTreeSet<String>, StoreError> {
+        let Some(recovery) = self.recovery().await?.filter(Recovery::is_open) else { return Ok(BTreeSet::new()) };
+        let rows = gone_hub::Entity::find().filter(gone_hub::Column::Recovery.eq(recovery.name)).all(self.direct());
+        Ok(rows.await?.into_iter().map(|row| row.hub).collect())
     }
 
     /// Confirms a part of the open recovery. Whether there was anything to confirm; else nothing is recorded.

@@ -19,6 +19,7 @@ pub mod document;
 pub mod effect;
 pub mod erasure;
 pub mod fleet;
+pub mod gone_hub;
 pub mod kkt;
 pub mod kkt_history;
 pub mod partner;

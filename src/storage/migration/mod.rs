@@ -66,6 +66,7 @@ const FILES: &[File] = &[
     whole("m0008_erasure", include_str!("m0008_erasure.sql")),
     whole("m0009_operations", include_str!("m0009_operations.sql")),
     beside("m0010_periods", include_str!("m0010_periods.sql")),
+    whole("m0011_gone_hubs", include_str!("m0011_gone_hubs.sql")),
 ];
 
 /// How many migrations there are.

@@ -105,6 +105,7 @@ const OWN_WORDS: &[(&str, &str, &str)] = &[
     ("src/values/invalid.rs", "Invalid", "text"),
     ("src/storage/entity/recovery.rs", "Model", "name"),
     ("src/storage/recovery.rs", "Recovery", "name"),
+    ("src/storage/entity/gone_hub.rs", "Model", ""),
     // Words of operators about partners and fleets, and addresses of hubs, which may carry no user.
     ("src/partners/model.rs", "Label", "0"),
     ("src/partners/model.rs", "HubUrl", "0"),

@@ -152,6 +152,30 @@ async fn cancel_ends_a_burn_at_both_hubs_at_which_it_stands() {
     }
 }
 
+/// Until an operator says that it is gone for good. A hub that only does not answer is not given up with it.
+#[tokio::test]
+async fn a_hub_that_is_given_up_holds_no_cancel_up_and_the_others_do() {
+    for backend in backends() {
+        let ready = Ready::on(backend).await;
+        let backup = Backup::take(&ready.database).await;
+        let restored = ready.restored(backup).await;
+        restored.device_at("http://127.0.0.1:1").await;
+        let give_up = |hub: &str| printed(&restored.database, &["recovery", "give-up-hub", hub, "--reason", "T-1"]);
+        let deaf = restored.elsewhere.add_fault("device.result:drop").unwrap();
+        assert_eq!(give_up("http://127.0.0.1:1/"), "given up");
+        assert_eq!(give_up("http://127.0.0.1:1"), "there was nothing to give up");
+        assert_eq!(reason(&restored.cancel().await.unwrap_err()), "DEVICE_UNAVAILABLE", "the other one is silent, too");
+        restored.elsewhere.engine().faults.clear(Some(deaf));
+        assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
+        let status = printed(&restored.database, &["recovery", "status", "--json"]);
+        assert!(status.contains("http://127.0.0.1:1"), "{status}");
+        assert!(printed(&restored.database, &["audit", "list"]).contains("RECOVERY_HUB_GIVEN_UP"));
+        confirm(&restored.database, Confirmed::All).await;
+        assert_eq!(give_up("http://127.0.0.1:2"), "there was nothing to give up", "no recovery is open");
+        restored.server.end().await;
+    }
+}
+
 /// A hub that is gone holds a Cancel up, unless its device is the way to the register of somebody else.
 #[tokio::test]
 async fn only_hubs_that_an_amend_could_have_named_are_asked() {
