@@ -23,6 +23,7 @@ for name in "${names[@]}"; do
     mkdir -p "corpus/$name" "artifacts/$name"
     "target/$host/$folder/$name" "corpus/$name" -artifact_prefix="artifacts/$name/" -max_total_time="$seconds" \
         -max_len=4096 -timeout=10 -print_final_stats=1 2>&1 | tee "artifacts/$name.log" | grep -E 'ERROR|SUMMARY|panicked|number_of_executed_units|average_exec' || true
+    grep -qE 'number_of_executed_units: [1-9]' "artifacts/$name.log" || { echo "$name has not run" >&2; exit 1; }
     if ls "artifacts/$name/"* >/dev/null 2>&1; then
         echo "$name: found something: see fuzz/artifacts/$name" >&2
         exit 1

@@ -21,7 +21,13 @@ tests() {
     done
 }
 
-mapfile -t sites < <(grep -rn --include=*.rs 'of_partner(' src | grep -v 'fn of_partner\|cfg(test)' | cut -d: -f1,2)
+# Where a condition is asked for; what a function that says `track_caller` asks for is asked for by its callers.
+# shellcheck disable=SC2016
+sites_of='
+    /track_caller\)\]/ { hands_on = 1 }
+    /^ *(pub(\([a-z]+\))? )?(const )?(async )?fn / { inside = hands_on; hands_on = 0; next }
+    !inside && /(of_partner|as_seen|every)\(|[^a-z_]mine\([a-z]/ && !/cfg\(test\)/ { print FILENAME ":" FNR }'
+mapfile -t sites < <(grep -rlE --include=*.rs 'of_partner' src | sort | xargs awk "$sites_of")
 tests || { echo "the tests fail with all conditions in place"; exit 1; }
 tests nowhere:1 || { echo "the tests fail although nothing was taken away"; exit 1; }
 missed=0 tried=0

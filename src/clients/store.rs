@@ -332,6 +332,7 @@ pub(super) fn settle(
 }
 
 /// The password version rises with every call, so it tells whether anybody else was at work.
+#[cfg_attr(feature = "chaos", track_caller)]
 fn as_seen(scope: PartnerScope, seen: &Client) -> Where {
     Where::all()
         .add(of_partner(client::Column::PartnerId, scope))
@@ -345,11 +346,13 @@ pub(super) const fn changed(rows: u64) -> Result<(), StoreError> {
 }
 
 /// The partner's clients; an erased one is as missing.
+#[cfg_attr(feature = "chaos", track_caller)]
 fn mine(scope: PartnerScope) -> Select<client::Entity> {
     every(scope).filter(client::Column::ErasedMs.is_null())
 }
 
 /// Erased ones too: their ids are taken for ever.
+#[cfg_attr(feature = "chaos", track_caller)]
 fn every(scope: PartnerScope) -> Select<client::Entity> {
     client::Entity::find().filter(of_partner(client::Column::PartnerId, scope))
 }

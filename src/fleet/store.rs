@@ -244,6 +244,7 @@ fn imported(line: &Line) -> fleet::ActiveModel {
     }
 }
 
+#[cfg_attr(feature = "chaos", track_caller)]
 fn mine(scope: PartnerScope) -> Condition {
     Condition::all().add(of_partner(Column::PartnerId, scope))
 }

@@ -202,3 +202,20 @@ async fn look_ups_of_taxpayers_are_limited_for_each_partner() {
         app.clients_as(Some(&credentials)).lookup_taxpayer(look_up).await.unwrap();
     }
 }
+
+/// Whose a client is, a partner or LiteBox itself, is told for a question as well.
+#[tokio::test]
+async fn what_register_tells_of_clients_of_others_is_limited_too() {
+    for backend in backends() {
+        let app = TestApp::start_with(backend, |config| config.limits.lookups_per_hour = 2).await;
+        let other = app.other_partner("Другой", Theme::LiteBox).await;
+        let mut theirs = app.clients_as(Some(&format!("Bearer {}", other.token)));
+        theirs.register(super::shop::register(COMPANY)).await.unwrap();
+        // 7799000076: the sandbox's inventory system knows it.
+        let told = [(COMPANY, "CLIENT_KNOWN_ELSEWHERE"), ("7799000076", "CLIENT_KNOWN_ELSEWHERE"), (COMPANY, "RATE_LIMITED")];
+        for (inn, expected) in told {
+            let refused = app.clients().register(super::shop::register(inn)).await.unwrap_err();
+            assert_eq!(reason(&refused).1, expected);
+        }
+    }
+}
