@@ -26,7 +26,7 @@ tests() {
 sites_of='
     /track_caller\)\]/ { hands_on = 1 }
     /^ *(pub(\([a-z]+\))? )?(const )?(async )?fn / { inside = hands_on; hands_on = 0; next }
-    !inside && /(of_partner|as_seen|every)\(|[^a-z_]mine\([a-z]/ && !/cfg\(test\)/ { print FILENAME ":" FNR }'
+    !inside && /(of_partner(_sql)?|as_seen|every)\(|[^a-z_]mine\([a-z]/ && !/cfg\(test\)/ { print FILENAME ":" FNR }'
 mapfile -t sites < <(grep -rlE --include=*.rs 'of_partner' src | sort | xargs awk "$sites_of")
 tests || { echo "the tests fail with all conditions in place"; exit 1; }
 tests nowhere:1 || { echo "the tests fail although nothing was taken away"; exit 1; }

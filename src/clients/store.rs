@@ -265,8 +265,13 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
     }
     put_off(tx, scope, id, db_now, intent.due_in_ms).await?;
     remember(tx, intent, id).await?;
+    Ok(Held::Pending(written(tx, scope, id).await?))
+}
+
+/// What stands there now.
+async fn written(tx: &Tx, scope: PartnerScope, id: ClientId) -> Result<Client, StoreError> {
     let row = mine(scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?;
-    Ok(Held::Pending(rows::read(row.ok_or(StoreError::Contention)?)?))
+    rows::read(row.ok_or(StoreError::Contention)?)
 }
 
 /// The id of the client that this call makes: the first of its generations that is not there yet. `None` when it has made one

@@ -20,7 +20,7 @@ fn parts() -> AddressParts {
     }
 }
 
-fn order() -> Register {
+pub(super) fn order() -> Register {
     Register {
         request_id: RequestId::new(Uuid::from_u128(1)),
         inn: Inn::parse("7707083893").unwrap(),
@@ -55,11 +55,11 @@ fn head() -> PersonName {
     PersonName { last: "Иванов".into(), first: "Иван".into(), middle: Some("Иванович".into()) }
 }
 
-fn draft(order: &Register) -> Draft {
+pub(super) fn draft(order: &Register) -> Draft {
     order.draft(organization(Some(head()))).unwrap_or_else(|_| panic!("the names are there"))
 }
 
-fn client(state: State) -> Client {
+pub(super) fn client(state: State) -> Client {
     let draft = draft(&order());
     Client {
         id: ClientId::new(Uuid::from_u128(7)),

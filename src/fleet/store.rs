@@ -11,9 +11,10 @@ use super::model::{FleetDevice, Register, State};
 use super::plan::{Known, Plan, plan};
 use super::service::{Imported, Refused};
 use crate::catalogue::model_key;
+use crate::partners::store::devices_of;
 use crate::progress::Count;
 use crate::storage::audit::Record;
-use crate::storage::crossing::{access, fleet as crossing};
+use crate::storage::crossing::fleet as crossing;
 use crate::storage::entity::fleet::{self, Column};
 use crate::storage::{Db, StoreError, Tx, db_now, of_partner};
 use crate::values::{DeviceId, FleetId, FnSerial, KktId, KktSerial, PartnerId, PartnerScope};
@@ -148,9 +149,7 @@ pub(super) async fn import(
     record: Option<impl FnOnce(&Imported) -> Record + Send + 'static>,
     (now_ms, progress): (i64, Count),
 ) -> Result<Imported, Refused> {
-    let devices = access::devices(db).await?;
-    let mine = devices.into_iter().filter(|d| d.partner_id == scope.partner().uuid());
-    let devices = mine.map(|d| DeviceId::new(d.id)).collect();
+    let devices = devices_of(db, scope).await?.into_iter().map(|device| device.id).collect();
     db.unit(move |tx| {
         Box::pin(async move {
             let (lines, ids): (Vec<_>, Vec<_>) = lines.into_iter().unzip();

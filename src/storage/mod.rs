@@ -25,7 +25,7 @@ pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::Schema;
 pub use observed::Observed;
-pub use tenancy::of_partner;
+pub use tenancy::{of_partner, of_partner_sql};
 pub use unit::{Tx, Work};
 
 #[cfg(test)]

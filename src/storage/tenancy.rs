@@ -15,3 +15,13 @@ pub fn of_partner(partner_id: impl ColumnTrait, scope: PartnerScope) -> Expr {
     }
     partner_id.eq(scope.partner().uuid())
 }
+
+/// The same for a statement that is a text: the parameter of this number says whose a row is.
+#[cfg_attr(feature = "chaos", track_caller)]
+pub fn of_partner_sql(parameter: u8) -> String {
+    #[cfg(feature = "chaos")]
+    if crate::chaos::is_unscoped(std::panic::Location::caller()) {
+        return format!("(partner_id = ${parameter} OR TRUE)");
+    }
+    format!("partner_id = ${parameter}")
+}

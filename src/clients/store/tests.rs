@@ -1,7 +1,11 @@
 //! Statements that stand behind others in one transaction, asked by themselves.
 
+use sea_orm::ConnectionTrait;
+
 use super::*;
+use crate::clients::tests::{client, draft, order};
 use crate::storage::tests::somebodys::Somebodys;
+use crate::values::RequestId;
 
 #[tokio::test]
 async fn tenancy_a_strangers_key_puts_nothing_off() {
@@ -9,4 +13,51 @@ async fn tenancy_a_strangers_key_puts_nothing_off() {
     let id = s.client;
     let put_off = async |scope| s.db.unit(move |tx| Box::pin(put_off(tx, scope, id, "1", 1))).await;
     assert_eq!((put_off(s.stranger).await, put_off(s.owner).await), (Err(StoreError::Contention), Ok(())));
+}
+
+/// The owner's row of these tests holds no data that could be read: that it was found shows in that.
+fn found<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Corrupt { .. }))
+}
+
+#[tokio::test]
+async fn tenancy_a_strangers_key_finds_no_client() {
+    let s = Somebodys::new().await;
+    let (id, inn) = (s.client, order().inn);
+    let read = async |scope| s.db.unit(move |tx| Box::pin(written(tx, scope, id))).await;
+    assert!(matches!(read(s.stranger).await, Err(StoreError::Contention)) && found(&read(s.owner).await));
+    let open = async |scope| open(s.db.direct(), scope, &inn).await;
+    assert!(matches!(open(s.stranger).await, Ok(None)) && found(&open(s.owner).await));
+    let kept = async |scope| s.db.unit(move |tx| Box::pin(keep(tx, scope, id))).await;
+    assert_eq!((kept(s.stranger).await, kept(s.owner).await), (Err(StoreError::Contention), Ok(())));
+    let store = Store::new(s.db.clone());
+    let place = async |scope| store.place(scope, Order::Oldest, id).await.unwrap().is_some();
+    assert_eq!((place(s.stranger).await, place(s.owner).await), (false, true));
+}
+
+#[tokio::test]
+async fn tenancy_a_strangers_key_renews_no_client() {
+    let s = Somebodys::new().await;
+    let pending = Client { id: s.client, ..client(State::AccountPending) };
+    let renewed = async |scope| {
+        let key = Key { scope, method: "Register", id: order().request_id };
+        let intent = Intent { key, fingerprint: Vec::new(), draft: draft(&order()), now_ms: 1, due_in_ms: 1 };
+        let pending = pending.clone();
+        s.db.unit(move |tx| Box::pin(async move { renew(tx, &intent, &pending).await })).await
+    };
+    assert_eq!((renewed(s.stranger).await, renewed(s.owner).await), (Err(StoreError::Contention), Ok(())));
+}
+
+/// Ids of clients come from the partner and the call, so that nobody else can have this one.
+#[tokio::test]
+async fn tenancy_what_another_partner_has_made_is_not_what_this_call_has_made() {
+    let s = Somebodys::new().await;
+    let request = RequestId::new(uuid::Uuid::from_u128(1));
+    let id = ClientId::derive(s.stranger.partner(), request, 0);
+    let made = format!("UPDATE client SET id = X'{}', state = 'ACTIVE', erased_ms = 1", id.uuid().simple());
+    let made = format!("PRAGMA foreign_keys = OFF; {made}; PRAGMA foreign_keys = ON");
+    s.db.direct().execute_unprepared(&made).await.unwrap();
+    let key = Key { scope: s.stranger, method: "Register", id: request };
+    let free = s.db.unit(move |tx| Box::pin(unused(tx, key))).await;
+    assert_eq!(free, Ok(Some(id)));
 }

@@ -19,4 +19,21 @@ async fn tenancy_a_strangers_key_takes_no_register_of_the_fleet() {
     assert_eq!((take(s.stranger).await, take(s.owner).await), (Err(StoreError::Contention), Ok(())));
     let free = async |scope| s.db.unit(move |tx| Box::pin(free(tx, scope, kkt))).await;
     assert_eq!((free(s.stranger).await, free(s.owner).await), (Ok(false), Ok(true)));
+    let noted = async |scope| {
+        let (device, note) = (device.clone(), fleet::ActiveModel { note: Set("a note".into()), ..Default::default() });
+        s.db.unit(move |tx| Box::pin(async move { changed(tx, scope, &device, note).await })).await
+    };
+    assert_eq!((noted(s.stranger).await, noted(s.owner).await), (Err(StoreError::Contention), Ok(())));
+    assert_eq!((take(s.owner).await, lost(&s, kkt).await), (Ok(()), Ok(true)));
+    let put_back = async |scope| {
+        let drive = device.register.fn_serial.clone();
+        s.db.unit(move |tx| Box::pin(async move { put_back(tx, scope, &drive).await })).await
+    };
+    assert_eq!((put_back(s.stranger).await, put_back(s.owner).await), (Ok(false), Ok(true)));
+}
+
+/// The fiscal drive of what was taken for this registration is lost.
+async fn lost(s: &Somebodys, kkt: KktId) -> Result<bool, StoreError> {
+    let scope = s.owner;
+    s.db.unit(move |tx| Box::pin(withdraw(tx, scope, kkt))).await
 }

@@ -10,7 +10,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::storage::entity::{client, effect, erasure, kkt};
-use crate::storage::{Db, StoreError, Tx, db_now};
+use crate::storage::{Db, StoreError, Tx, db_now, of_partner, of_partner_sql};
+use crate::values::{PartnerId, PartnerScope};
 
 /// Key of the advisory lock under which records are chained, any number of our own.
 const CHAIN: i64 = 0x6572_6173_7572;
@@ -43,7 +44,7 @@ pub struct Counts {
 pub async fn hold(tx: &Tx, id: Uuid) -> Result<Option<Held>, StoreError> {
     let Some(client) = client::Entity::find_by_id(id).lock_exclusive().one(tx).await? else { return Ok(None) };
     let kkts = kkt::Entity::find()
-        .filter(kkt::Column::PartnerId.eq(client.partner_id))
+        .filter(of_partner(kkt::Column::PartnerId, PartnerScope::new(PartnerId::new(client.partner_id))))
         .filter(kkt::Column::ClientId.eq(id))
         .order_by_asc(kkt::Column::Id)
         .lock_exclusive()
@@ -74,14 +75,27 @@ const CLIENT: &str = "UPDATE client SET inn = '', login = '', phone = '', compan
 /// nothing that was read before can be written.
 const KKTS: &str = "UPDATE kkt SET inn = '', external_ref = NULL, spec = '', facts = '', state_data = '', block = NULL, \
     waiting_for = NULL, origin = NULL, due_ms = NULL, lease_until_ms = 0, fence = fence + 1, revision = revision + 1, \
-    updated_ms = $1, erased_ms = $1 WHERE partner_id = $2 AND client_id = $3 AND erased_ms IS NULL";
+    updated_ms = $3, erased_ms = $3";
 
-const DOCUMENTS: &str = "DELETE FROM document WHERE partner_id = $1 \
-    AND kkt_id IN (SELECT id FROM kkt WHERE partner_id = $1 AND client_id = $2)";
+// Of each statement `$1` is the client's partner and `$2` the client. The schema alone would keep registrations and documents
+// of others out, and ids are nobody else's; the condition holds also where a row hangs wrong.
+
+fn kkts_emptied() -> String {
+    format!("{KKTS} WHERE {} AND client_id = $2 AND erased_ms IS NULL", of_partner_sql(1))
+}
+
+fn documents_gone() -> String {
+    let own = of_partner_sql(1);
+    let kkts = format!("SELECT id FROM kkt WHERE {} AND client_id = $2", of_partner_sql(1));
+    format!("DELETE FROM document WHERE {own} AND kkt_id IN ({kkts})")
+}
 
 /// The fingerprint is a hash over the INN without a key. The row stays, so that its id never does anything again.
-const REQUESTS: &str = "UPDATE request SET fingerprint = $3 WHERE partner_id = $1 \
-    AND (resource_id = $2 OR resource_id IN (SELECT id FROM kkt WHERE partner_id = $1 AND client_id = $2))";
+fn requests_emptied() -> String {
+    let own = of_partner_sql(1);
+    let kkts = format!("SELECT id FROM kkt WHERE {} AND client_id = $2", of_partner_sql(1));
+    format!("UPDATE request SET fingerprint = $3 WHERE {own} AND (resource_id = $2 OR resource_id IN ({kkts}))")
+}
 
 /// Empties what [`hold`] has taken, as it was then.
 ///
@@ -93,12 +107,12 @@ pub async fn empty(tx: &Tx, held: &Held, at_ms: i64) -> Result<Counts, StoreErro
     if run(tx, CLIENT, client).await? != 1 {
         return Err(StoreError::Contention);
     }
-    let registrations = run(tx, KKTS, [at_ms.into(), partner.into(), id.into()]).await?;
+    let registrations = run(tx, &kkts_emptied(), [partner.into(), id.into(), at_ms.into()]).await?;
     if registrations != held.kkts.len() as u64 {
         return Err(StoreError::Contention);
     }
-    let documents = run(tx, DOCUMENTS, [partner.into(), id.into()]).await?;
-    let requests = run(tx, REQUESTS, [partner.into(), id.into(), Vec::<u8>::new().into()]).await?;
+    let documents = run(tx, &documents_gone(), [partner.into(), id.into()]).await?;
+    let requests = run(tx, &requests_emptied(), [partner.into(), id.into(), Vec::<u8>::new().into()]).await?;
     Ok(Counts { registrations, documents, requests })
 }
 

@@ -212,7 +212,8 @@ async fn what_register_tells_of_clients_of_others_is_limited_too() {
         let mut theirs = app.clients_as(Some(&format!("Bearer {}", other.token)));
         theirs.register(super::shop::register(COMPANY)).await.unwrap();
         // 7799000076: the sandbox's inventory system knows it.
-        let told = [(COMPANY, "CLIENT_KNOWN_ELSEWHERE"), ("7799000076", "CLIENT_KNOWN_ELSEWHERE"), (COMPANY, "RATE_LIMITED")];
+        let told =
+            [(COMPANY, "CLIENT_KNOWN_ELSEWHERE"), ("7799000076", "CLIENT_KNOWN_ELSEWHERE"), (COMPANY, "RATE_LIMITED")];
         for (inn, expected) in told {
             let refused = app.clients().register(super::shop::register(inn)).await.unwrap_err();
             assert_eq!(reason(&refused).1, expected);

@@ -65,8 +65,13 @@ impl Fresh {
 fn values(method: &MethodDescriptor, path: &str, field: Field, stranger: &World) -> Option<(Vec<String>, String)> {
     let texts = |texts: &[&String]| texts.iter().map(|text| (*text).clone()).collect::<Vec<_>>();
     Some(match field {
-        Field::Id(Thing::Client) => (texts(&[&stranger.client, &stranger.ended_client]), fresh_id()),
-        Field::Id(Thing::Kkt) => (texts(&[&stranger.kkt.id, &stranger.ready.id, &stranger.ended_kkt]), fresh_id()),
+        Field::Id(Thing::Client) => {
+            (texts(&[&stranger.client, &stranger.ended_client, &stranger.erased_client]), fresh_id())
+        }
+        Field::Id(Thing::Kkt) => {
+            let kkts = [&stranger.kkt.id, &stranger.ready.id, &stranger.ended_kkt, &stranger.erased_kkt];
+            (texts(&kkts), fresh_id())
+        }
         Field::Id(Thing::Device) => (texts(&[&stranger.device]), fresh_id()),
         Field::Token => {
             let token = match name(method).as_str() {
@@ -77,8 +82,8 @@ fn values(method: &MethodDescriptor, path: &str, field: Field, stranger: &World)
             (texts(&[token]), "AXNvbWVib2R5IG1hZGUgdGhpcyB1cCBmb3IgYSB0ZXN0IGFuZCBub3RoaW5nIGVsc2U".to_owned())
         }
         Field::Request => {
-            let (_, id) = stranger.requests.iter().find(|(rpc, _)| *rpc == method.name()).unwrap();
-            (texts(&[id]), fresh_id())
+            let of_method = stranger.requests.iter().filter(|(rpc, _)| *rpc == method.name());
+            (of_method.map(|(_, id)| id.clone()).collect(), fresh_id())
         }
         Field::Condition => condition(path, stranger),
         Field::Defined | Field::Data => return None,

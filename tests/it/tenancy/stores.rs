@@ -6,12 +6,13 @@ use std::sync::Arc;
 use litebox_partner::catalogue::Catalogue;
 use litebox_partner::clients::store::Store as Clients;
 use litebox_partner::clock::{Clock, Ids};
-use litebox_partner::fleet::service::Fleets;
+use litebox_partner::fleet::service::{Fleets, Refused};
 use litebox_partner::gateways::Gateway;
 use litebox_partner::kkt::effects::{Claim, Command, Intent, Standing};
 use litebox_partner::kkt::policy::Failing;
 use litebox_partner::kkt::store::{Change, Store};
-use litebox_partner::partners::model::Theme;
+use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
+use litebox_partner::partners::service::NewDevice;
 use litebox_partner::progress::Count;
 use litebox_partner::storage::audit::Desk;
 use litebox_partner::storage::crossing;
@@ -168,19 +169,39 @@ async fn documents_and_requests_are_their_partners_alone() {
     .await;
 }
 
+fn fleets(app: &TestApp) -> Fleets {
+    let (catalogue, progress) = (Arc::new(Catalogue::embedded().unwrap()), Count::default());
+    Fleets { db: app.db().clone(), catalogue, clock: Clock::system(), ids: Ids::system(), progress }
+}
+
+#[tokio::test]
+async fn a_fleet_has_its_partners_devices_alone() {
+    on_both_apps(async |app| {
+        let (me, other) = (app.partner.clone(), app.other_partner("two", Theme::LiteBox).await);
+        let hub = HubUrl::parse(&app.sandbox.http_url()).unwrap();
+        let hub_device = HubDevice::parse("kkt-1").unwrap();
+        let new = NewDevice { id: None, hub, hub_device, note: Label::default() };
+        let device = app.partners.assign(me.id, new).await.unwrap().id;
+        let file = format!("model,serial,fn,device_id,state\nАТОЛ 30Ф,00106100000001,9999078902000001,{device},\n");
+        let desk = Desk::new(Clock::system(), Ids::system(), act());
+        let import = async |partner| fleets(app).import(&desk, partner, file.as_bytes(), false).await;
+        match import(other.id).await {
+            Err(Refused::Lines(problems)) => {
+                assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["device_id"]);
+            }
+            came => panic!("{came:?}"),
+        }
+        assert_eq!(import(me.id).await.unwrap().added, 1);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn registers_to_hire_and_unfinished_clients_are_their_partners_alone() {
     on_both_apps(async |app| {
         let (me, other) = (app.partner.clone(), app.other_partner("two", Theme::LiteBox).await);
         let (owner, stranger) = (PartnerScope::new(me.id), PartnerScope::new(other.id));
-        let catalogue = Arc::new(Catalogue::embedded().unwrap());
-        let fleets = Fleets {
-            db: app.db().clone(),
-            catalogue,
-            clock: Clock::system(),
-            ids: Ids::system(),
-            progress: Count::default(),
-        };
+        let fleets = fleets(app);
         let file = "model,serial,fn,device_id,state\nАТОЛ 30Ф,00106100000001,9999078902000001,,\n";
         let desk = Desk::new(Clock::system(), Ids::system(), act());
         fleets.import(&desk, me.id, file.as_bytes(), false).await.unwrap();

@@ -1,11 +1,15 @@
-//! Two partners who each have everything: clients, registrations at their end and under way, devices, tokens of pages and
-//! streams, request ids.
+//! Two partners who each have everything: clients, registrations at their end, under way and erased, devices, tokens of pages
+//! and streams, request ids.
 
+use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::erasure::key::Key;
+use litebox_partner::erasure::service::{Done, Erasures};
 use litebox_partner::partners::model::{HubDevice, HubUrl, Label, Theme};
 use litebox_partner::partners::service::NewDevice;
 use litebox_partner::pb::client as cl;
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::storage::entity::client;
+use litebox_partner::values::ClientId;
 use pb::kkt_service_client::KktServiceClient;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -13,7 +17,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::clients::inn;
 use crate::kkt::shop;
 use crate::support::app::{TestApp, TestPartner, Wire, until};
-use crate::support::fresh_id;
+use crate::support::desk::SECRET;
+use crate::support::{act, fresh_id};
 
 /// Everything that a partner has.
 pub struct World {
@@ -22,15 +27,19 @@ pub struct World {
     pub client: String,
     /// A client that came to nothing.
     pub ended_client: String,
+    /// A client whose personal data were erased.
+    pub erased_client: String,
     /// Registered to the end.
     pub kkt: pb::Kkt,
     /// Waits for Fiscalize.
     pub ready: pb::Kkt,
     /// Cancelled.
     pub ended_kkt: String,
+    /// Cancelled, and erased with its client.
+    pub erased_kkt: String,
     pub device: String,
-    /// Accepted request ids: of Register, QuickRegister, Fiscalize, Amend, Cancel.
-    pub requests: [(&'static str, String); 5],
+    /// Accepted request ids: of Register, QuickRegister, Fiscalize, Amend, Cancel; then those of what was erased.
+    pub requests: Vec<(&'static str, String)>,
     pub client_page: String,
     pub kkt_page: String,
     pub resume: String,
@@ -41,17 +50,19 @@ pub struct World {
 }
 
 impl World {
-    /// Makes a partner with everything: three clients, three registrations.
+    /// Makes a partner with everything: four clients, four registrations.
     pub async fn new(app: &TestApp, name: &str, first: u32) -> Self {
         let partner = app.other_partner(name, Theme::LiteBox).await;
         let credentials = format!("Bearer {}", partner.token);
         let (mut clients, kkts) = (app.clients_as(Some(&credentials)), app.kkts_as(Some(&credentials)));
         let canary = format!("CANARY-{name}");
-        let inns = [0, 1, 2].map(|n| inn(773_605_000 + first + n).as_str().to_owned());
+        let inns = [0, 1, 2, 3].map(|n| inn(773_605_000 + first + n).as_str().to_owned());
         let order = cl::RegisterRequest { external_ref: canary.clone(), ..shop::register(&inns[0]) };
         let registered = order.request_id.clone();
         let mut ids = Vec::new();
-        for order in [order, shop::register(&inns[1]), shop::register(&inns[2])] {
+        let erased = shop::register(&inns[3]);
+        let erased_request = erased.request_id.clone();
+        for order in [order, shop::register(&inns[1]), shop::register(&inns[2]), erased] {
             let answer = clients.register(order).await.unwrap().into_inner();
             ids.push(answer.client.unwrap().id);
         }
@@ -63,26 +74,29 @@ impl World {
             inn: inns[0].clone(),
             client: ids[0].clone(),
             ended_client: ids[2].clone(),
+            erased_client: ids[3].clone(),
             kkt: pb::Kkt::default(),
             ready: pb::Kkt::default(),
             ended_kkt: String::new(),
+            erased_kkt: String::new(),
             device: String::new(),
-            requests: Default::default(),
+            requests: vec![("Register", registered)],
             client_page,
             kkt_page: String::new(),
             resume: String::new(),
             canary,
             first,
         };
-        world.requests[0] = ("Register", registered);
-        world.register_kkts(app, kkts).await;
+        world.register_kkts(app, kkts.clone()).await;
+        world.requests.push(("Register", erased_request));
+        world.erase(app, kkts).await;
         world
     }
 
     async fn register_kkts(&mut self, app: &TestApp, mut kkts: KktServiceClient<Wire>) {
         self.device = self.new_device(app, self.first).await;
         let order = self.order(self.first, &self.device);
-        self.requests[1] = ("QuickRegister", order.request_id.clone());
+        let ordered = order.request_id.clone();
         self.kkt = quick_register(&mut kkts, order).await;
         let ended = self.order(self.first + 1, &self.new_device(app, self.first + 1).await);
         let ended = quick_register(&mut kkts, ended).await;
@@ -94,15 +108,15 @@ impl World {
         let other = self.new_device(app, self.first + 3).await;
         let change = pb::amend_request::Change::DeviceId(other);
         let amend = pb::AmendRequest { request_id: fresh_id(), kkt_id: ended.id.clone(), change: Some(change) };
-        self.requests[3] = ("Amend", amend.request_id.clone());
+        let amended = amend.request_id.clone();
         kkts.amend(amend).await.unwrap();
-        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: ended.id.clone() };
-        self.requests[4] = ("Cancel", cancel.request_id.clone());
-        kkts.cancel(cancel).await.unwrap();
+        let cancelled = cancel(&mut kkts, &ended.id).await;
         self.ended_kkt = ended.id;
         let how = pb::fiscalize_request::How::Automatic(pb::AutomaticFiscalization {});
         let burn = pb::FiscalizeRequest { request_id: fresh_id(), kkt_id: self.kkt.id.clone(), how: Some(how) };
-        self.requests[2] = ("Fiscalize", burn.request_id.clone());
+        let burnt = burn.request_id.clone();
+        let accepted = [("QuickRegister", ordered), ("Fiscalize", burnt), ("Amend", amended), ("Cancel", cancelled)];
+        self.requests.extend(accepted);
         kkts.fiscalize(burn).await.unwrap();
         self.kkt = reached(&kkts, &self.kkt.id, pb::KktState::Registered).await;
         let list = pb::ListRequest { page_size: 1, ..Default::default() };
@@ -110,6 +124,26 @@ impl World {
         let watch = pb::WatchRequest { kkt_ids: vec![self.kkt.id.clone()], ..Default::default() };
         let first = kkts.watch(watch).await.unwrap().into_inner().message().await.unwrap();
         self.resume = first.unwrap().resume_token;
+    }
+
+    /// Registers and cancels a register for a client of its own, and erases both.
+    async fn erase(&mut self, app: &TestApp, mut kkts: KktServiceClient<Wire>) {
+        let order = self.order(self.first + 4, &self.new_device(app, self.first + 4).await);
+        let order = pb::QuickRegisterRequest { client_id: self.erased_client.clone(), ..order };
+        self.requests.push(("QuickRegister", order.request_id.clone()));
+        self.erased_kkt = quick_register(&mut kkts, order).await.id;
+        reached(&kkts, &self.erased_kkt, pb::KktState::ReadyToFiscalize).await;
+        let cancelled = cancel(&mut kkts, &self.erased_kkt).await;
+        self.requests.push(("Cancel", cancelled));
+        until("nobody is at work on it", async || {
+            let request = pb::GetRequest { kkt_id: self.erased_kkt.clone() };
+            kkts.get(request).await.unwrap().into_inner().kkt.unwrap().next_attempt_time.is_none()
+        })
+        .await;
+        let client = ClientId::parse(&self.erased_client).unwrap();
+        // Whoever says so has removed the account.
+        let came = erasures(app).erase(client, true, act()).await;
+        assert!(matches!(came, Ok(Done::Now(_))), "{:?}", came.err());
     }
 
     /// An order of this partner for register number `n`, not burnt by itself.
@@ -130,7 +164,8 @@ impl World {
     pub fn secrets(&self) -> Vec<String> {
         let register = [&self.kkt, &self.ready].map(|kkt| kkt.id.clone());
         let numbers = [shop::serial(self.first), self.kkt.rnm.clone(), format!("9999078902{:06}", self.first)];
-        let ids = [&self.client, &self.ended_client, &self.ended_kkt, &self.device, &self.canary].map(Clone::clone);
+        let ids = [&self.client, &self.ended_client, &self.erased_client, &self.ended_kkt, &self.erased_kkt];
+        let ids = ids.into_iter().chain([&self.device, &self.canary]).cloned();
         let own = [self.inn.clone(), self.partner.id.to_string(), format!("shop{}@example.ru", self.inn)];
         register.into_iter().chain(numbers).chain(ids).chain(own).collect()
     }
@@ -138,6 +173,20 @@ impl World {
 
 async fn quick_register(kkts: &mut KktServiceClient<Wire>, order: pb::QuickRegisterRequest) -> pb::Kkt {
     kkts.quick_register(order).await.unwrap().into_inner().kkt.unwrap()
+}
+
+/// Cancels a registration; the request id.
+async fn cancel(kkts: &mut KktServiceClient<Wire>, id: &str) -> String {
+    let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.to_owned() };
+    let request = cancel.request_id.clone();
+    kkts.cancel(cancel).await.unwrap();
+    request
+}
+
+/// What `client erase` does, in this process.
+pub fn erasures(app: &TestApp) -> Erasures {
+    let key = Some(Key::parse(SECRET).unwrap());
+    Erasures { db: app.db().clone(), key, clock: Clock::system(), ids: Ids::system() }
 }
 
 async fn reached(kkts: &KktServiceClient<Wire>, id: &str, state: pb::KktState) -> pb::Kkt {
