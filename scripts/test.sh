@@ -34,7 +34,7 @@ part locks 20 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --dept
 part clippy 400 cargo clippy --locked --all-targets -- -D warnings
 part build 330 cargo build --locked
 part rust 1480 cargo test --locked --no-fail-fast
-part mutants 130 bash scripts/mutants.sh 8
+part mutants 130 bash scripts/mutants.sh 12
 part buf 20 npx --no-install buf lint
 part demo 50 bash scripts/bare.sh make --no-print-directory demo ONCE=1
 part readme 60 bash scripts/readme.sh README.md README.ru.md

@@ -5,7 +5,7 @@ mod standing;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -170,9 +170,10 @@ impl Load {
                 inner,
                 end,
                 over: false,
+                last: None,
+                waiting,
                 _stand: stand,
                 _bound: bound,
-                _waiting: waiting,
                 _under_way: under_way,
             })
         })
@@ -291,10 +292,28 @@ struct Kept {
     /// Then a stream that its caller keeps open ends with OK.
     end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     over: bool,
+    /// The last byte of what has been given away.
+    last: Option<Bytes>,
+    waiting: Option<Turn>,
     _stand: Option<Stand>,
     _bound: Option<Bound>,
-    _waiting: Option<Turn>,
     _under_way: UnderWay,
+}
+
+impl Kept {
+    /// All of it but the last byte. HTTP/2 takes a whole piece off our hands as soon as the peer has room for one byte, and would
+    /// keep it for as long as the peer likes, counted by nobody. The last byte it asks for only when there is room for all
+    /// that comes before.
+    fn hold_back(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(mut data) if self.waiting.is_some() && data.len() > 1 => {
+                self.last = Some(data.split_off(data.len() - 1));
+                Frame::data(data)
+            }
+            Ok(data) => Frame::data(data),
+            Err(trailers) => trailers,
+        }
+    }
 }
 
 impl http_body::Body for Kept {
@@ -310,11 +329,15 @@ impl http_body::Body for Kept {
             let ok = (HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
             return Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::from_iter([ok])))));
         }
-        Pin::new(&mut self.inner).poll_frame(cx)
+        if let Some(last) = self.last.take() {
+            return Poll::Ready(Some(Ok(Frame::data(last))));
+        }
+        let next = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        Poll::Ready(next.map(|next| next.map(|frame| self.hold_back(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || self.inner.is_end_stream()
+        self.over || (self.last.is_none() && self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> http_body::SizeHint {

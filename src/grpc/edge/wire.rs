@@ -21,6 +21,10 @@ use super::places::Place;
 /// The first bytes of every HTTP/2 connection (RFC 9113, 3.4).
 const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Bytes that a connection is read before the others have their turn. Of frames that cost their sender nothing the system holds
+/// many; whoever calls beside a flood of them would wait until each of its connections has been read empty.
+const TURN: usize = 16 * 1024;
+
 /// What carries the bytes.
 pub enum Io {
     /// As they are.
@@ -69,6 +73,8 @@ pub struct Wire {
     io: Io,
     /// Bytes of the preface that tonic has not read yet.
     greeting: &'static [u8],
+    /// Bytes that have been read in this turn.
+    read: usize,
     link: Link,
     /// Its call for an end comes from [`Link::cut`].
     told: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -91,7 +97,19 @@ impl Wire {
         let over = link.token().drop_guard();
         let leaving = link.clone().leave(life.closing.clone()).boxed().fuse();
         let stall = life.stall;
-        Self { io, greeting: &PREFACE, link, told, end, leaving, stalled: None, stall, _over: over, _place: place }
+        Self {
+            io,
+            greeting: &PREFACE,
+            read: 0,
+            link,
+            told,
+            end,
+            leaving,
+            stalled: None,
+            stall,
+            _over: over,
+            _place: place,
+        }
     }
 
     /// An error once the connection must end. Whatever the peer does or leaves undone, its task is woken for this.
@@ -138,7 +156,15 @@ impl AsyncRead for Wire {
             self.greeting = later;
             return Poll::Ready(Ok(()));
         }
-        self.io.reader().poll_read(cx, buf)
+        if self.read >= TURN {
+            self.read = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let came = self.io.reader().poll_read(cx, buf);
+        self.read = if came.is_ready() { self.read + buf.filled().len() - before } else { 0 };
+        came
     }
 }
 
@@ -226,6 +252,31 @@ mod tests {
         let (mut wire, _peer, _places) = greeted(&Life::new(LATE, LATE, SOON, LATE, Ids::system())).await;
         let endless = vec![0; 1 << 26];
         assert_eq!(wire.write_all(&endless).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_says_much_leaves_others_their_turn() {
+        let (mut wire, mut peer, _places) = greeted(&Life::new(LATE, LATE, LATE, LATE, Ids::system())).await;
+        let much = 16 * TURN;
+        let says = tokio::spawn(async move { peer.write_all(&vec![0; much]).await.map(|()| peer) });
+        let (mut all, mut longest) = (0, 0);
+        while all < much {
+            let mut turn = 0;
+            std::future::poll_fn(|cx| {
+                let mut space = [0; 8192];
+                let mut buf = ReadBuf::new(&mut space);
+                while Pin::new(&mut wire).poll_read(cx, &mut buf)?.is_ready() && !buf.filled().is_empty() {
+                    turn += buf.filled().len();
+                    buf.clear();
+                }
+                if turn > 0 { Poll::Ready(io::Result::Ok(())) } else { Poll::Pending }
+            })
+            .await
+            .unwrap();
+            (all, longest) = (all + turn, longest.max(turn));
+        }
+        says.await.unwrap().unwrap();
+        assert!(longest < TURN + 8192, "{longest} in one turn");
     }
 
     #[tokio::test]

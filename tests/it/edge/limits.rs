@@ -10,7 +10,10 @@ use tokio::time::timeout;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::frames::{DATA, GOAWAY, HEADERS, PING, PREFACE, Raw, begin, call, frame};
+use super::frames::{
+    DATA, End, GOAWAY, HEADERS, INITIAL_WINDOW, PING, PREFACE, Raw, begin, begin_filled, call, frame, message,
+};
+use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, partner, until};
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
@@ -235,4 +238,91 @@ async fn a_trusted_peer_has_bounds_of_its_own_and_this_machine_always_gets_in() 
     let _others = [served(&app, 1).await.unwrap(), served(&app, 2).await.unwrap()];
     assert!(served(&app, 3).await.is_none(), "a ninth of all");
     app.clients().list(ListRequest::default()).await.expect("this machine gets in");
+}
+
+/// The next stream that ends, and how.
+async fn ended(raw: &mut Raw) -> (u32, End) {
+    timeout(PATIENCE, raw.ended()).await.unwrap().unwrap()
+}
+
+/// A connection on which so many calls have begun that say no more: streams 1, 3, 5, …
+async fn undecided(app: &TestApp, calls: u32) -> Raw {
+    let mut raw = Raw::hello(source(40), app.address(), &[]).await.unwrap();
+    let begun: Vec<u8> = (0..calls).flat_map(|n| begin(2 * n + 1, LIST, Some(&app.partner.token))).collect();
+    raw.send(&begun).await.unwrap();
+    raw
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_streams_and_what_is_too_much_is_refused_and_may_be_tried_again() {
+    const REFUSED_STREAM: u32 = 7;
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.streams = 4).await;
+    let whole = |stream| call(stream, LIST, Some(&app.partner.token), &[]);
+    let mut raw = undecided(&app, 3).await;
+    raw.send(&whole(7)).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (7, End::Answered), "the fourth");
+    let mut raw = undecided(&app, 4).await;
+    raw.send(&begin(9, LIST, Some(&app.partner.token))).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (9, End::Reset(REFUSED_STREAM)), "the fifth");
+    raw.send(&message(1, &[])).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (1, End::Answered), "the others go on");
+    raw.send(&whole(11)).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (11, End::Answered), "its place is free");
+}
+
+#[tokio::test]
+async fn so_many_calls_of_a_connection_are_worked_on_and_the_next_one_waits_its_turn() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.in_flight = 2).await;
+    let whole = |stream| call(stream, LIST, Some(&app.partner.token), &[]);
+    let mut raw = undecided(&app, 1).await;
+    raw.send(&whole(3)).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (3, End::Answered), "the second");
+    let mut raw = undecided(&app, 2).await;
+    raw.send(&whole(5)).await.unwrap();
+    assert!(timeout(Duration::from_millis(300), ended(&mut raw)).await.is_err(), "the third waits");
+    raw.send(&message(1, &[])).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (1, End::Answered));
+    assert_eq!(ended(&mut raw).await, (5, End::Answered), "and has its turn when one of them ends");
+}
+
+#[tokio::test]
+async fn headers_longer_than_the_limit_are_refused_and_the_connection_goes_on() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.header_list_bytes = 4_096).await;
+    let token = &app.partner.token;
+    let mut raw = Raw::hello(source(41), app.address(), &[]).await.unwrap();
+    raw.send(&[begin_filled(1, LIST, token, 4_095), message(1, &[])].concat()).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (1, End::Answered), "one byte below");
+    raw.send(&[begin_filled(3, LIST, token, 4_097), message(3, &[])].concat()).await.unwrap();
+    assert_eq!(ended(&mut raw).await, (3, End::Refused), "one above");
+    raw.send(&[begin_filled(5, LIST, token, 4_095), message(5, &[])].concat()).await.unwrap();
+    // Of the third one the message is refused as well.
+    while ended(&mut raw).await != (5, End::Answered) {}
+    // What the library of a client makes of it.
+    let mut long = tonic::Request::new(ListRequest::default());
+    long.metadata_mut().insert("x-filler", "y".repeat(4_097).parse().unwrap());
+    let refused = app.clients().list(long).await.unwrap_err();
+    assert!(refused.message().contains("HTTP status code 431"), "{refused:?}");
+}
+
+/// Room for one byte is as good as none: HTTP/2 takes the answer off our hands for it, and keeps it.
+#[tokio::test]
+async fn so_many_answers_wait_for_readers_and_whoever_left_one_longest_is_cut() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.untaken_answers = 2).await;
+    app.clients().register(register(COMPANY)).await.unwrap();
+    for window in [0, 1] {
+        let mut readers = Vec::new();
+        for n in 50..53 {
+            let mut raw = Raw::hello(source(n), app.address(), &[(INITIAL_WINDOW, window)]).await.unwrap();
+            raw.send(&call(1, LIST, Some(&app.partner.token), &[])).await.unwrap();
+            assert!(raw.answers().await);
+            raw.until(HEADERS).await;
+            readers.push(raw);
+        }
+        timeout(PATIENCE, readers[0].closed()).await.unwrap_or_else(|_| panic!("with room for {window}"));
+        for raw in &mut readers[1..] {
+            assert!(timeout(PATIENCE, alive(raw)).await.unwrap(), "with room for {window}");
+        }
+        // Who takes its answer is never that one.
+        app.clients().list(ListRequest::default()).await.unwrap();
+    }
 }

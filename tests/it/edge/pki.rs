@@ -117,9 +117,13 @@ impl Mount {
     }
 }
 
-/// One handshake.
+/// One handshake over a new connection.
 pub async fn handshake(to: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(to).await?;
+    secured(TcpStream::connect(to).await?, config).await
+}
+
+/// One handshake.
+pub async fn secured(stream: TcpStream, config: Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
     TlsConnector::from(config).connect(ServerName::try_from(NAME).unwrap(), stream).await
 }
 

@@ -101,6 +101,12 @@ async fn reads(store: &Store, claim: &Claim, forged: &Claim) {
     assert_eq!(store.effect(forged, Command::SubmitApplication).await.unwrap(), None);
     assert!(!store.history(claim.scope, claim.kkt.id).await.unwrap().is_empty());
     assert!(store.history(forged.scope, claim.kkt.id).await.unwrap().is_empty());
+    // What a Watch of all registrations tells.
+    let changed = async |scope| {
+        let all = store.changed(scope, &[], 0, 100).await.unwrap();
+        all.iter().any(|(_, kkt)| kkt.id == claim.kkt.id)
+    };
+    assert_eq!((changed(claim.scope).await, changed(forged.scope).await), (true, false));
     assert!(!store.commands(claim.scope, claim.kkt.id).await.unwrap().is_empty());
     assert!(store.commands(forged.scope, claim.kkt.id).await.unwrap().is_empty());
     store.found(forged, effect.id).await.unwrap();

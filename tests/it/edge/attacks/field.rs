@@ -16,12 +16,13 @@ use litebox_partner::sandbox::{Options, Sandbox, start};
 use litebox_partner::storage::Backend;
 use sea_orm::ConnectionTrait;
 use tokio::time::{sleep, timeout};
-use tonic::transport::{Channel, Endpoint};
 
 use super::super::amount;
 use super::super::frames::{Raw, settings};
-use super::super::pki::{Authority, Mount, channel};
+use super::super::pki::{Authority, Mount};
 use super::RECOVERY;
+use super::witness::Witness;
+use crate::clients::inn;
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::act;
 use crate::support::app::{partner, shown};
@@ -41,13 +42,12 @@ pub struct Field {
     pub server: Server,
     /// The token of the attacker where it has one.
     pub token: String,
-    witness: String,
-    /// Calls that the witness has made since the attack began, and when it began.
-    seen: AtomicU64,
+    witness: Witness,
+    /// When the attack began.
     begun: Instant,
     secure: Option<(Authority, Mount)>,
     _sandbox: Sandbox,
-    _database: TestDb,
+    database: TestDb,
 }
 
 /// What an attack has done, and the connections it still holds.
@@ -87,21 +87,6 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Calls of the witness, with their latencies.
-#[derive(Default)]
-struct Calls {
-    micros: Vec<u64>,
-    failed: u64,
-    why: String,
-}
-
-impl Calls {
-    fn median(&mut self) -> u64 {
-        self.micros.sort_unstable();
-        self.micros.get(self.micros.len() / 2).copied().unwrap_or(0)
-    }
-}
-
 impl Field {
     /// A server with these settings beside the usual ones, whose partner has a hundred clients: its list is a large answer.
     pub async fn open(others: &[(&'static str, String)]) -> Self {
@@ -124,90 +109,71 @@ impl Field {
         let token = partner(&partners, "Нападающий", Theme::LiteBox).await.token;
         let witness = partner(&partners, "Свидетель", Theme::LiteBox).await.token;
         let server = Server::start_with(&sandbox, &database, others, &[]).await;
-        let (seen, begun) = (AtomicU64::new(0), Instant::now());
-        let field = Self { server, token, witness, seen, begun, secure, _sandbox: sandbox, _database: database };
+        let tls = secure.as_ref().map(|(authority, _)| authority.client(None));
+        let witness = Witness { to: server.address(), tls, token: witness, seen: Arc::default() };
+        let begun = Instant::now();
+        let field = Self { server, token, witness, begun, secure, _sandbox: sandbox, database };
         field.fill().await;
         field
     }
 
     async fn fill(&self) {
         let shows = shown(Some(&format!("Bearer {}", self.token)));
-        let mut clients = ClientServiceClient::with_interceptor(self.channel(), shows);
+        let mut clients = ClientServiceClient::with_interceptor(self.witness.channel(), shows);
         clients.register(register(COMPANY)).await.unwrap();
         let columns = "partner_id, {inn}, state, {login}, phone, company, last_name, first_name, middle_name, address, \
             taxpayer, search, external_ref, account_id, password_version, created_ms, updated_ms, due_ms, lease_until_ms, fence";
         let names = columns.replace(['{', '}'], "");
-        let values = columns.replace("{inn}", "printf('%010d', n)").replace("{login}", "'shop' || n || '@example.ru'");
-        let copies = "WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 99)";
+        let values = columns.replace("{inn}", "number").replace("{login}", "'shop' || number || '@example.ru'");
+        let numbers: Vec<String> = (1..100).map(|n| format!("('{}')", inn(773_605_100 + n).as_str())).collect();
+        let copies = format!("WITH numbers(number) AS (VALUES {})", numbers.join(", "));
         let sql =
-            format!("{copies} INSERT INTO client (id, {names}) SELECT randomblob(16), {values} FROM client, count");
-        self._database.db.direct().execute_unprepared(&sql).await.unwrap();
+            format!("{copies} INSERT INTO client (id, {names}) SELECT randomblob(16), {values} FROM client, numbers");
+        self.database.db.direct().execute_unprepared(&sql).await.unwrap();
+        let page = ListRequest { page_size: 100, ..ListRequest::default() };
+        assert_eq!(clients.list(page).await.unwrap().into_inner().clients.len(), 100);
+    }
+
+    /// The token of another partner.
+    pub async fn holder(&self, name: &str) -> String {
+        let partners = Partners::new(self.database.db.clone(), Clock::system(), Ids::system(), Mode::Test);
+        partner(&partners.acting(act()), name, Theme::LiteBox).await.token
+    }
+
+    /// A connection from the address of this number on which HTTP/2 has begun, over TLS where the server speaks that.
+    pub async fn greet(&self, n: u64) -> std::io::Result<Raw> {
+        match &self.secure {
+            Some((authority, _)) => Raw::secure_hello(source(n), self.address(), authority.client(None)).await,
+            None => Raw::hello(source(n), self.address(), &[]).await,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    fn channel(&self) -> Channel {
-        match &self.secure {
-            Some((authority, _)) => channel(self.address(), authority.client(None)),
-            None => Endpoint::from_shared(format!("http://{}", self.address())).unwrap().connect_lazy(),
-        }
-    }
-
-    /// Calls one after the other, every tenth over a new connection, until `stop` is done; at least one.
-    async fn witness(&self, stop: impl Future) -> Calls {
-        let mut calls = Calls::default();
-        let ends = std::pin::pin!(stop);
-        let mut ends = futures::FutureExt::fuse(ends);
-        let open =
-            || ClientServiceClient::with_interceptor(self.channel(), shown(Some(&format!("Bearer {}", self.witness))));
-        let mut client = open();
-        for n in 0_u64.. {
-            if n % 10 == 0 {
-                client = open();
-            }
-            let begun = Instant::now();
-            let answer = timeout(Duration::from_secs(30), client.list(ListRequest::default())).await;
-            calls.micros.push(u64::try_from(begun.elapsed().as_micros()).unwrap());
-            self.seen.fetch_add(1, Ordering::Relaxed);
-            if !matches!(answer, Ok(Ok(_))) {
-                calls.failed += 1;
-                calls.why = format!("{answer:?}");
-            }
-            let pause = sleep(Duration::from_millis(5));
-            tokio::select! {
-                biased;
-                _ = &mut ends => break,
-                () = pause => {}
-            }
-        }
-        calls
-    }
-
     /// Makes the attack and measures.
     pub async fn attack(&mut self, attack: impl AsyncFnOnce(&Self) -> Made) -> Outcome {
         let quiet = Duration::from_millis(amount("QUIET", 1_000, 5_000));
-        let mut calm = self.witness(sleep(quiet)).await;
+        let (mut calm, ()) = self.witness.during(sleep(quiet)).await;
         let (before, sockets) = (self.server.memory(), self.server.sockets());
         let most = Arc::new(AtomicU64::new(before));
-        let made = std::cell::OnceCell::new();
-        *self.seen.get_mut() = 0;
+        self.witness.seen.store(0, Ordering::Relaxed);
         self.begun = Instant::now();
         let field = &*self;
         let storm = async {
             let done = attack(field).await;
             // Whatever is held is still there, and still costs.
-            while !field.witnessed() {
-                sleep(Duration::from_millis(20)).await;
+            field.until_witnessed().await;
+            done
+        };
+        let measured = async {
+            tokio::select! {
+                made = storm => made,
+                () = field.measure(&most) => unreachable!("it measures for ever"),
             }
-            let _ = made.set(done);
         };
-        let mut calls = tokio::select! {
-            calls = field.witness(storm) => calls,
-            () = field.measure(&most) => unreachable!("it measures for ever"),
-        };
-        let Made { tried, held } = made.into_inner().unwrap();
+        let (mut calls, Made { tried, held }) = field.witness.during(measured).await;
         let recovered = tokio::select! {
             recovered = field.recovers(sockets) => recovered,
             () = field.measure(&most) => unreachable!("it measures for ever"),
@@ -228,7 +194,14 @@ impl Field {
 
     /// Whether the witness has seen enough of the attack.
     pub fn witnessed(&self) -> bool {
-        self.seen.load(Ordering::Relaxed) >= enough() || self.begun.elapsed() > LONGEST
+        self.witness.seen.load(Ordering::Relaxed) >= enough() || self.begun.elapsed() > LONGEST
+    }
+
+    /// Waits until it has.
+    pub async fn until_witnessed(&self) {
+        while !self.witnessed() {
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn measure(&self, most: &AtomicU64) {
@@ -249,7 +222,7 @@ impl Field {
             while self.secure.is_none() && !self.all_free().await {
                 sleep(Duration::from_millis(20)).await;
             }
-            self.witness(std::future::ready(())).await.failed == 0
+            self.witness.during(std::future::ready(())).await.0.failed == 0
         };
         timeout(RECOVERY, free).await.ok().filter(|served| *served).map(|_| begun.elapsed())
     }

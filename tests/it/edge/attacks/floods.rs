@@ -1,25 +1,28 @@
 //! Much of what costs the sender little.
 
 use super::super::amount;
-use super::super::frames::{CONTINUATION, HEADERS, PING, RESET, Raw, begin, call, call_headers, frame, settings};
+use super::super::frames::{
+    CONTINUATION, End, HEADERS, INITIAL_WINDOW, PING, RESET, Raw, WINDOW_UPDATE, begin, call, call_headers, frame,
+    settings,
+};
 use super::field::{Field, Made, source};
-use super::hold;
+use super::{MEMORY, hold, hold_in};
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
 /// Frames that are written at once.
 const BATCH: u64 = 64;
-/// Connections that attack at once.
-const CONNECTIONS: u64 = 4;
+/// Addresses that attack at once, each over one connection.
+const FEW: u64 = 4;
+const MANY: u64 = 20;
 
-/// Sends what `write` writes for 0, 1, 2, … over a few connections until `total` has been sent and the witness has seen
-/// enough; a connection that the server
-/// ends is replaced. `write` gets the number within its connection.
-async fn flood(field: &Field, total: u64, write: impl Fn(u64) -> Vec<u8>) -> Made {
+/// Sends what `write` writes for 0, 1, 2, … from so many addresses until `total` has been sent and the witness has seen
+/// enough; a connection that the server ends is replaced. `write` gets the number within its connection.
+async fn flood(field: &Field, addresses: u64, total: u64, write: impl Fn(u64) -> Vec<u8>) -> Made {
     let one = async |n: u64| {
         let mut sent = 0;
-        let over = |sent| sent >= total / CONNECTIONS && field.witnessed();
+        let over = |sent| sent >= total / addresses && field.witnessed();
         while !over(sent) {
-            let Ok(mut raw) = Raw::hello(source(n), field.address(), &[]).await else { continue };
+            let Ok(mut raw) = field.greet(n).await else { continue };
             raw.drain();
             for at in (0..).step_by(usize::try_from(BATCH).unwrap()) {
                 let bytes: Vec<u8> = (at..at + BATCH).flat_map(&write).collect();
@@ -32,7 +35,7 @@ async fn flood(field: &Field, total: u64, write: impl Fn(u64) -> Vec<u8>) -> Mad
         }
         sent
     };
-    let tried = futures::future::join_all((0..CONNECTIONS).map(one)).await.into_iter().sum();
+    let tried = futures::future::join_all((0..addresses).map(one)).await.into_iter().sum();
     Made { tried, held: Vec::new() }
 }
 
@@ -42,11 +45,11 @@ fn odd(n: u64) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rapid_reset() {
-    hold("rapid reset: calls begun and reset", &[], async |field| {
+    hold("rapid reset from 20 addresses: calls begun and reset", &[], async |field| {
         let total = amount("RESETS", 40_000, 1_000_000);
         let write =
             |n| [begin(odd(n), LIST, Some(&field.token)), frame(RESET, 0, odd(n), &8_u32.to_be_bytes())].concat();
-        flood(field, total, write).await
+        flood(field, MANY, total, write).await
     })
     .await;
 }
@@ -58,7 +61,7 @@ async fn endless_headers() {
         // One literal field without a name that anybody knows, over and over.
         let field_of_headers = [&[0, 1, b'x', 100][..], &[b'y'; 100]].concat();
         let filler = field_of_headers.repeat(16_000 / field_of_headers.len());
-        flood(field, total, move |n| match n {
+        flood(field, FEW, total, move |n| match n {
             0 => frame(HEADERS, 0, 1, &call_headers(LIST, None)),
             _ => frame(CONTINUATION, 0, 1, &filler),
         })
@@ -69,23 +72,55 @@ async fn endless_headers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_without_end() {
-    hold("SETTINGS, each to be acknowledged", &[], async |field| {
-        flood(field, amount("SETTINGS", 100_000, 2_000_000), |n| settings(&[(4, 65_535 + (odd(n) & 0xff))])).await
+    hold("SETTINGS from 20 addresses, each to be acknowledged", &[], async |field| {
+        let total = amount("SETTINGS", 100_000, 2_000_000);
+        flood(field, MANY, total, |n| settings(&[(INITIAL_WINDOW, 65_535 + (odd(n) & 0xff))])).await
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pings_without_end() {
-    hold("PING, each to be answered", &[], async |field| {
-        flood(field, amount("PINGS", 100_000, 2_000_000), |n| frame(PING, 0, 0, &n.to_be_bytes())).await
+    hold("PING from 20 addresses, each to be answered", &[], async |field| {
+        flood(field, MANY, amount("PINGS", 100_000, 2_000_000), |n| frame(PING, 0, 0, &n.to_be_bytes())).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_over_tls() {
+    hold_in(Field::secure(&[]).await, MEMORY, "PING over TLS from 20 addresses, each to be answered", async |field| {
+        let total = amount("SECURE_PINGS", 50_000, 1_000_000);
+        flood(field, MANY, total, |n| frame(PING, 0, 0, &n.to_be_bytes())).await
+    })
+    .await;
+}
+
+/// Whoever keeps to the limit of streams at once may have as many as it likes one after the other, on one connection. What is
+/// too much for the database is told so, which is an answer too.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_on_one_connection() {
+    hold("streams on one connection, a hundred at once, each a call", &[], async |field| {
+        let total = amount("ONE_CONNECTION", 2_000, 30_000);
+        let wide = [(INITIAL_WINDOW, 1 << 30)];
+        let mut raw = Raw::hello(source(0), field.address(), &wide).await.unwrap();
+        raw.send(&frame(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes())).await.unwrap();
+        let one = |n| call(odd(n), LIST, Some(&field.token), &[0x08, 1]);
+        raw.send(&(0..100).flat_map(one).collect::<Vec<_>>()).await.unwrap();
+        for answered in 0..total {
+            assert!(matches!(raw.ended().await, Ok((_, End::Answered | End::Refused))), "after {answered} answers");
+            if answered + 100 < total {
+                raw.send(&one(answered + 100)).await.unwrap();
+            }
+        }
+        Made { tried: total, held: Vec::new() }
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_streams() {
-    hold("streams on one connection, each a call without its message", &[], async |field| {
+    hold("streams on as few connections as the server lets, each a call without its message", &[], async |field| {
         let total = amount("STREAMS", 5_000, 30_000);
         let mut sent = 0;
         let over = |sent| sent >= total && field.witnessed();
@@ -131,7 +166,7 @@ async fn unknown_tokens() {
     hold("calls with well-formed tokens that nobody has issued", &[], async |field| {
         let ids = Ids::system();
         let write = |n| call(odd(n), LIST, Some(&Token::issue(Mode::Test, &ids).reveal()), &[]);
-        flood(field, amount("TOKENS", 2_000, 50_000), write).await
+        flood(field, FEW, amount("TOKENS", 2_000, 50_000), write).await
     })
     .await;
 }
