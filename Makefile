@@ -19,10 +19,10 @@ model: ## 10,000 random sequences of calls, answers and faults; SEED=â€¦ CASES=â
 chaos: ## What it must survive, tried in full (hours): faults, kills, pauses, restarts, restores; FILTER=kills one of them
 	@bash scripts/chaos.sh $(FILTER)
 
-attacks: ## What strangers and clients can do to connections, in full, and 1,000 certificate reloads (some 10 minutes)
+attacks: ## What strangers and clients can do to connections, in full, and 1,000 certificate reloads (some 15 minutes)
 	ATTACKS=1 cargo test --locked --test it -- edge::attacks edge::reloads --nocapture --test-threads=1
 
-mutants: ## Take away each condition that keeps partners apart, and see a test notice (some 10 minutes)
+mutants: ## Take away each condition that keeps partners apart, and see a test notice (some 15 minutes)
 	@bash scripts/mutants.sh
 
 fuzz: ## Fuzz the readers of strangers' texts, TIME seconds each (60), TARGETS some of them; needs nightly
