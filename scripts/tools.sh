@@ -46,7 +46,7 @@ older() { # older NAME VERSION NEEDED
 if older Node "$(node --version | tr -d v)" 20.4; then exit 1; fi
 if older Go "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')" 1.21; then exit 1; fi
 # The caller with the standard policy, whom the tests of restarts ask what it has seen.
-(cd sdk/go && CGO_ENABLED=0 GOFLAGS="-modcacherw -p=${GO_JOBS:-2}" go build -o ../../.tools/bin/standard-caller ./internal/standard)
+(cd sdk/go && CGO_ENABLED=0 GOFLAGS="-modcacherw -p=${GO_JOBS:-2}" go build -buildvcs=false -o ../../.tools/bin/standard-caller ./internal/standard)
 
 for tool in openssl jq sqlite3; do
     command -v "$tool" >/dev/null || debian "$tool"

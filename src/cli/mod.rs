@@ -145,6 +145,9 @@ pub enum CliError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A hub was named that is none's.
+    #[error("no device has this hub; `device list` shows them as they must be written")]
+    NoSuchHub,
     /// There is no database to look at.
     #[error("database.url: there is no file {}: name the server's with --config or its variables; `migrate` makes a new one", .file.display())]
     NoDatabase {
@@ -287,6 +290,9 @@ mod tests {
             "serve --config /etc/litebox/partner.toml",
             "serve --recover 2026-11-24",
             "recovery status --json",
+            "recovery status --wait",
+            "recovery give-up-hub https://hub.example:8443 --reason T-1",
+            "recovery give-up-hub https://hub.example:8443 --undo --reason T-1",
             "recovery confirm tokens --reason T-1",
             "recovery confirm fleet --reason T-1",
             "recovery finish --reason T-1",

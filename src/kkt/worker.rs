@@ -38,7 +38,7 @@ use crate::values::{EffectId, KktId, PartnerId, PartnerScope};
 
 /// The states that this program knows. In the last of the path there is nothing to do, but one that was not given back
 /// after the move to it still is.
-const DRIVEN: [Name; 11] = [
+pub const DRIVEN: [Name; 11] = [
     Name::Reserving,
     Name::Submitting,
     Name::AwaitingRnm,

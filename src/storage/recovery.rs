@@ -42,6 +42,17 @@ pub enum Confirmed {
     All,
 }
 
+/// What became of a hub that is given up or taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// It was not so before.
+    Changed,
+    /// It was so before.
+    Before,
+    /// No recovery is open.
+    NoRecovery,
+}
+
 /// What a server found that was told to recover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
@@ -112,25 +123,27 @@ impl Db {
         latest(self.direct()).await
     }
 
-    /// Gives a hub up: from now on, and until the open recovery ends, nobody waits for what it could tell of forgotten burns.
-    /// Whether it was not given up before in an open recovery; else nothing is recorded.
+    /// Gives a hub up, or takes it back: while it is given up, and until the open recovery ends, nobody waits for what it could
+    /// tell of forgotten burns. Where nothing changes, nothing is recorded.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn give_up_hub(&self, hub: &str, now_ms: i64, record: Record) -> Result<bool, StoreError> {
-        let Some(recovery) = self.recovery().await?.filter(Recovery::is_open) else { return Ok(false) };
-        let row = gone_hub::Model { recovery: recovery.name, hub: hub.to_owned(), since_ms: now_ms };
-        let given_up = self.unit(move |tx| {
+    pub async fn give_up_hub(&self, hub: &str, gone: bool, now_ms: i64, record: Record) -> Result<Given, StoreError> {
+        let hub = hub.to_owned();
+        self.unit(move |tx| {
             Box::pin(async move {
-                row.into_active_model().insert(tx).await?;
-                record.write(tx).await
+                // Held until this is written, so that nobody finishes it meanwhile.
+                let hold = Entity::update_many().col_expr(Column::FinishedMs, Expr::val(None::<i64>));
+                hold.filter(Column::FinishedMs.is_null()).exec(tx).await?;
+                let Some(recovery) = latest(tx).await?.filter(Recovery::is_open) else { return Ok(Given::NoRecovery) };
+                let row = gone_hub::Model { recovery: recovery.name, hub, since_ms: now_ms };
+                if !changed(tx, row, gone).await? {
+                    return Ok(Given::Before);
+                }
+                record.write(tx).await.map(|()| Given::Changed)
             })
-        });
-        match given_up.await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Unique(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
+        })
+        .await
     }
 
     /// The hubs that were given up in the open recovery.
@@ -168,6 +181,17 @@ impl Db {
         })
         .await
     }
+}
+
+/// Writes or deletes the row; whether it was not so before.
+async fn changed<C: ConnectionTrait>(on: &C, row: gone_hub::Model, gone: bool) -> Result<bool, StoreError> {
+    let known = gone_hub::Entity::find_by_id((row.recovery.clone(), row.hub.clone())).one(on).await?;
+    match (known, gone) {
+        (None, true) => row.into_active_model().insert(on).await.map(|_| true),
+        (Some(known), false) => known.into_active_model().delete(on).await.map(|_| true),
+        (Some(_), true) | (None, false) => Ok(false),
+    }
+    .map_err(Into::into)
 }
 
 async fn latest<C: ConnectionTrait>(on: &C) -> Result<Option<Recovery>, StoreError> {

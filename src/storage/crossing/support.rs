@@ -147,13 +147,16 @@ pub async fn wake_stopped(db: &Db, reason: &str) -> Result<u64, StoreError> {
     Ok(woken.exec(db.direct()).await?.rows_affected)
 }
 
-/// How many registrations and clients are due: whoever drives them has still to look at them.
+/// How many registrations in one of these states were due at this time, Unix milliseconds, and have not been tried since.
+/// Those that came later are none of them.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
-pub async fn due(db: &Db) -> Result<u64, StoreError> {
-    let now = || Expr::cust(db.now_sql());
-    let kkts = kkt::Entity::find().filter(Expr::col(kkt::Column::DueMs).lte(now())).count(db.direct()).await?;
-    let clients = client::Entity::find().filter(Expr::col(client::Column::DueMs).lte(now())).count(db.direct()).await?;
-    Ok(kkts + clients)
+pub async fn untried(db: &Db, states: &[&'static str], at_ms: i64) -> Result<u64, StoreError> {
+    let due = kkt::Entity::find()
+        .filter(kkt::Column::State.is_in(states.iter().copied()))
+        .filter(kkt::Column::ErasedMs.is_null())
+        .filter(kkt::Column::CreatedMs.lte(at_ms))
+        .filter(kkt::Column::DueMs.lte(at_ms));
+    Ok(due.count(db.direct()).await?)
 }

@@ -114,7 +114,7 @@ async fn rolling_restarts_under_load_fail_no_call_lose_nothing_and_do_nothing_tw
     let balancer = Balancer::start(load.fleet.clone()).await;
     load.fleet.route((0..load.fleet.size()).map(|_| balancer.channel()).collect());
     until("both are ready", async || balancer.sends_to(0) && balancer.sends_to(1)).await;
-    let watchers: Vec<Watcher> = (0..3).map(|partner| Watcher::start(load.caller(partner))).collect();
+    let watchers: Vec<Watcher> = (0..4).map(|partner| Watcher::start(load.caller(partner))).collect();
     let standard = Standard::start(balancer.address(), &load.fleet.partners[3].token, &policy());
     let enough = CancellationToken::new();
     let (running, told) = (load.clone(), enough.clone());

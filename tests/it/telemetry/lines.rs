@@ -102,16 +102,20 @@ async fn health_is_told_at_debug_only() {
 /// The line of a server that says where it listens.
 async fn first_line(terminal: bool, format: &str) -> String {
     let settings = [("server.listen", "127.0.0.1:0"), ("metrics.listen", ""), ("log.format", format)];
-    let listens = |log: &str| log.lines().find(|line| line.contains("listening")).map(str::to_owned);
+    // Whole, so with its end.
+    let listens = |log: &str| {
+        let line = log.split_inclusive('\n').find(|line| line.contains("listening") && line.ends_with('\n'));
+        line.map(str::to_owned)
+    };
     if terminal {
         let terminal = Terminal::run("serve", &settings);
-        until("the server listens", async || terminal.shown().contains("listening")).await;
+        until("the server listens", async || listens(&terminal.shown()).is_some()).await;
         return listens(&terminal.shown()).unwrap();
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_litebox-partner"));
-    command.arg("serve").envs(settings.iter().map(|(key, value)| (variable(key), value)));
+    command.arg("serve").env_clear().envs(settings.iter().map(|(key, value)| (variable(key), value)));
     let server = Server::spawn(command);
-    server.says("listening").await;
+    until("the server listens", async || listens(&server.log()).is_some()).await;
     listens(&server.log()).unwrap()
 }
 

@@ -136,7 +136,12 @@ async fn a_registration_is_followed_across_replicas() {
     let second = stage.server_with(&all(&collector.url())).await;
     stage.registered(&second, &kkt.id).await;
     let report = "litebox.gateway.fns.v1.FnsService/SubmitReport";
-    let spans = until_spans(&collector, "the second's", |spans| spans.iter().any(|span| span.name == report)).await;
+    // A step ends after what hangs below it.
+    let whole = |spans: &[Seen]| {
+        let reported = spans.iter().find(|span| span.name == report);
+        reported.is_some_and(|span| spans.iter().any(|step| step.name == "step" && step.trace == span.trace))
+    };
+    let spans = until_spans(&collector, "the second's", whole).await;
     let steps: Vec<&Seen> =
         spans.iter().filter(|span| span.name == "step" && span.has(&format!("litebox.kkt.id={}", kkt.id))).collect();
     let replicas: BTreeSet<&str> = steps.iter().map(|step| step.instance.as_str()).collect();

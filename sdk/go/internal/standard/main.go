@@ -28,6 +28,8 @@ const (
 	// Connections, and callers on each of them.
 	connections, callers = 3, 3
 	deadline             = 10 * time.Second
+	// Between two calls of a caller, and after one that has failed: it shares its machine with what it calls.
+	pause, rest = 5 * time.Millisecond, 100 * time.Millisecond
 )
 
 func main() {
@@ -119,8 +121,10 @@ func (c *crowd) call(clients clientv1.ClientServiceClient) {
 func (c *crowd) try(name string, call func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
+	time.Sleep(pause)
 	c.calls.Add(1)
 	if err := call(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+os.Getenv("TOKEN"))); err != nil {
+		defer time.Sleep(rest)
 		c.failed.Add(1)
 		c.tell(map[string]any{"method": name, "why": err.Error()})
 	}

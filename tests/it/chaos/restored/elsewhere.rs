@@ -160,18 +160,27 @@ async fn a_hub_that_is_given_up_holds_no_cancel_up_and_the_others_do() {
         let backup = Backup::take(&ready.database).await;
         let restored = ready.restored(backup).await;
         restored.device_at("http://127.0.0.1:1").await;
-        let give_up = |hub: &str| printed(&restored.database, &["recovery", "give-up-hub", hub, "--reason", "T-1"]);
+        let command = |hub: &str, more: &[&str]| {
+            printed(&restored.database, &[&["recovery", "give-up-hub", hub, "--reason", "T-1"], more].concat())
+        };
+        let give_up = |hub: &str| command(hub, &[]);
         let deaf = restored.elsewhere.add_fault("device.result:drop").unwrap();
-        assert_eq!(give_up("http://127.0.0.1:1/"), "given up");
-        assert_eq!(give_up("http://127.0.0.1:1"), "there was nothing to give up");
+        assert_eq!(give_up("http://127.0.0.1:1/"), "given up: 1 devices");
+        assert_eq!(give_up("http://127.0.0.1:1"), "it stood so before");
         assert_eq!(reason(&restored.cancel().await.unwrap_err()), "DEVICE_UNAVAILABLE", "the other one is silent, too");
         restored.elsewhere.engine().faults.clear(Some(deaf));
+        assert_eq!(command("http://127.0.0.1:1", &["--undo"]), "taken back: 1 devices");
+        assert_eq!(reason(&restored.cancel().await.unwrap_err()), "DEVICE_UNAVAILABLE", "it is asked again");
+        assert_eq!(give_up("http://127.0.0.1:1"), "given up: 1 devices");
+        let typo = ["recovery", "give-up-hub", "http://127.0.0.1:11", "--reason", "T-1"];
+        assert!(refused(&restored.database, &typo).contains("no device has this hub"));
         assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
         let status = printed(&restored.database, &["recovery", "status", "--json"]);
         assert!(status.contains("http://127.0.0.1:1"), "{status}");
-        assert!(printed(&restored.database, &["audit", "list"]).contains("RECOVERY_HUB_GIVEN_UP"));
+        let audit = printed(&restored.database, &["audit", "list"]);
+        assert!(audit.contains("RECOVERY_HUB_GIVEN_UP") && audit.contains("RECOVERY_HUB_TAKEN_BACK"), "{audit}");
         confirm(&restored.database, Confirmed::All).await;
-        assert_eq!(give_up("http://127.0.0.1:2"), "there was nothing to give up", "no recovery is open");
+        assert_eq!(command("http://127.0.0.1:1", &["--undo"]), "no recovery is open");
         restored.server.end().await;
     }
 }

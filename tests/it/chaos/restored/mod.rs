@@ -22,7 +22,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::cli::{printed, run};
+use crate::cli::{printed, refused, run};
 use crate::kkt::shop::{COMPANY, ENTREPRENEUR, ONE_WAY, Shop, order, register, serial};
 use crate::support::app::{TestApp, TestPartner, Wire, partner, settings, shown, until};
 use crate::support::backup::Backup;
