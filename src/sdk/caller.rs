@@ -115,3 +115,43 @@ impl Injector for Headers<'_> {
         }
     }
 }
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use opentelemetry::global::set_text_map_propagator;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
+    use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+    use super::*;
+    use crate::sdk::Options;
+    use crate::sdk::scripted::Scripted;
+
+    #[tokio::test]
+    async fn headers_say_who_calls_and_how_long_it_may_take() {
+        let scripted = Scripted::default();
+        let options = Options { token: Some("secret".into()), partner_id: Some("p".into()), ..Options::default() };
+        let partner = scripted.partner(options).await;
+        let timeout = Some(Duration::from_secs(7));
+        partner.kkts().with(CallOptions { timeout }).get("k").await.unwrap();
+        assert_eq!(scripted.headers("authorization"), ["Bearer secret"]);
+        assert_eq!(scripted.headers("x-litebox-partner-id"), ["p"]);
+        let agent = format!("litebox-partner-rust/{}", env!("CARGO_PKG_VERSION"));
+        assert!(scripted.headers("user-agent")[0].starts_with(&agent));
+        // "6999000u", say.
+        let told = scripted.headers("grpc-timeout").remove(0);
+        assert!(told.starts_with('6') || told == "7S" || told == "7000000u", "{told}");
+    }
+
+    #[tokio::test]
+    async fn the_trace_of_the_caller_goes_on() {
+        set_text_map_propagator(TraceContextPropagator::new());
+        let (trace, span) = (TraceId::from_bytes([1; 16]), SpanId::from_bytes([2; 8]));
+        let here =
+            SpanContext::new(trace, span, TraceFlags::SAMPLED, true, opentelemetry::trace::TraceState::default());
+        let scripted = Scripted::default();
+        let partner = scripted.partner(Options::default()).await;
+        let _attached = Context::new().with_remote_span_context(here).attach();
+        partner.kkts().get("k").await.unwrap();
+        assert_eq!(scripted.headers("traceparent"), [format!("00-{trace}-{span}-01")]);
+    }
+}

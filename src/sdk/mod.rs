@@ -31,6 +31,8 @@ mod pages;
 mod partner;
 mod request_id;
 mod retry;
+#[cfg(all(test, feature = "server"))]
+mod scripted;
 mod token;
 mod wait;
 mod watch;

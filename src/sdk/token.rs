@@ -74,3 +74,40 @@ fn header(token: &str) -> Option<Header> {
     header.set_sensitive(true);
     Some(header)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::write;
+
+    use super::*;
+
+    /// What was read last was read so long ago.
+    async fn aged(tokens: &Tokens, age: Duration) {
+        let mut known = tokens.known.lock().await;
+        known.read = Instant::now().checked_sub(age).unwrap();
+    }
+
+    async fn shown(tokens: &Tokens) -> String {
+        tokens.current().await.unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_anew_after_ten_seconds_and_its_token_outlives_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        write(&file, "one\n").unwrap();
+        let tokens = Tokens::new(&Options { token_file: Some(file.clone()), ..Options::default() }).unwrap();
+        write(&file, "two\n").unwrap();
+        aged(&tokens, Duration::from_secs(9)).await;
+        assert_eq!(shown(&tokens).await, "Bearer one");
+        aged(&tokens, Duration::from_secs(10)).await;
+        assert_eq!(shown(&tokens).await, "Bearer two");
+        for broken in ["", "two words"] {
+            write(&file, broken).unwrap();
+            aged(&tokens, AGE).await;
+            assert_eq!(shown(&tokens).await, "Bearer two");
+        }
+        let refused = tokens.current().await;
+        assert!(!tokens.replaced(refused.as_ref()).await, "the same one is not shown again");
+    }
+}

@@ -1,88 +1,18 @@
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
-
-use futures::stream::{BoxStream, StreamExt, iter, pending};
-use tokio::net::TcpListener;
+use futures::FutureExt;
 use tokio::time::timeout;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
-use tonic::{Response, async_trait};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::*;
-use crate::pb::kkt::kkt_service_server::{KktService, KktServiceServer};
-use crate::sdk::{Options, Partner};
-
-type Script = Vec<Result<pb::WatchResponse, Status>>;
-
-/// Plays one script a stream; what comes after the last one stays silent. Keeps the tokens that it was asked with.
-#[derive(Clone, Default)]
-struct Scripted(Arc<Mutex<(VecDeque<Script>, Vec<String>)>>);
-
-impl Scripted {
-    fn asked(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
-    }
-
-    async fn serve(&self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let service = KktServiceServer::new(self.clone());
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
-        address
-    }
-}
-
-#[async_trait]
-impl KktService for Scripted {
-    type WatchStream = BoxStream<'static, Result<pb::WatchResponse, Status>>;
-
-    async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.1.push(request.into_inner().resume_token);
-        Ok(Response::new(match inner.0.pop_front() {
-            Some(script) => iter(script).boxed(),
-            None => pending().boxed(),
-        }))
-    }
-
-    async fn quick_register(
-        &self,
-        _: Request<pb::QuickRegisterRequest>,
-    ) -> Result<Response<pb::QuickRegisterResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
-    }
-
-    async fn fiscalize(&self, _: Request<pb::FiscalizeRequest>) -> Result<Response<pb::FiscalizeResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
-    }
-
-    async fn amend(&self, _: Request<pb::AmendRequest>) -> Result<Response<pb::AmendResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
-    }
-
-    async fn cancel(&self, _: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
-    }
-
-    async fn get(&self, _: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
-    }
-
-    async fn list(&self, _: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
-        Err(Status::unimplemented("not scripted"))
-    }
-}
+use crate::sdk::Options;
+use crate::sdk::scripted::{Script, Scripted};
 
 async fn watching(
     scripts: impl IntoIterator<Item = Script>,
     kkt_ids: &[&str],
     resume_token: &str,
 ) -> (Scripted, Watch) {
-    let scripted = Scripted(Arc::new(Mutex::new((scripts.into_iter().collect(), Vec::new()))));
-    let address = scripted.serve().await.to_string();
-    let partner = Partner::new(Options { address, plaintext: true, ..Options::default() }).unwrap();
+    let scripted = Scripted::new(scripts);
+    let partner = scripted.partner(Options::default()).await;
     let kkt_ids = kkt_ids.iter().map(|&id| id.into()).collect();
     let watch = partner.kkts().watch(WatchOptions { kkt_ids, resume_token: resume_token.into() });
     (scripted, watch)
@@ -145,7 +75,7 @@ async fn a_stream_that_is_left_while_it_opens_goes_on_opening() {
     let mut seen = Vec::new();
     while seen.len() < 2 {
         // One poll at a time.
-        if let Some(kkt) = futures::FutureExt::now_or_never(watch.next()) {
+        if let Some(kkt) = watch.next().now_or_never() {
             seen.push(kkt.unwrap().revision);
         }
         tokio::task::yield_now().await;

@@ -1,0 +1,110 @@
+//! A server whose answers a test writes.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::stream::{BoxStream, StreamExt, iter, pending};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::metadata::MetadataMap;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{Options, Partner};
+use crate::pb::kkt as pb;
+use crate::pb::kkt::kkt_service_server::{KktService, KktServiceServer};
+
+pub(super) type Script = Vec<Result<pb::WatchResponse, Status>>;
+
+/// Plays one script a stream; what comes after the last one stays silent. Shows an empty registration to Get. Keeps what it was
+/// asked with.
+#[derive(Clone, Default)]
+pub(super) struct Scripted(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    scripts: VecDeque<Script>,
+    resume_tokens: Vec<String>,
+    headers: Vec<MetadataMap>,
+}
+
+impl Scripted {
+    pub(super) fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
+        Self(Arc::new(Mutex::new(Inner { scripts: scripts.into_iter().collect(), ..Inner::default() })))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The resume tokens of its streams.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.inner().resume_tokens.clone()
+    }
+
+    /// One header of each call.
+    pub(super) fn headers(&self, name: &str) -> Vec<String> {
+        let read =
+            |headers: &MetadataMap| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().into();
+        self.inner().headers.iter().map(read).collect()
+    }
+
+    /// A partner of this server, in plain text.
+    pub(super) async fn partner(&self, options: Options) -> Partner {
+        let address = self.serve().await.to_string();
+        let options = Options { address, plaintext: true, allow_token_in_plaintext: true, ..options };
+        Partner::new(options).unwrap()
+    }
+
+    async fn serve(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = KktServiceServer::new(self.clone());
+        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        address
+    }
+}
+
+#[async_trait]
+impl KktService for Scripted {
+    type WatchStream = BoxStream<'static, Result<pb::WatchResponse, Status>>;
+
+    async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let mut inner = self.inner();
+        inner.headers.push(request.metadata().clone());
+        inner.resume_tokens.push(request.into_inner().resume_token);
+        Ok(Response::new(match inner.scripts.pop_front() {
+            Some(script) => iter(script).boxed(),
+            None => pending().boxed(),
+        }))
+    }
+
+    async fn quick_register(
+        &self,
+        _: Request<pb::QuickRegisterRequest>,
+    ) -> Result<Response<pb::QuickRegisterResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
+    async fn fiscalize(&self, _: Request<pb::FiscalizeRequest>) -> Result<Response<pb::FiscalizeResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
+    async fn amend(&self, _: Request<pb::AmendRequest>) -> Result<Response<pb::AmendResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
+    async fn cancel(&self, _: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
+    async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
+        self.inner().headers.push(request.metadata().clone());
+        Ok(Response::new(pb::GetResponse::default()))
+    }
+
+    async fn list(&self, _: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+}
