@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
 	"litebox.ru/partner/sdk/go/gen/clientv1"
@@ -219,5 +222,22 @@ func TestNothingIsRepeatedAfterClose(t *testing.T) {
 	}
 	if _, err := partner.Clients.Register(t.Context(), &clientv1.RegisterRequest{}); err == nil || len(*ids) != 1 {
 		t.Errorf("got %v after %d attempts", err, len(*ids))
+	}
+}
+
+func TestCallsGoToAllAddressesOfAName(t *testing.T) {
+	for _, address := range []string{"partner.test:443", "dns:///partner.test:443"} {
+		get := func(context.Context, *kktv1.GetRequest) (*kktv1.GetResponse, error) { return &kktv1.GetResponse{}, nil }
+		one, other := &fake{get: get}, &fake{get: get}
+		names := manual.NewBuilderWithScheme("dns")
+		names.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: one.serve(t)}, {Addr: other.serve(t)}}})
+		partner, _ := connect(t, address, func(o *Options) { o.DialOptions = []grpc.DialOption{grpc.WithResolvers(names)} })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for len(one.seen("user-agent")) == 0 || len(other.seen("user-agent")) == 0 {
+			if _, err := partner.Kkts.Get(ctx, "k"); err != nil {
+				t.Fatalf("%s: one has got %d calls, the other %d: %v", address, len(one.calls), len(other.calls), err)
+			}
+		}
 	}
 }

@@ -105,6 +105,22 @@ func TestWaitEndsInTimeWithWhatIsKnown(t *testing.T) {
 	}
 }
 
+func TestWaitGoesOnLongerThanACallForAServiceThatItHasSeen(t *testing.T) {
+	began := time.Now()
+	away := func(stream watchStream) error {
+		if time.Since(began) < 1500*time.Millisecond {
+			return unavailable
+		}
+		return stream.Send(change(2, registered, "a"))
+	}
+	server := standing(&kktv1.Kkt{Id: "k", Revision: 1, State: reserving})
+	server.watch = func(_ *kktv1.WatchRequest, stream watchStream) error { return away(stream) }
+	partner, _ := connect(t, server.serve(t), func(o *Options) { o.Timeout = time.Second })
+	if kkt, err := partner.Kkts.WaitUntilRegistered(t.Context(), "k", WaitOptions{}); err != nil || kkt.GetState() != registered {
+		t.Errorf("got %v, %v", kkt, err)
+	}
+}
+
 func TestOutcomeErrorTellsNoPersonalData(t *testing.T) {
 	err := &OutcomeError{Kkt: &kktv1.Kkt{Id: "k", State: rejected, Rejection: &kktv1.Rejection{Reason: "WHY", Message: "Иванов"}}}
 	if text := fmt.Sprint(err); text != "litebox: k: registration rejected (WHY)" {

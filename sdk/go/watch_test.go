@@ -75,6 +75,8 @@ func TestWatchGoesOnFromTheLastToken(t *testing.T) {
 		then(status.Error(codes.Unavailable, "going away"), heartbeat("c")),
 		then(status.Error(codes.Canceled, "stream reset")),
 		then(status.Error(codes.Internal, "h2 protocol error")),
+		then(status.Error(codes.Unknown, "502 of a proxy")),
+		then(status.Error(codes.DeadlineExceeded, "the longest time of a stream")),
 		then(refusal(codes.ResourceExhausted, ErrRateLimited, retryAfter(7*time.Second))),
 		then(nil, change(2, reserving, "d"), change(3, reserving, "e")),
 	)
@@ -95,14 +97,16 @@ func TestWatchGoesOnFromTheLastToken(t *testing.T) {
 	if !slices.Equal(revisions, []int64{1, 2, 3}) || !slices.Equal(tokens, []string{"a", "d", "e"}) {
 		t.Errorf("got %v with %q", revisions, tokens)
 	}
-	if !slices.Equal(*asked, []string{"0", "b", "c", "c", "c", "c"}) {
+	if !slices.Equal(*asked, []string{"0", "b", "c", "c", "c", "c", "c", "c"}) {
 		t.Errorf("asked with %q", *asked)
 	}
-	wanted := []codes.Code{codes.OK, codes.Unavailable, codes.Unavailable, codes.Internal, codes.ResourceExhausted}
+	wanted := []codes.Code{
+		codes.OK, codes.Unavailable, codes.Unavailable, codes.Internal, codes.Unknown, codes.DeadlineExceeded, codes.ResourceExhausted,
+	}
 	if !slices.Equal(reasons, wanted) {
 		t.Errorf("reconnected for %v", reasons)
 	}
-	if len(pauses.waits) != 4 || pauses.waits[0] > 120*time.Millisecond || pauses.waits[3] != 7*time.Second {
+	if len(pauses.waits) != 6 || pauses.waits[0] > 120*time.Millisecond || pauses.waits[5] != 7*time.Second {
 		t.Errorf("waited %v", pauses.waits)
 	}
 }
@@ -214,11 +218,34 @@ func TestWatchLeavesAStreamThatIsSilent(t *testing.T) {
 }
 
 func TestWatchDoesNotCountTheTimeThatItsCallerTakes(t *testing.T) {
-	server, asked := scripted(hanging(change(1, reserving, "a"), change(2, reserving, "b"), change(3, reserving, "c")))
+	dwelt := make(chan struct{}, 3)
+	server, asked := scripted(func(stream watchStream) error {
+		for revision := range int64(3) { // the next one comes when the caller is done with the one before
+			if err := stream.Send(change(revision+1, reserving, "a")); err != nil {
+				return err
+			}
+			<-dwelt
+		}
+		return nil
+	})
 	partner, _ := connect(t, server.serve(t), func(o *Options) { o.WatchSilence = 200 * time.Millisecond })
-	watch := partner.Kkts.Watch(WatchOptions{})
-	dwell := func() { time.Sleep(300 * time.Millisecond) }
-	if seen := revisions(t, watch, 3, dwell); len(seen) != 3 || len(*asked) != 1 {
+	dwell := func() { time.Sleep(300 * time.Millisecond); dwelt <- struct{}{} }
+	if seen := revisions(t, partner.Kkts.Watch(WatchOptions{}), 3, dwell); len(seen) != 3 || len(*asked) != 1 {
+		t.Errorf("got %v, asked with %q", seen, *asked)
+	}
+}
+
+func TestTheFirstMessageOfAStreamAndTheLaterOnesHaveTimesOfTheirOwn(t *testing.T) {
+	slow := func(stream watchStream) error {
+		if err := stream.Send(change(1, reserving, "a")); err != nil {
+			return err
+		}
+		time.Sleep(500 * time.Millisecond)
+		return stream.Send(change(2, reserving, "b"))
+	}
+	server, asked := scripted(slow)
+	partner, _ := connect(t, server.serve(t), func(o *Options) { o.Timeout, o.WatchSilence = 300*time.Millisecond, time.Minute })
+	if seen := revisions(t, partner.Kkts.Watch(WatchOptions{}), 2, none); len(seen) != 2 || len(*asked) != 1 {
 		t.Errorf("got %v, asked with %q", seen, *asked)
 	}
 }
@@ -232,8 +259,18 @@ func TestWatchThatIsNeverAnsweredEndsAfterTheTimeout(t *testing.T) {
 			t.Errorf("got %v, %v", kkt, err)
 		}
 	}
-	if asked := server.seen("user-agent"); len(asked) != 1 {
+	if asked := server.seen("user-agent"); len(asked) > 1 {
 		t.Errorf("asked %d times", len(asked))
+	}
+}
+
+func TestWatchDoesNotAskInALoopWhoeverOnlyEndsItsStreams(t *testing.T) {
+	ends := then(nil, end("a"))
+	server, asked := scripted(ends, ends, ends, then(nil, change(1, reserving, "b")))
+	partner, pauses := connect(t, server.serve(t), nil)
+	revisions(t, partner.Kkts.Watch(WatchOptions{}), 1, none)
+	if waits := pauses.waits; len(*asked) != 4 || len(waits) != 3 || waits[0] >= waits[1] || waits[1] >= waits[2] {
+		t.Errorf("asked with %q, waited %v", *asked, waits)
 	}
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import unittest
 from typing import Any
 from unittest import mock
@@ -113,6 +114,27 @@ class Following:
         refused = refusal(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
         with Server(refused) as server, self.assertRaises(reasons.ResourceNotFoundError):
             self.world.watch(server, 1, ["k"])
+
+    def test_a_watch_goes_on_after_what_passes(self: Any) -> None:
+        def fails(code: grpc.StatusCode) -> Any:
+            return lambda _, context: context.abort(code, "on the way")
+
+        codes = grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN
+        with mock.patch.object(Backoff, "after", lambda *_: 0.0):
+            with Server(*map(fails, codes), tells(change(kkt(READY, 1), "t"))) as server:
+                self.assertEqual(self.world.watch(server, 1, ["k"])[0], [1])
+        with Server(refusal(grpc.StatusCode.INTERNAL, "INTERNAL")) as server, self.assertRaises(reasons.InternalError):
+            self.world.watch(server, 1, ["k"])
+
+    def test_the_first_message_of_a_stream_and_the_later_ones_have_times_of_their_own(self: Any) -> None:
+        def slow(_: Any, __: Any) -> Any:
+            yield change(kkt(READY, 1), "a")
+            time.sleep(1)
+            yield change(kkt(READY, 2), "b")
+
+        with Server(slow) as server:
+            self.assertEqual(self.world.watch(server, 2, ["k"], timeout=0.5)[0], [1, 2])
+        self.assertEqual(len(server.requests), 1)
 
     def test_a_token_that_is_not_known_any_more_is_done_without(self: Any) -> None:
         script = [tells(change(kkt(READY, 1), "old"), then=down), refuses_token, tells(change(kkt(READY, 2), "new"))]

@@ -96,10 +96,15 @@ export class Caller {
     const call = { ...prepared(method.input, request), signal };
     const own = linked(signal, this.closing);
     try {
-      const open = (headers: Headers) =>
-        this.#streams.transport.stream(method, own.signal, undefined, headers, once(call.message));
-      const response = await this.#withToken(open);
-      yield* response.message;
+      // A refusal may come only where the first message was to come.
+      const open = async (headers: Headers) => {
+        const { transport } = this.#streams;
+        const { message } = await transport.stream(method, own.signal, undefined, headers, once(call.message));
+        const messages = message[Symbol.asyncIterator]();
+        return { messages, first: await messages.next() };
+      };
+      const { messages, first } = await this.#withToken(open);
+      for (let next = first; !next.done; next = await messages.next()) yield next.value;
     } catch (cause) {
       throw this.#explain(cause, call);
     } finally {

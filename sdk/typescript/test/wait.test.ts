@@ -41,6 +41,17 @@ test("it follows a registration to its card, and tells each change once", async 
   assert.equal(watches(), 2);
 });
 
+test("a service that it has seen is waited for longer than the time of a call", async (t) => {
+  const begun = performance.now();
+  const watch = async function* () {
+    if (performance.now() - begun < 1_600) throw unavailable();
+    yield { event: { case: "kkt" as const, value: kkt(2, registered) }, resumeToken: "t" };
+  };
+  const address = await serve(t, { kkts: { get: async () => ({ kkt: kkt(1) }), watch } });
+  const seen = await partnerOf(t, address, { timeoutMs: 1_000 }).kkts.waitUntilRegistered("kkt-1");
+  assert.equal(seen.state, KktState.REGISTERED);
+});
+
 test("what has ended already answers at once, without a stream", async (t) => {
   const { waiting, watches } = await waitFor(t, [registered]);
   assert.equal((await waiting).state, KktState.REGISTERED);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
@@ -9,7 +11,7 @@ import {
 } from "../src/gen/litebox/kkt/v1/kkt_service_pb.js";
 import type { KktWatch } from "../src/index.js";
 import { BadRequestSchema } from "../src/rpc/google/rpc/error_details_pb.js";
-import { failure, givenUp, kkt, partnerOf, serve, unavailable } from "./support.js";
+import { failure, folder, givenUp, kkt, partnerOf, serve, unavailable } from "./support.js";
 
 const change = (revision: number, resumeToken: string, id = "kkt-1") =>
   create(WatchResponseSchema, { event: { case: "kkt", value: kkt(revision, { id }) }, resumeToken });
@@ -76,14 +78,36 @@ test("a stream that is silent is left, and the next goes on with its token", asy
 });
 
 test("the time that the caller takes for a change is no silence", async (t) => {
-  const script = await play(t, { messages: [change(1, "t1"), change(2, "t2")], stays: true });
-  const seen: bigint[] = [];
-  for await (const { revision } of partnerOf(t, script.address, { watchSilenceMs: 200 }).kkts.watch()) {
+  let streams = 0;
+  let dealtWith = () => {};
+  const watch = async function* () {
+    streams++;
+    for (const revision of [1, 2, 3]) {
+      const next = new Promise<void>((resolve) => (dealtWith = resolve));
+      yield change(revision, `t${revision}`);
+      await next;
+    }
+  };
+  const partner = partnerOf(t, await serve(t, { kkts: { watch } }), { watchSilenceMs: 200 });
+  for await (const { revision } of partner.kkts.watch()) {
     await new Promise((resolve) => setTimeout(resolve, 300));
-    seen.push(revision);
-    if (seen.length === 2) break;
+    dealtWith();
+    if (revision === 3n) break;
   }
-  assert.deepEqual([seen, script.asked.length], [[1n, 2n], 1]);
+  assert.equal(streams, 1);
+});
+
+test("the first message of a stream and the later ones have times of their own", async (t) => {
+  let streams = 0;
+  const watch = async function* () {
+    streams++;
+    yield change(1, "t1");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    yield change(2, "t2");
+  };
+  const partner = partnerOf(t, await serve(t, { kkts: { watch } }), { timeoutMs: 300 });
+  for await (const { revision } of partner.kkts.watch()) if (revision === 2n) break;
+  assert.equal(streams, 1);
 });
 
 test("a watch that is never answered ends after the timeout of a call", async (t) => {
@@ -153,12 +177,31 @@ test("streams that take all the room of a connection keep no call waiting", asyn
 });
 
 test("what waiting does not help ends it", async (t) => {
-  const script = await play(t, { messages: [change(1, "t1")], fails: failure(Code.PermissionDenied, "SCOPE_MISSING") });
-  const reading = async () => {
-    for await (const _ of partnerOf(t, script.address).kkts.watch());
+  for (const [code, reason] of [
+    [Code.PermissionDenied, "SCOPE_MISSING"],
+    [Code.Internal, "INTERNAL"],
+  ] as const) {
+    const script = await play(t, { messages: [change(1, "t1")], fails: failure(code, reason) });
+    const reading = async () => {
+      for await (const _ of partnerOf(t, script.address).kkts.watch());
+    };
+    await assert.rejects(reading(), { reason });
+    assert.equal(script.asked.length, 1);
+  }
+});
+
+test("a stream whose token is refused is opened again with the one that its file has now", async (t) => {
+  const file = join(folder(t), "token");
+  writeFileSync(file, "old");
+  const shown: (string | null)[] = [];
+  const watch = async function* (_: unknown, { requestHeader }: HandlerContext) {
+    shown.push(requestHeader.get("authorization"));
+    writeFileSync(file, "new");
+    if (shown.length === 1) throw failure(Code.Unauthenticated, "CREDENTIALS_INVALID");
+    yield change(1, "t1");
   };
-  await assert.rejects(reading(), { reason: "SCOPE_MISSING" });
-  assert.equal(script.asked.length, 1);
+  for await (const _ of partnerOf(t, await serve(t, { kkts: { watch } }), { tokenFile: file }).kkts.watch()) break;
+  assert.deepEqual(shown, ["Bearer old", "Bearer new"]);
 });
 
 test("a service that asks to come back later is asked then", async (t) => {
