@@ -4,6 +4,7 @@
 # A language may add steps of its own in sdk/LANGUAGE/generate.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
 
 for tool in go python3 npm; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: make tools" >&2; exit 1; }

@@ -4,6 +4,7 @@
 # it, for who runs the cases of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
 export LITEBOX_BIN
 LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}")
 runner=$PWD/.tools/sdk/conformance-go

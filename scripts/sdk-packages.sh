@@ -4,6 +4,7 @@
 # Usage: scripts/sdk-packages.sh FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
 folder=$(realpath "${1:?which folder?}")
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 work=$(mktemp -d)

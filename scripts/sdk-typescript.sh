@@ -4,6 +4,7 @@
 # runs those of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
 export LITEBOX_BIN
 LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}")
 

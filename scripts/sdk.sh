@@ -5,6 +5,7 @@
 # Usage: scripts/sdk.sh [LANGUAGE]...: all, or these.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
 LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}") || exit 1
 export LITEBOX_BIN
 logs=$(mktemp -d)

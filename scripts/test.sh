@@ -3,6 +3,7 @@
 # The last line counts: every test of the Rust runners, and each other part as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
 
 logs=$(mktemp -d) # a log a part, and in "why" what broke
 trap 'rm -rf "$logs"' EXIT

@@ -4,6 +4,8 @@
 # bubblewrap, Prometheus' promtool, jq and sqlite3, with which operators make and restore backups. Root installs from Debian; anybody else is told what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH="$PWD/.tools/bin:$PATH"
+mkdir -p .tools/bin
 
 find_postgres() {
     local dir
@@ -28,23 +30,46 @@ if ! command -v pg_dump >/dev/null || ! command -v psql >/dev/null; then debian 
 command -v npm >/dev/null || debian npm
 if [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci --silent --no-audit --no-fund; fi
 
+# What the machine and its Debian have may be older than sdk/ needs; then .tools/bin has a newer one. The scripts look there first.
+older() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -1)" != "$2" ]; } # older VERSION NEEDED
+
+# A Go from 1.21 on fetches the toolchain that a module asks for by itself. An older one can fetch it as what it is: a module, with
+# its checksum looked up. Modules know no modes of files and no go.mod further down, so that these are put right here.
+newer_go() {
+    local wanted fetched
+    wanted=$(sed -n 's/^go //p' sdk/go/go.mod)
+    fetched=$(cd / && go mod download -json "golang.org/toolchain@v0.0.1-go$wanted.$(go env GOOS)-$(go env GOARCH)" |
+        sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    rm -rf .tools/go
+    cp -r "$fetched" .tools/go
+    chmod -R u+w .tools/go
+    chmod +x .tools/go/bin/* .tools/go/pkg/tool/*/*
+    find .tools/go -name _go.mod -execdir mv {} go.mod \;
+    ln -sf ../go/bin/go ../go/bin/gofmt .tools/bin/
+}
+
+newer_node() { # from npm, which is here already; for Linux alone
+    local node
+    mkdir -p .tools/node
+    cp scripts/node/package*.json .tools/node/
+    npm ci --silent --no-audit --no-fund --prefix .tools/node
+    node=$(find .tools/node/node_modules -path '*/bin/node' -type f | head -1)
+    [ -n "$node" ] || { echo "please install Node 20.4 or later" >&2; return 1; }
+    ln -sf "../../$node" .tools/bin/node
+}
+
+command -v go >/dev/null || debian golang-go
+if older "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')" 1.21; then newer_go; fi
+if older "$(node --version | tr -d v)" 20.4; then newer_node; fi
+
 go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
     if [ -x ".tools/bin/$1" ]; then return; fi
-    command -v go >/dev/null || debian golang-go
-    mkdir -p .tools/bin
     CGO_ENABLED=0 GOFLAGS="-modcacherw -p=${GO_JOBS:-2}" GOBIN="$PWD/.tools/bin" go install "$2"
 }
 
 go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 go_tool helm helm.sh/helm/v4/cmd/helm@v4.3.1
 
-# Debian's may be older than what the client libraries in sdk/ need. A Go from 1.21 on fetches the toolchain of sdk/go/go.mod by itself.
-older() { # older NAME VERSION NEEDED
-    [ "$(printf '%s\n' "$2" "$3" | sort -V | head -1)" != "$3" ] || return 1
-    echo "$1 $2 is too old for sdk/: please install $3 or later" >&2
-}
-if older Node "$(node --version | tr -d v)" 20.4; then exit 1; fi
-if older Go "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')" 1.21; then exit 1; fi
 # The caller with the standard policy, whom the tests of restarts ask what it has seen.
 (cd sdk/go && CGO_ENABLED=0 GOFLAGS="-modcacherw -p=${GO_JOBS:-2}" go build -buildvcs=false -o ../../.tools/bin/standard-caller ./internal/standard)
 
