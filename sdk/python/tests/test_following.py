@@ -22,7 +22,7 @@ READY, DONE = kkt_v1.KKT_STATE_READY_TO_FISCALIZE, kkt_v1.KKT_STATE_REGISTERED
 def refuses_token(request: Any, context: Any) -> Any:
     bad = error_details_pb2.BadRequest()
     bad.field_violations.add(field="resume_token", description="unknown")
-    told = details(grpc.StatusCode.INVALID_ARGUMENT, error_details_pb2.ErrorInfo(reason="VALIDATION_FAILED"), bad)
+    told = details(grpc.StatusCode.INVALID_ARGUMENT, error_details_pb2.ErrorInfo(reason="VALIDATION_FAILED", domain="litebox.ru"), bad)
     context.set_trailing_metadata((("grpc-status-details-bin", told),))
     context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no")
 

@@ -125,8 +125,13 @@ class Errors(unittest.TestCase):
         self.assertIs(error_from(ended).code, grpc.StatusCode.UNAVAILABLE)  # nobody has asked for it: the connection has ended
 
     def test_a_later_reason_is_kept(self) -> None:
-        error = self.error(grpc.StatusCode.ABORTED, error_details_pb2.ErrorInfo(reason="LATER"))
+        error = self.error(grpc.StatusCode.ABORTED, error_details_pb2.ErrorInfo(reason="LATER", domain="litebox.ru"))
         self.assertEqual((type(error), error.reason), (PartnerError, "LATER"))
+
+    def test_reasons_of_others_are_not_ours(self) -> None:
+        info = error_details_pb2.ErrorInfo(reason="RESOURCE_NOT_FOUND", domain="example.org", metadata={"a": "b"})
+        error = self.error(grpc.StatusCode.NOT_FOUND, info)
+        self.assertEqual((type(error), error.reason, error.metadata), (PartnerError, "", {}))
 
     def test_broken_details_do_not_hide_the_status(self) -> None:
         error = error_of(grpc.StatusCode.ABORTED, "no", [("grpc-status-details-bin", b"\xff\xff")])

@@ -9,6 +9,9 @@ import {
 } from "./rpc/google/rpc/error_details_pb.js";
 import { CODES, PartnerError, quiet, type FieldViolation, type PreconditionViolation } from "./errors.js";
 
+/** The domain of the service's reasons; reasons of others are none of ours. */
+const DOMAIN = "litebox.ru";
+
 /** What is known of a call beside what went wrong with it. */
 export interface Circumstances {
   requestId?: string | undefined;
@@ -63,7 +66,7 @@ function lost(error: ConnectError, requestId: string | undefined): PartnerError 
 }
 
 function told(error: ConnectError, requestId: string | undefined): PartnerError {
-  const info = error.findDetails(ErrorInfoSchema)[0];
+  const info = error.findDetails(ErrorInfoSchema).find(({ domain }) => domain === DOMAIN);
   if (error.code === ConnectCode.DeadlineExceeded && !info) return deadlineExceeded(requestId, error);
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
   const code = CODES[error.code - 1] ?? "UNKNOWN";

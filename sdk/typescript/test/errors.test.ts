@@ -6,6 +6,7 @@ import { ErrorReasonSchema } from "../src/gen/litebox/error/v1/error_reason_pb.j
 import { isReason, PartnerError, REASONS, RegistrationEndedError } from "../src/index.js";
 import {
   BadRequestSchema,
+  ErrorInfoSchema,
   LocalizedMessageSchema,
   PreconditionFailureSchema,
   RequestInfoSchema,
@@ -53,6 +54,13 @@ test("an error hands over all that the service told", async (t) => {
   assert.deepEqual({ ...broken }, { type: "T", subject: "s" });
   assert.equal(broken.description, "d");
   assert.equal(found.message, "VALIDATION_FAILED: because of VALIDATION_FAILED: inn: must be given");
+});
+
+test("reasons of others are not ours", async (t) => {
+  const error = failure(Code.NotFound, "RESOURCE_NOT_FOUND");
+  error.details = [{ desc: ErrorInfoSchema, value: { reason: "RESOURCE_NOT_FOUND", domain: "example.org" } }];
+  const address = await serve(t, { clients: { get: () => Promise.reject(error) } });
+  await assert.rejects(partnerOf(t, address).clients.get("c"), { code: "NOT_FOUND", reason: undefined });
 });
 
 test("each reason of the contract is told apart, and an unknown one is kept", async (t) => {

@@ -15,6 +15,7 @@ from litebox_partner.reasons import BY_REASON, DeadlineExceededError
 
 _DETAILS = "grpc-status-details-bin"
 _SERVER_REQUEST_ID = "x-request-id"
+_DOMAIN = "litebox.ru"  # that of the service's reasons; reasons of others are none of ours
 _KINDS = {
     f"type.googleapis.com/google.rpc.{kind.DESCRIPTOR.name}": kind
     for kind in (
@@ -77,6 +78,8 @@ def _read(metadata: Metadata) -> ErrorDetails:
         elif key == _DETAILS and isinstance(value, bytes):
             found = _messages(value)
     info = found.get("ErrorInfo", error_details_pb2.ErrorInfo())
+    if info.domain != _DOMAIN:
+        info = error_details_pb2.ErrorInfo()
     return ErrorDetails(
         reason=info.reason,
         metadata=dict(info.metadata),
