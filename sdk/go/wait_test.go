@@ -62,6 +62,22 @@ func TestWaitTellsEachChangeOnceAndWhatBlocks(t *testing.T) {
 	}
 }
 
+func TestWaitTellsWhoHasToActWhenThatChanges(t *testing.T) {
+	first := &kktv1.Kkt{Id: "k", Revision: 1, State: reserving}
+	device, somebody := blocked(2, "REPORT_FAILED"), blocked(3, "REPORT_FAILED")
+	device.GetKkt().Blocked.WaitingFor = kktv1.WaitingFor_WAITING_FOR_DEVICE
+	somebody.GetKkt().Blocked.WaitingFor = kktv1.WaitingFor_WAITING_FOR_PARTNER
+	partner, _ := connect(t, standing(first, then(nil, device, somebody, change(4, registered, "t"))).serve(t), nil)
+	var told []kktv1.WaitingFor
+	onBlocked := func(kkt *kktv1.Kkt) error { told = append(told, kkt.Blocked.WaitingFor); return nil }
+	if _, err := partner.Kkts.WaitUntilRegistered(t.Context(), "k", WaitOptions{OnBlocked: onBlocked}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(told, []kktv1.WaitingFor{kktv1.WaitingFor_WAITING_FOR_DEVICE, kktv1.WaitingFor_WAITING_FOR_PARTNER}) {
+		t.Errorf("told %v", told)
+	}
+}
+
 func TestWaitForWhatIsFinalOpensNoStream(t *testing.T) {
 	for state, wanted := range map[kktv1.KktState]error{registered: nil, rejected: ErrRejected, cancelled: ErrCancelled} {
 		server := standing(&kktv1.Kkt{Id: "k", Revision: 9, State: state, Rejection: &kktv1.Rejection{Reason: "WHY"}})

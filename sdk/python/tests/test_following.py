@@ -232,6 +232,17 @@ class Following:
             )
         self.assertEqual((final.state, seen, blocked), (DONE, [1, 2, 3, 4, 5, 6], [2, 5]))
 
+    def test_who_has_to_act_is_told_when_that_changes(self: Any) -> None:
+        whom = [kkt_v1.WAITING_FOR_DEVICE, kkt_v1.WAITING_FOR_PARTNER]
+        changes = [kkt(READY, revision, "REPORT_FAILED") for revision in (2, 3)]
+        for each, waiting_for in zip(changes, whom, strict=True):
+            each.blocked.waiting_for = waiting_for
+        script = [self.first(READY), tells(*(change(each, "t") for each in (*changes, kkt(DONE, 4))))]
+        told: list[int] = []
+        with Server(*script) as server:
+            self.world.wait(server, on_blocked=lambda each: told.append(each.blocked.waiting_for))
+        self.assertEqual(told, whom)
+
     def test_what_is_final_is_answered_at_once(self: Any) -> None:
         with Server(self.first(DONE)) as server:
             self.assertEqual(self.world.wait(server).state, DONE)

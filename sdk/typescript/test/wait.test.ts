@@ -84,6 +84,16 @@ test("what blocks is handed over when it comes and when it changes", async (t) =
   assert.deepEqual(seen, ["A 1", "B 3", "B 5"]);
 });
 
+test("who has to act is told when that changes", async (t) => {
+  const waitingFor = (whom: WaitingFor) => ({ blocked: { reason: "REPORT_FAILED", waitingFor: whom } });
+  const seen: WaitingFor[] = [];
+  const changes = [waitingFor(WaitingFor.DEVICE), waitingFor(WaitingFor.PARTNER), registered];
+  await (
+    await waitFor(t, changes, { onBlocked: (blocked) => seen.push(blocked.waitingFor) })
+  ).waiting;
+  assert.deepEqual(seen, [WaitingFor.DEVICE, WaitingFor.PARTNER]);
+});
+
 test("a callback is waited for, and what it throws ends the waiting", async (t) => {
   const order: string[] = [];
   const onChange = async ({ revision }: { revision: bigint }) => {
