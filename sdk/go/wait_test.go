@@ -122,7 +122,7 @@ func TestWaitEndsInTimeWithWhatIsKnown(t *testing.T) {
 }
 
 func TestWaitGoesOnLongerThanACallForAServiceThatItHasSeen(t *testing.T) {
-	began := time.Now()
+	var began time.Time
 	away := func(stream watchStream) error {
 		if time.Since(began) < 1500*time.Millisecond {
 			return unavailable
@@ -132,6 +132,10 @@ func TestWaitGoesOnLongerThanACallForAServiceThatItHasSeen(t *testing.T) {
 	server := standing(&kktv1.Kkt{Id: "k", Revision: 1, State: reserving})
 	server.watch = func(_ *kktv1.WatchRequest, stream watchStream) error { return away(stream) }
 	partner, _ := connect(t, server.serve(t), func(o *Options) { o.Timeout = time.Second })
+	if _, err := partner.Kkts.Get(t.Context(), "k", WithTimeout(20*time.Second)); err != nil { // connected by now
+		t.Fatal(err)
+	}
+	began = time.Now()
 	if kkt, err := partner.Kkts.WaitUntilRegistered(t.Context(), "k", WaitOptions{}); err != nil || kkt.GetState() != registered {
 		t.Errorf("got %v, %v", kkt, err)
 	}
