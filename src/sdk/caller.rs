@@ -143,6 +143,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_call_waits_as_long_as_the_service_asks() {
+        let asked = Duration::from_millis(400);
+        let told = tonic_types::ErrorDetails::with_retry_info(Some(asked));
+        let busy = <Status as tonic_types::StatusExt>::with_error_details(Code::Unavailable, "busy", told);
+        let scripted = Scripted::failing([busy]);
+        let partner = scripted.partner(Options::default()).await;
+        let began = Instant::now();
+        partner.kkts().get("k").await.unwrap();
+        assert!(began.elapsed() >= asked, "{:?}", began.elapsed());
+        assert_eq!(scripted.headers("user-agent").len(), 2);
+    }
+
+    #[tokio::test]
     async fn the_trace_of_the_caller_goes_on() {
         set_text_map_propagator(TraceContextPropagator::new());
         let (trace, span) = (TraceId::from_bytes([1; 16]), SpanId::from_bytes([2; 8]));

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tonic::{Code, Status, TimeoutExpired};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, ErrorInfo, StatusExt};
 
 use crate::pb::error::ErrorReason;
 
@@ -89,7 +89,7 @@ impl Error {
     /// Why, in the words of the contract's ErrorReason without its prefix; one that this release does not know is text all the
     /// same. Empty when the service itself did not answer, as when it cannot be reached.
     pub fn reason_text(&self) -> &str {
-        match self.0.details.error_info().filter(|info| info.domain == DOMAIN) {
+        match self.info() {
             Some(info) => &info.reason,
             // The timer here was faster than the service's.
             None if self.0.code == Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
@@ -148,7 +148,11 @@ impl Error {
 
     /// More about the reason, such as `client_id` of CLIENT_ALREADY_REGISTERED.
     pub fn metadata(&self) -> HashMap<String, String> {
-        self.0.details.error_info().map(|info| info.metadata.clone()).unwrap_or_default()
+        self.info().map(|info| info.metadata.clone()).unwrap_or_default()
+    }
+
+    fn info(&self) -> Option<&ErrorInfo> {
+        self.0.details.error_info().filter(|info| info.domain == DOMAIN)
     }
 
     /// The service's own name of the call, which its operators find in their log.
@@ -238,3 +242,20 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_of_others_are_not_ours() {
+        let known_by = |domain: &str| {
+            let metadata = [("client_id".to_owned(), "c".to_owned())];
+            let details = ErrorDetails::with_error_info("CLIENT_ALREADY_REGISTERED", domain, metadata);
+            let error = Error::new("/s/M", &Status::with_error_details(Code::AlreadyExists, "no", details));
+            (error.is(ErrorReason::ClientAlreadyRegistered), error.metadata().len())
+        };
+        assert_eq!(known_by(DOMAIN), (true, 1));
+        assert_eq!(known_by("example.org"), (false, 0));
+    }
+}

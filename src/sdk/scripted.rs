@@ -17,14 +17,15 @@ use crate::pb::kkt::kkt_service_server::{KktService, KktServiceServer};
 
 pub(super) type Script = Vec<Result<pb::WatchResponse, Status>>;
 
-/// Plays one script a stream; what comes after the last one stays silent. Shows an empty registration to Get. Keeps what it was
-/// asked with.
+/// Plays one script a stream; what comes after the last one stays silent. Shows an empty registration to Get, once it has no
+/// failure left for it. Keeps what it was asked with.
 #[derive(Clone, Default)]
 pub(super) struct Scripted(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
     scripts: VecDeque<Script>,
+    failures: VecDeque<Status>,
     resume_tokens: Vec<String>,
     headers: Vec<MetadataMap>,
 }
@@ -32,6 +33,11 @@ struct Inner {
 impl Scripted {
     pub(super) fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
         Self(Arc::new(Mutex::new(Inner { scripts: scripts.into_iter().collect(), ..Inner::default() })))
+    }
+
+    /// Get fails with each of these once.
+    pub(super) fn failing(failures: impl IntoIterator<Item = Status>) -> Self {
+        Self(Arc::new(Mutex::new(Inner { failures: failures.into_iter().collect(), ..Inner::default() })))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -100,8 +106,9 @@ impl KktService for Scripted {
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
-        self.inner().headers.push(request.metadata().clone());
-        Ok(Response::new(pb::GetResponse::default()))
+        let mut inner = self.inner();
+        inner.headers.push(request.metadata().clone());
+        inner.failures.pop_front().map_or_else(|| Ok(Response::new(pb::GetResponse::default())), Err)
     }
 
     async fn list(&self, _: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
