@@ -116,7 +116,8 @@ impl Injector for Headers<'_> {
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(feature = "server")]
+#[cfg(test)]
 mod tests {
     use opentelemetry::global::set_text_map_propagator;
     use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};

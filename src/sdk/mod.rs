@@ -31,7 +31,8 @@ mod pages;
 mod partner;
 mod request_id;
 mod retry;
-#[cfg(all(test, feature = "server"))]
+#[cfg(feature = "server")]
+#[cfg(test)]
 mod scripted;
 mod token;
 mod wait;
