@@ -29,12 +29,17 @@ pub async fn support(config: &Config) -> Result<Support, CliError> {
     })
 }
 
+/// A command waits for a connection at least so long, milliseconds: a person would only type it again.
+const PATIENCE_MS: u64 = 10_000;
+
 /// The configured database, when its schema is known to this program. One that is not there is not made.
 pub async fn database(config: &Config) -> Result<Db, CliError> {
     if let Some(file) = config.database.file().filter(|file| !file.exists()) {
         return Err(CliError::NoDatabase { file });
     }
-    let db = Db::connect(&config.database).await?;
+    let mut patient = config.database.clone();
+    patient.acquire_timeout_ms = patient.acquire_timeout_ms.max(PATIENCE_MS);
+    let db = Db::connect(&patient).await?;
     match db.schema().await? {
         Schema::Older { missing } => Err(CliError::OldSchema(missing)),
         Schema::Current | Schema::Newer => Ok(db),

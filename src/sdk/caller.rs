@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::sdk::Options;
-    use crate::sdk::scripted::Scripted;
+    use crate::sdk::tests::scripted::Scripted;
 
     #[tokio::test]
     async fn headers_say_who_calls_and_how_long_it_may_take() {

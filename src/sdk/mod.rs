@@ -33,7 +33,7 @@ mod request_id;
 mod retry;
 #[cfg(feature = "server")]
 #[cfg(test)]
-mod scripted;
+mod tests;
 mod token;
 mod wait;
 mod watch;

@@ -4,7 +4,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::*;
 use crate::sdk::Options;
-use crate::sdk::scripted::{Script, Scripted};
+use crate::sdk::tests::scripted::{Script, Scripted};
 
 async fn watching(
     scripts: impl IntoIterator<Item = Script>,

@@ -11,16 +11,16 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Options, Partner};
 use crate::pb::kkt as pb;
 use crate::pb::kkt::kkt_service_server::{KktService, KktServiceServer};
+use crate::sdk::{Options, Partner};
 
-pub(super) type Script = Vec<Result<pb::WatchResponse, Status>>;
+pub type Script = Vec<Result<pb::WatchResponse, Status>>;
 
 /// Plays one script a stream; what comes after the last one stays silent. Shows an empty registration to Get, once it has no
 /// failure left for it. Keeps what it was asked with.
 #[derive(Clone, Default)]
-pub(super) struct Scripted(Arc<Mutex<Inner>>);
+pub struct Scripted(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -31,12 +31,12 @@ struct Inner {
 }
 
 impl Scripted {
-    pub(super) fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
+    pub fn new(scripts: impl IntoIterator<Item = Script>) -> Self {
         Self(Arc::new(Mutex::new(Inner { scripts: scripts.into_iter().collect(), ..Inner::default() })))
     }
 
     /// Get fails with each of these once.
-    pub(super) fn failing(failures: impl IntoIterator<Item = Status>) -> Self {
+    pub fn failing(failures: impl IntoIterator<Item = Status>) -> Self {
         Self(Arc::new(Mutex::new(Inner { failures: failures.into_iter().collect(), ..Inner::default() })))
     }
 
@@ -45,19 +45,19 @@ impl Scripted {
     }
 
     /// The resume tokens of its streams.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.inner().resume_tokens.clone()
     }
 
     /// One header of each call.
-    pub(super) fn headers(&self, name: &str) -> Vec<String> {
+    pub fn headers(&self, name: &str) -> Vec<String> {
         let read =
             |headers: &MetadataMap| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().into();
         self.inner().headers.iter().map(read).collect()
     }
 
     /// A partner of this server, in plain text.
-    pub(super) async fn partner(&self, options: Options) -> Partner {
+    pub async fn partner(&self, options: Options) -> Partner {
         let address = self.serve().await.to_string();
         let options = Options { address, plaintext: true, allow_token_in_plaintext: true, ..options };
         Partner::new(options).unwrap()

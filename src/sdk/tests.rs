@@ -1,0 +1,3 @@
+//! What tests of the library share.
+
+pub mod scripted;
