@@ -135,7 +135,7 @@ async fn readers_with_no_window() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reflection_with_no_window() {
     hold("reflection of whole files with windows of 0 and 1 byte", &[], async |field| {
-        let mut made = slow_readers_of_files(field, amount("FILES", 20, 100)).await;
+        let mut made = slow_readers_of_files(field, amount("FILES", 10, 100)).await;
         made.held.clear();
         made
     })
