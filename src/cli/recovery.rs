@@ -103,7 +103,9 @@ async fn give_up(db: &Db, hub: &HubUrl, gone: bool, act: &Act, output: &Output) 
     let detail = json!({ "devices": devices });
     let record = desk.record(Deed { action, subject: hub.as_str().to_owned(), detail, ..Deed::default() });
     match db.give_up_hub(hub.as_str(), gone, clock.now_ms(), record).await? {
-        Given::Changed => output.line(&format!("{}: {devices} devices", if gone { "given up" } else { "taken back" })),
+        Given::Changed => {
+            output.line(&format!("{}, devices at it: {devices}", if gone { "given up" } else { "taken back" }))
+        }
         Given::Before => output.line("it stood so before"),
         Given::NoRecovery => output.line("no recovery is open"),
     }

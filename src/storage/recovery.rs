@@ -134,8 +134,10 @@ impl Db {
             Box::pin(async move {
                 // Held until this is written, so that nobody finishes it meanwhile.
                 let hold = Entity::update_many().col_expr(Column::FinishedMs, Expr::val(None::<i64>));
-                hold.filter(Column::FinishedMs.is_null()).exec(tx).await?;
-                let Some(recovery) = latest(tx).await?.filter(Recovery::is_open) else { return Ok(Given::NoRecovery) };
+                let held = hold.filter(Column::FinishedMs.is_null()).exec(tx).await?.rows_affected == 1;
+                let Some(recovery) = latest(tx).await?.filter(|latest| held && latest.is_open()) else {
+                    return Ok(Given::NoRecovery);
+                };
                 let row = gone_hub::Model { recovery: recovery.name, hub, since_ms: now_ms };
                 if !changed(tx, row, gone).await? {
                     return Ok(Given::Before);

@@ -165,13 +165,13 @@ async fn a_hub_that_is_given_up_holds_no_cancel_up_and_the_others_do() {
         };
         let give_up = |hub: &str| command(hub, &[]);
         let deaf = restored.elsewhere.add_fault("device.result:drop").unwrap();
-        assert_eq!(give_up("http://127.0.0.1:1/"), "given up: 1 devices");
+        assert_eq!(give_up("http://127.0.0.1:1/"), "given up, devices at it: 1");
         assert_eq!(give_up("http://127.0.0.1:1"), "it stood so before");
         assert_eq!(reason(&restored.cancel().await.unwrap_err()), "DEVICE_UNAVAILABLE", "the other one is silent, too");
         restored.elsewhere.engine().faults.clear(Some(deaf));
-        assert_eq!(command("http://127.0.0.1:1", &["--undo"]), "taken back: 1 devices");
+        assert_eq!(command("http://127.0.0.1:1", &["--undo"]), "taken back, devices at it: 1");
         assert_eq!(reason(&restored.cancel().await.unwrap_err()), "DEVICE_UNAVAILABLE", "it is asked again");
-        assert_eq!(give_up("http://127.0.0.1:1"), "given up: 1 devices");
+        assert_eq!(give_up("http://127.0.0.1:1"), "given up, devices at it: 1");
         let typo = ["recovery", "give-up-hub", "http://127.0.0.1:11", "--reason", "T-1"];
         assert!(refused(&restored.database, &typo).contains("no device has this hub"));
         assert_eq!(restored.cancel().await.unwrap().state(), pb::KktState::Cancelled);
