@@ -10,7 +10,8 @@ mod debug;
 use std::path::{Path, PathBuf};
 use std::{env, error::Error, fs};
 
-use prost_reflect::{DescriptorPool, MethodDescriptor, Value};
+use prost_reflect::prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
 const INCLUDES: [&str; 2] = ["proto", "third_party/proto"];
 const CODEC: &str = "tonic_prost::ProstCodec";
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let public = [protos("proto/litebox/client")?, protos("proto/litebox/kkt")?, shared()].concat();
     let descriptors = compile(&public)?;
-    fs::write(out.join("descriptors.bin"), descriptors.encode_file_descriptor_set())?;
+    fs::write(out.join("descriptors.bin"), for_reflection(&descriptors)?)?;
     fs::write(out.join("scopes.rs"), scope_table(descriptors.descriptor_pool())?)?;
     let server = env::var_os("CARGO_FEATURE_SERVER").is_some();
     generate(&descriptors, &out.join("public"), true, server, CODEC)?;
@@ -75,6 +76,21 @@ fn compile(files: &[PathBuf]) -> Result<protox::Compiler, Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(INCLUDES)?;
     compiler.include_imports(true).include_source_info(true).open_files(files)?;
     Ok(compiler)
+}
+
+/// All files, without the comments of those that declare rules: they are most of the bytes, and who asks wants ours.
+fn for_reflection(compiler: &protox::Compiler) -> Result<Vec<u8>, Box<dyn Error>> {
+    let set = compiler.descriptor_pool().get_message_by_name("google.protobuf.FileDescriptorSet");
+    let encoded = compiler.encode_file_descriptor_set();
+    let mut set = DynamicMessage::decode(set.ok_or("descriptor.proto is missing")?, encoded.as_slice())?;
+    let files = set.get_field_by_name_mut("file").and_then(Value::as_list_mut).ok_or("no files")?;
+    for file in files.iter_mut().filter_map(Value::as_message_mut) {
+        let name = file.get_field_by_name("name");
+        if name.is_some_and(|name| name.as_str().is_some_and(|name| name.starts_with("buf/"))) {
+            file.clear_field_by_name("source_code_info");
+        }
+    }
+    Ok(set.encode_to_vec())
 }
 
 fn generate(

@@ -1,23 +1,20 @@
 //! How many calls the whole server carries at once, and what becomes of an answer that nobody takes.
 
+mod answers;
+mod kept;
 mod standing;
 
-use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use http_body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
-use tonic::codegen::Bytes;
 
+use self::answers::Answers;
+use self::kept::{Bound, Counted, End, Ending, Kept};
 use self::standing::{Stand, Standing};
 use super::edge::leave::UnderWay;
 use super::edge::life::Link;
@@ -27,12 +24,16 @@ use super::status;
 
 /// Streams that end by themselves and are counted for each partner elsewhere.
 const STREAMS: [&str; 1] = ["/litebox.kkt.v1.KktService/Watch"];
-/// Streams that a caller may keep for as long as it likes, some without credentials.
-const STANDING: [&str; 3] = [
-    "/grpc.health.v1.Health/Watch",
+/// A stream that a caller may keep for as long as it likes, without credentials. What it tells is small.
+const HEALTH: &str = "/grpc.health.v1.Health/Watch";
+/// The same, with questions whose answers are files.
+const REFLECTION: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+/// Their answers that may be left untaken, over all connections. The largest file has some 50 KiB, and behind one that is given
+/// away wait two at most.
+const FILES: usize = 64;
 /// What an orchestrator asks. Answered from memory, whatever there is to do.
 const PROBE: &str = "/grpc.health.v1.Health/Check";
 /// Probes that wait for their message, over all connections: one that is whole is answered at once.
@@ -46,14 +47,16 @@ enum Kind {
     Probe,
     Call,
     Stream,
-    Standing,
+    Health,
+    Reflection,
 }
 
 fn kind(path: &str) -> Kind {
     match path {
         PROBE => Kind::Probe,
         path if STREAMS.contains(&path) => Kind::Stream,
-        path if STANDING.contains(&path) => Kind::Standing,
+        HEALTH => Kind::Health,
+        path if REFLECTION.contains(&path) => Kind::Reflection,
         _ => Kind::Call,
     }
 }
@@ -67,21 +70,13 @@ pub struct Load {
     standing: Standing,
     probes: Answers,
     probed: Answers,
+    files: Answers,
     answers: Answers,
     longest: Duration,
     answer: Duration,
     ending: Ending,
     /// What goes on without its caller.
     pub commands: Commands,
-}
-
-/// How the end of the server bounds what is on its way to peers.
-#[derive(Clone)]
-struct Ending {
-    /// From here on.
-    closing: CancellationToken,
-    /// So long an answer may take.
-    answer: Duration,
 }
 
 impl Load {
@@ -93,6 +88,7 @@ impl Load {
             standing: Standing::new(standing),
             probes: Answers::new(PROBES),
             probed: Answers::new(PROBES),
+            files: Answers::new(FILES),
             answers: Answers::new(answers),
             longest,
             answer,
@@ -111,7 +107,7 @@ impl Load {
     /// A place among the calls, if one is needed.
     fn place(&self, kind: Kind) -> Result<Option<Arc<OwnedSemaphorePermit>>, Status> {
         match kind {
-            Kind::Probe | Kind::Standing => Ok(None),
+            Kind::Probe | Kind::Health | Kind::Reflection => Ok(None),
             Kind::Call | Kind::Stream => {
                 let place = self.calls.clone().try_acquire_owned();
                 place.map(|place| Some(Arc::new(place))).map_err(|_| status::overloaded())
@@ -121,7 +117,8 @@ impl Load {
 
     /// A place among the streams that their callers keep open, for one of these.
     fn stand(&self, kind: Kind, link: Option<&Link>) -> Option<Stand> {
-        (kind == Kind::Standing).then(|| self.standing.enter(link, self.ending.closing.child_token()))
+        let stands = matches!(kind, Kind::Health | Kind::Reflection);
+        stands.then(|| self.standing.enter(link, self.ending.closing.child_token()))
     }
 
     /// Answers a probe, from memory. None keeps others out: one too many ends the one that has waited longest, which has not
@@ -139,17 +136,11 @@ impl Load {
     }
 
     /// The answer, with what it keeps until it has been taken.
-    fn keep(
-        &self,
-        response: Response,
-        kind: Kind,
-        stand: Option<Stand>,
-        link: Option<Link>,
-        under_way: UnderWay,
-    ) -> Response {
+    fn keep(&self, response: Response, way: Way) -> Response {
+        let Way { kind, stand, link, under_way } = way;
         let limit = match kind {
             Kind::Probe | Kind::Call => self.answer,
-            Kind::Stream | Kind::Standing => self.longest + self.answer,
+            Kind::Stream | Kind::Health | Kind::Reflection => self.longest + self.answer,
         };
         let end = stand.as_ref().map(|stand| self.end(stand.end.clone()));
         let closing = stand.as_ref().map_or_else(|| self.ending.closing.clone(), |stand| stand.end.clone());
@@ -158,29 +149,24 @@ impl Load {
             if http_body::Body::is_end_stream(&inner) {
                 return inner;
             }
-            // Strangers' probes push out each other's answers, and no partner's.
-            let counted = match kind {
-                Kind::Probe => Some(&self.probed),
-                Kind::Call => Some(&self.answers),
-                Kind::Stream | Kind::Standing => None,
-            };
-            let waiting = counted.zip(link.clone()).map(|(answers, link)| answers.wait(link));
-            let bound = link.map(|link| Bound(tokio::spawn(cut(link, limit, ending))));
-            Body::new(Kept {
-                inner,
-                end,
-                over: false,
-                last: None,
-                waiting,
-                _stand: stand,
-                _bound: bound,
-                _under_way: under_way,
-            })
+            let counted = link.clone().map_or(Counted::No, |link| self.counted(kind, link));
+            let bound = link.map(|link| Bound::new(link, limit, ending));
+            Body::new(Kept { inner, end, over: false, last: None, counted, stand, bound, under_way })
         })
     }
 
+    fn counted(&self, kind: Kind, link: Link) -> Counted {
+        match kind {
+            // Strangers' probes push out each other's answers, and no partner's.
+            Kind::Probe => Counted::whole(&self.probed, link),
+            Kind::Call => Counted::whole(&self.answers, link),
+            Kind::Reflection => Counted::pieces(&self.files, link),
+            Kind::Stream | Kind::Health => Counted::No,
+        }
+    }
+
     /// When a stream ends that its caller keeps open.
-    fn end(&self, told: CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn end(&self, told: CancellationToken) -> End {
         let longest = self.longest;
         Box::pin(async move {
             // An error is the end of the time.
@@ -189,58 +175,12 @@ impl Load {
     }
 }
 
-/// Answers that have begun and are not taken yet. When there are too many, whoever has left one longest loses its
-/// connection: an honest reader takes its answer at once and is never that one.
-#[derive(Clone)]
-struct Answers(Arc<Untaken>);
-
-struct Untaken {
-    most: usize,
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// The oldest first.
-    links: BTreeMap<u64, Link>,
-    next: u64,
-}
-
-impl Answers {
-    fn new(most: usize) -> Self {
-        Self(Arc::new(Untaken { most, waiting: Mutex::default() }))
-    }
-
-    fn wait(&self, link: Link) -> Turn {
-        let mut waiting = self.0.lock();
-        let number = waiting.next;
-        waiting.next += 1;
-        waiting.links.insert(number, link);
-        if waiting.links.len() > self.0.most
-            && let Some((_, oldest)) = waiting.links.pop_first()
-        {
-            oldest.cut();
-        }
-        Turn { answers: self.0.clone(), number }
-    }
-}
-
-impl Untaken {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One answer among them.
-struct Turn {
-    answers: Arc<Untaken>,
-    number: u64,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.answers.lock().links.remove(&self.number);
-    }
+/// What goes along with a call.
+struct Way {
+    kind: Kind,
+    stand: Option<Stand>,
+    link: Option<Link>,
+    under_way: UnderWay,
 }
 
 impl Step for Load {
@@ -259,89 +199,7 @@ impl Step for Load {
             Kind::Probe => self.probe(inner.pass(request)).await,
             _ => Held::new(self.commands.clone(), place).during(inner.pass(request)).await,
         };
-        self.keep(response, kind, stand, link, under_way)
-    }
-}
-
-/// A body that is not taken is not even asked for: nothing inside it could notice. The whole connection goes, since a
-/// stream cannot be ended from here.
-async fn cut(link: Link, limit: Duration, ending: Ending) {
-    let closed = async {
-        ending.closing.cancelled_owned().await;
-        sleep(ending.answer).await;
-    };
-    tokio::select! {
-        () = sleep(limit) => {}
-        () = closed => {}
-    }
-    link.cut();
-}
-
-/// The task of [`cut`]; it ends with the answer.
-struct Bound(JoinHandle<()>);
-
-impl Drop for Bound {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// An answer that holds its place until it has been taken or given up.
-struct Kept {
-    inner: Body,
-    /// Then a stream that its caller keeps open ends with OK.
-    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    over: bool,
-    /// The last byte of what has been given away.
-    last: Option<Bytes>,
-    waiting: Option<Turn>,
-    _stand: Option<Stand>,
-    _bound: Option<Bound>,
-    _under_way: UnderWay,
-}
-
-impl Kept {
-    /// All of it but the last byte. HTTP/2 takes a whole piece off our hands as soon as the peer has room for one byte, and would
-    /// keep it for as long as the peer likes, counted by nobody. The last byte it asks for only when there is room for all
-    /// that comes before.
-    fn hold_back(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        match frame.into_data() {
-            Ok(mut data) if self.waiting.is_some() && data.len() > 1 => {
-                self.last = Some(data.split_off(data.len() - 1));
-                Frame::data(data)
-            }
-            Ok(data) => Frame::data(data),
-            Err(trailers) => trailers,
-        }
-    }
-}
-
-impl http_body::Body for Kept {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
-            self.over = true;
-            let ok = (HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
-            return Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::from_iter([ok])))));
-        }
-        if let Some(last) = self.last.take() {
-            return Poll::Ready(Some(Ok(Frame::data(last))));
-        }
-        let next = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        Poll::Ready(next.map(|next| next.map(|frame| self.hold_back(frame))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.over || (self.last.is_none() && self.inner.is_end_stream())
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.inner.size_hint()
+        self.keep(response, Way { kind, stand, link, under_way })
     }
 }
 

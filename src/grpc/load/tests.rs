@@ -1,9 +1,12 @@
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use futures::{FutureExt, StreamExt};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use prost_reflect::DescriptorPool;
 use tonic::Code;
+use tonic::codegen::Bytes;
 use tonic_types::StatusExt;
 
 use super::*;
@@ -70,7 +73,7 @@ async fn a_call_keeps_its_place_until_its_answer_begins_and_the_next_is_shed() {
     assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(status.get_details_error_info().unwrap().reason, "SERVER_OVERLOADED");
     assert!(status.get_details_retry_info().is_some());
-    for path in [PROBE, STANDING[0]] {
+    for path in [PROBE, HEALTH] {
         assert_eq!(code(&answer(&load, path, &link).await), Code::Ok, "{path}");
     }
     gate.add_permits(1);
@@ -118,7 +121,48 @@ async fn answers_to_probes_that_nobody_takes_push_out_each_other_and_no_partners
     assert!(cut[0] && !cut[1..].contains(&true), "the one that was left longest");
     assert!(!partners.token().is_cancelled(), "a partner's answer is among others");
     drop(untaken);
-    assert_eq!(load.probed.0.lock().links.len(), 0, "what is taken or gone is not remembered");
+    assert_eq!(load.probed.count(), 0, "what is taken or gone is not remembered");
+}
+
+/// Answers each piece of its request with itself.
+async fn echoes(request: Request) -> Result<Response, Infallible> {
+    Ok(http::Response::new(request.into_body()))
+}
+
+/// A stream of reflection that asks a piece, and its answers.
+async fn reflect(load: &Load, link: &Link) -> Body {
+    let mut request = request(REFLECTION[0], link);
+    let pieces = futures::stream::iter([Ok(Frame::data(Bytes::from_static(b"asked")))]);
+    *request.body_mut() = Body::new(Open(pieces.chain(futures::stream::pending()).boxed()));
+    load.clone().call(request, tower::service_fn(echoes)).await.into_body()
+}
+
+/// What is there of an answer at once.
+fn now(body: &mut Body) -> Option<Bytes> {
+    let next = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).now_or_never()?;
+    next?.unwrap().into_data().ok()
+}
+
+#[tokio::test]
+async fn whoever_left_a_file_longest_loses_its_connection_and_who_takes_it_is_not_counted() {
+    let load = Load::new(1, 5 * FILES, 1, SECOND, SECOND);
+    let links: Vec<_> = (0..=FILES).map(|_| Link::default()).collect();
+    let mut bodies = Vec::new();
+    for link in &links {
+        bodies.push(reflect(&load, link).await);
+    }
+    assert_eq!(load.files.count(), 0, "nothing has been given away");
+    for _ in 0..3 {
+        let mut taken = reflect(&load, &Link::default()).await;
+        assert_eq!((now(&mut taken).unwrap(), load.files.count()), (Bytes::from_static(b"aske"), 1));
+        assert_eq!((now(&mut taken).unwrap(), load.files.count()), (Bytes::from_static(b"d"), 1));
+        assert_eq!((now(&mut taken), load.files.count()), (None, 0), "all is taken, and the stream goes on");
+    }
+    for body in &mut bodies {
+        assert!(now(body).is_some());
+    }
+    let cut = links.iter().map(|link| link.token().is_cancelled()).collect::<Vec<_>>();
+    assert!(cut[0] && !cut[1..].contains(&true), "{cut:?}");
 }
 
 #[tokio::test]
@@ -126,8 +170,8 @@ async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_the
     let (load, link) = (Load::new(1, 1, 9, SECOND, SECOND), Link::default());
     let _watches = [answer(&load, STREAMS[0], &link).await, answer(&load, STREAMS[0], &link).await];
     assert_eq!(load.calls.available_permits(), 1);
-    let mut oldest = answer(&load, STANDING[0], &link).await.into_body();
-    let _newer = answer(&load, STANDING[1], &link).await;
+    let mut oldest = answer(&load, HEALTH, &link).await.into_body();
+    let _newer = answer(&load, REFLECTION[0], &link).await;
     let last = std::future::poll_fn(|cx| Pin::new(&mut oldest).poll_frame(cx)).await.unwrap().unwrap();
     assert_eq!(last.into_trailers().unwrap()["grpc-status"], "0", "one too many ends the oldest");
     assert_eq!(code(&answer(&load, LIST, &link).await), Code::Ok);
@@ -136,7 +180,7 @@ async fn a_watch_takes_no_place_of_calls_and_standing_streams_are_counted_by_the
 #[tokio::test]
 async fn a_standing_stream_ends_with_ok() {
     let (load, link) = (Load::new(1, 1, 9, SOON, SECOND), Link::default());
-    let mut body = answer(&load, STANDING[0], &link).await.into_body();
+    let mut body = answer(&load, HEALTH, &link).await.into_body();
     let last = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
     assert_eq!(last.into_trailers().unwrap()["grpc-status"], "0");
     assert!(body.is_end_stream());
@@ -157,7 +201,7 @@ async fn an_answer_that_is_not_taken_ends_its_connection_and_one_that_is_gone_do
 async fn when_the_server_closes_a_standing_stream_ends_with_ok() {
     let closing = CancellationToken::new();
     let (load, link) = (Load::new(1, 1, 9, SECOND * 60, SECOND).until(closing.clone(), SECOND), Link::default());
-    let mut body = answer(&load, STANDING[0], &link).await.into_body();
+    let mut body = answer(&load, HEALTH, &link).await.into_body();
     let mut next = Box::pin(std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)));
     assert!((&mut next).now_or_never().is_none());
     closing.cancel();

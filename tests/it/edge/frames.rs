@@ -95,8 +95,14 @@ pub fn begin(stream: u32, path: &str, token: Option<&str>) -> Vec<u8> {
 
 /// A whole message, after which the caller says no more.
 pub fn message(stream: u32, message: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    frame(DATA, END_STREAM, stream, &[&[0], &length[..], message].concat())
+    messages(stream, &[message])
+}
+
+/// Several at once.
+pub fn messages(stream: u32, messages: &[&[u8]]) -> Vec<u8> {
+    let length = |message: &[u8]| u32::try_from(message.len()).unwrap().to_be_bytes();
+    let said = messages.iter().flat_map(|message| [&[0], &length(message)[..], message].concat());
+    frame(DATA, END_STREAM, stream, &said.collect::<Vec<_>>())
 }
 
 /// A whole call with this message.

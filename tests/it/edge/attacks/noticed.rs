@@ -1,7 +1,7 @@
 //! Without the limit that holds an attack, the check says so.
 
 use super::field::Field;
-use super::slow::{crowd, deaf, slow_readers_of_files, slow_readers_of_pages};
+use super::slow::{crowd, deaf, slow_readers_of_pages, watchers};
 use super::wrong;
 use crate::edge::frames::{PREFACE, settings};
 
@@ -21,7 +21,7 @@ async fn a_preface_without_a_limit_of_time_is_noticed() {
 async fn standing_streams_without_a_limit_are_noticed() {
     let keys = ["connections.standing_streams"];
     let mut field = Field::open(&off(&keys)).await;
-    let outcome = field.attack(async |field| slow_readers_of_files(field, 60).await).await;
+    let outcome = field.attack(async |field| watchers(field, 60).await).await;
     println!("noticed: {:?}", wrong(&outcome));
     // Memory, or what keeps it: which is seen first depends on the machine.
     assert!(!wrong(&outcome).is_empty());

@@ -5,16 +5,17 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::super::amount;
-use super::super::frames::{INITIAL_WINDOW, PING, PREFACE, Raw, call, frame};
+use super::super::frames::{INITIAL_WINDOW, PING, PREFACE, Raw, begin, call, frame, messages};
 use super::field::{Field, Made, source};
 use super::{MEMORY, hold, hold_in};
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
 /// Asks for a page of a hundred.
 const WHOLE_PAGE: [u8; 2] = [0x08, 100];
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-/// Asks for the file of a service with all that it imports: some hundred KiB, of memory alone.
-const WHOLE_FILE: &[u8] = b"\x22\x19litebox.kkt.v1.KktService";
+/// Asks for the largest file, some 50 KiB.
+const WHOLE_FILE: &[u8] = b"\x1a\x1bbuf/validate/validate.proto";
 /// Connections of one address: the usual share of a peer.
 pub const SHARE: u64 = 200;
 
@@ -91,8 +92,35 @@ async fn peers_that_never_read() {
     .await;
 }
 
+/// Connections without a credential, each with as many streams of health as it may have.
+pub async fn watchers(field: &Field, count: u64) -> Made {
+    let mut held = Vec::new();
+    let streams: Vec<u8> = (0..100).flat_map(|n| call(2 * n + 1, WATCH, None, &[])).collect();
+    for n in 0..count {
+        if let Ok(mut raw) = Raw::hello(source(n / SHARE), field.address(), &[]).await
+            && raw.send(&streams).await.is_ok()
+        {
+            raw.drain();
+            held.push(raw);
+        }
+    }
+    Made { tried: count * 100, held }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_health() {
+    hold("streams of health without a credential", &[], async |field| {
+        let mut made = watchers(field, amount("WATCHERS", 40, 300)).await;
+        field.until_witnessed().await;
+        // Honest as the few are that stand, the server keeps them until they go.
+        made.held.clear();
+        made
+    })
+    .await;
+}
+
 /// Connections whose streams have a window of no or of one byte, each with as many calls as it may have.
-async fn slow_readers(field: &Field, count: u64, calls: u32, path: &str, message: &[u8]) -> Made {
+async fn slow_readers(field: &Field, count: u64, calls: u32, path: &str, said: &[&[u8]]) -> Made {
     let mut held = Vec::new();
     for n in 0..count {
         let window = u32::from(n % 2 == 0);
@@ -100,7 +128,8 @@ async fn slow_readers(field: &Field, count: u64, calls: u32, path: &str, message
             continue;
         };
         raw.drain();
-        let bytes: Vec<u8> = (0..calls).flat_map(|n| call(2 * n + 1, path, Some(&field.token), message)).collect();
+        let call = |stream| [begin(stream, path, Some(&field.token)), messages(stream, said)].concat();
+        let bytes: Vec<u8> = (0..calls).flat_map(|n| call(2 * n + 1)).collect();
         // The server may have cut it in the middle.
         let _ = raw.send(&bytes).await;
         held.push(raw);
@@ -114,12 +143,12 @@ async fn slow_readers(field: &Field, count: u64, calls: u32, path: &str, message
 
 /// The same, for pages of a hundred.
 pub async fn slow_readers_of_pages(field: &Field, count: u64, calls: u32) -> Made {
-    slow_readers(field, count, calls, LIST, &WHOLE_PAGE).await
+    slow_readers(field, count, calls, LIST, &[&WHOLE_PAGE]).await
 }
 
-/// The same, for the largest answers.
-pub async fn slow_readers_of_files(field: &Field, count: u64) -> Made {
-    slow_readers(field, count, 100, REFLECTION, WHOLE_FILE).await
+/// The same, for the largest answers, four of them at once.
+async fn slow_readers_of_files(field: &Field, count: u64) -> Made {
+    slow_readers(field, count, 100, REFLECTION, &[WHOLE_FILE; 4]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +164,7 @@ async fn readers_with_no_window() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reflection_with_no_window() {
     hold("reflection of whole files with windows of 0 and 1 byte", &[], async |field| {
-        let mut made = slow_readers_of_files(field, amount("FILES", 10, 100)).await;
+        let mut made = slow_readers_of_files(field, amount("FILES", 20, 100)).await;
         made.held.clear();
         made
     })
