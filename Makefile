@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test model chaos attacks mutants fuzz demo build helm apiserver image release fmt generate sdk tools deny
+.PHONY: help check test bench soak model chaos attacks mutants fuzz demo build helm apiserver image release fmt generate sdk tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,12 @@ check: ## The quick loop: format, clippy with warnings denied, unit tests
 
 test: ## Everything: also both databases, buf lint, the demo, the README's commands (installs what it needs)
 	@bash scripts/test.sh
+
+bench: ## Figures beside their floors, written to docs/performance.md (some 15 minutes); ONLY="reads writes" some of them
+	@bash scripts/bench.sh run
+
+soak: ## The same work for SOAK seconds (1800); fails when the memory grows
+	@bash scripts/bench.sh soak
 
 model: ## 10,000 random sequences of calls, answers and faults; SEED=… CASES=… choose others
 	CASES=$(or $(CASES),10000) cargo test --locked --test it -- model:: --nocapture

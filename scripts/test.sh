@@ -32,10 +32,11 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
 part tools 300 bash scripts/tools.sh
 part fmt 20 cargo fmt --all -- --check
 part locks 20 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
+part bench 20 cargo tree --locked --quiet --manifest-path bench/Cargo.toml --depth 0
 # Before anything else is built, so that on a fresh machine all of it is: with a Rust toolchain, a C compiler and make alone.
 part build 330 bash scripts/bare.sh cargo build --locked
 part clippy 400 cargo clippy --locked --all-targets -- -D warnings
-part rust 1480 cargo test --locked --no-fail-fast
+part rust 1460 cargo test --locked --no-fail-fast
 part mutants 130 bash scripts/mutants.sh 12
 part buf 20 npx --no-install buf lint
 part demo 50 bash scripts/bare.sh make --no-print-directory demo ONCE=1

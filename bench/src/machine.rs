@@ -1,0 +1,68 @@
+//! What the system tells about processes and about itself.
+
+use std::fs;
+
+/// Clock ticks a second, as Linux counts them for everybody.
+const TICKS: f64 = 100.0;
+
+/// CPU seconds that the process has used.
+pub fn cpu(pid: u32) -> f64 {
+    ticks(pid, 13..15) / TICKS
+}
+
+/// CPU seconds that the process and its children have used, those that have ended too.
+pub fn cpu_of_family(pid: u32) -> f64 {
+    let children = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = children.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let of_children: f64 = pids.filter(|child| parent(*child) == Some(pid)).map(|child| ticks(child, 13..15)).sum();
+    (ticks(pid, 13..17) + of_children) / TICKS
+}
+
+/// Memory that the process has now, MiB.
+pub fn memory(pid: u32) -> f64 {
+    told(pid, "VmRSS:")
+}
+
+/// The part of it that is not read from the program's file, and could not be dropped, MiB.
+pub fn own_memory(pid: u32) -> f64 {
+    told(pid, "RssAnon:")
+}
+
+fn told(pid: u32, key: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    let kib: f64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default();
+    kib / 1024.0
+}
+
+/// The fields of `/proc/PID/stat`; the name before them may hold spaces.
+fn stat(pid: u32) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    ["", ""].into_iter().chain(rest.split(' ')).map(str::to_owned).collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    stat(pid).get(3)?.parse().ok()
+}
+
+fn ticks(pid: u32, fields: std::ops::Range<usize>) -> f64 {
+    stat(pid).get(fields).into_iter().flatten().filter_map(|field| field.parse::<f64>().ok()).sum()
+}
+
+/// Name of the processor, its cores, and the memory.
+pub fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let named =
+        |key: &str| info.lines().find_map(|line| line.strip_prefix(key)?.split_once(':')).map(|(_, v)| v.trim());
+    let cores = info.lines().filter(|line| line.starts_with("processor")).count();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = memory.lines().next().and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    format!("{cores} cores ({}), {:.0} GiB", named("model name").unwrap_or("?"), kib.unwrap_or_default() / 1_048_576.0)
+}
+
+/// How many processes wanted to run, over the last minute.
+pub fn others() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("?").to_owned()
+}

@@ -1,0 +1,157 @@
+//! Measures the release binary from outside, beside what it stands on. `make bench` runs it; docs/performance.md says what
+//! came of it.
+
+mod calls;
+mod data;
+mod floor;
+mod idle;
+mod load;
+mod machine;
+mod overload;
+mod pg;
+mod reads;
+mod repeats;
+mod report;
+mod rounds;
+mod soak;
+mod stage;
+mod waiting;
+mod writes;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use calls::{CONNECTIONS, Caller};
+use report::Report;
+use rounds::Plan;
+use stage::Stage;
+use writes::Numbers;
+
+/// Anything may fail here, and then the run has.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Where the figures stand in the document.
+const MARKS: [&str; 2] = ["<!-- figures of make bench -->", "<!-- end of figures -->"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let done = match command.as_str() {
+        "floor" => floor::serve().await,
+        "run" => run().await,
+        "soak" => soak().await,
+        other => Err(format!("floor, run or soak, not {other:?}").into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
+}
+
+fn binary() -> Outcome<PathBuf> {
+    let named = std::env::var("BINARY").unwrap_or_else(|_| "target/release/litebox-partner".into());
+    Ok(PathBuf::from(named).canonicalize()?)
+}
+
+async fn soak() -> Outcome<()> {
+    soak::run(&binary()?, Duration::from_secs(number("SOAK", 1_800))).await
+}
+
+/// All scenarios, or those that ONLY names.
+async fn run() -> Outcome<()> {
+    let plan = Plan {
+        time: Duration::from_secs(number("TIME", 3)),
+        rounds: number("ROUNDS", 5) as usize,
+        rows: number("ROWS", 20_000),
+        callers: number("CALLERS", 32) as usize,
+    };
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let wanted = |name: &str| only.is_empty() || only.split_whitespace().any(|one| one == name);
+    let (binary, mut report) = (binary()?, Report::default());
+    let before = machine::others();
+    if ["idle", "reads", "writes", "repeats", "overload"].into_iter().any(wanted) {
+        calls_of_partners(&binary, plan, wanted, &mut report).await?;
+    }
+    if wanted("waiting") {
+        waiting::measure(&binary, number("WAITING", 100_000), plan, &mut report).await?;
+    }
+    let text = format!("{}\n{}", headline(&plan, &before), report.tables());
+    println!("\n{text}");
+    match std::env::var("OUT") {
+        Ok(file) => write(Path::new(&file), &text)?,
+        Err(_) => println!("(written nowhere: OUT names no file)"),
+    }
+    match report.missed().as_slice() {
+        [] => println!("all goals are met"),
+        missed => println!("goals that are not met: {}", missed.join("; ")),
+    }
+    Ok(())
+}
+
+async fn calls_of_partners(
+    binary: &Path,
+    plan: Plan,
+    wanted: impl Fn(&str) -> bool,
+    report: &mut Report,
+) -> Outcome<()> {
+    let stage = Stage::set(binary, Duration::ZERO)?;
+    let partner = stage.partner("bench")?;
+    if wanted("idle") {
+        idle::measure(&stage, &partner, plan.rounds, report).await?;
+    }
+    let server = stage.serve(&[("LITEBOX_WORKER_FNS_POLL_MS", "100"), ("LITEBOX_WORKER_TASK_POLL_MS", "100")]).await?;
+    let caller = Caller::new(&partner, &server.channels(CONNECTIONS)?);
+    let (on, numbers) = ((&stage, &server), Numbers::new());
+    let loaded = data::load(&stage, "bench", &caller, plan.rows).await?;
+    if wanted("reads") {
+        reads::measure(on, &partner, &caller, loaded, plan, report).await?;
+    }
+    if wanted("writes") {
+        writes::measure(on, &caller, &numbers, plan, report).await?;
+    }
+    if wanted("repeats") {
+        repeats::measure(&stage, &caller, &numbers, report).await?;
+    }
+    if wanted("overload") {
+        overload::measure(on, &numbers, plan, report).await?;
+    }
+    Ok(())
+}
+
+/// What the figures were taken on, and with what beside.
+fn headline(plan: &Plan, load_before: &str) -> String {
+    let told = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().ok();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    };
+    let (date, commit) =
+        (told("date", &["-u", "+%Y-%m-%d %H:%M UTC"]), told("git", &["describe", "--always", "--dirty"]));
+    format!(
+        "Taken {date} at commit {commit}: {}; load of the machine before and after the run {load_before} and {}. {} rounds of {} s \
+         for each figure, {} callers on {} connections, {} clients and as many registrations. Median, lowest and highest.\n",
+        machine::machine(),
+        machine::others(),
+        plan.rounds,
+        plan.time.as_secs(),
+        plan.callers,
+        CONNECTIONS,
+        plan.rows
+    )
+}
+
+/// Puts the figures between the marks of the document.
+fn write(file: &Path, text: &str) -> Outcome<()> {
+    let old = std::fs::read_to_string(file)?;
+    let (head, rest) = old.split_once(MARKS[0]).ok_or("the document has no place for figures")?;
+    let (_, tail) = rest.split_once(MARKS[1]).ok_or("the document has no end of figures")?;
+    std::fs::write(file, format!("{head}{}\n{text}{}{tail}", MARKS[0], MARKS[1]))?;
+    Ok(())
+}

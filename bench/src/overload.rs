@@ -1,0 +1,68 @@
+//! Three times as much as the server carries: how much it still carries, and what the rest is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::calls::{CONNECTIONS, Caller, register};
+use crate::load;
+use crate::report::Report;
+use crate::rounds::Plan;
+use crate::stage::{Server, Stage};
+use crate::writes::Numbers;
+
+/// Partners that share the load, so that the server's limit is met and not a partner's.
+const PARTNERS: usize = 8;
+
+/// Register, of many partners, at the rate of the peak and then at three times that.
+pub async fn measure(
+    (stage, server): (&Stage, &Server),
+    numbers: &Numbers,
+    plan: Plan,
+    report: &mut Report,
+) -> Outcome<()> {
+    let mut callers = Vec::new();
+    for n in 0..PARTNERS {
+        callers.push(Caller::new(&stage.partner(&format!("overload-{n}"))?, &server.channels(CONNECTIONS)?));
+    }
+    let callers = Arc::new(callers);
+    let call = move |n: u64| {
+        let caller = callers[n as usize % PARTNERS].clone();
+        async move { caller.register(n, register(n)).await.map(drop) }
+    };
+    let time = plan.time * 2;
+    let active = || stage.pg.number("SELECT count(*) FROM client WHERE state = 'ACTIVE'");
+    let before = active()?;
+    let peak = load::closed(128, time, &numbers.inns, call.clone()).await;
+    peak.all_good("peak")?;
+    let mut over = load::open(peak.rate() * 3.0, time, &numbers.inns, call).await;
+    let made = active()? - before;
+    if made != (peak.good + over.good) as i64 {
+        return Err(format!("{} were answered, {made} are there", peak.good + over.good).into());
+    }
+    let (share, sent) = (over.rate() / peak.rate(), (over.good + over.bad.values().sum::<u64>()) as f64 / over.seconds);
+    report.fact(
+        "overload: goodput of Register at 3 times the peak",
+        format!(
+            "{share:.2} of the peak ({:.0} of {:.0}/s; {sent:.0}/s were sent; p99 {:.0} ms)",
+            over.rate(),
+            peak.rate(),
+            over.within(0.99)
+        ),
+        "0.9 at least",
+        Some(share >= 0.9),
+    );
+    let other: Vec<_> = over
+        .bad
+        .iter()
+        .filter(|(told, _)| !(told.starts_with("ResourceExhausted") && told.ends_with("RetryInfo")))
+        .collect();
+    report.fact(
+        "overload: what the rest is told",
+        format!("{:?}", over.bad),
+        "RESOURCE_EXHAUSTED with RetryInfo, no time-out",
+        Some(other.is_empty()),
+    );
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! What was measured, as people read it.
+
+use std::fmt::Write;
+
+/// Figures of the same thing from several rounds.
+#[derive(Clone, Default)]
+pub struct Figures(pub Vec<f64>);
+
+impl Figures {
+    /// The one in the middle.
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        match sorted.as_slice() {
+            [] => 0.0,
+            all if all.len() % 2 == 1 => all[all.len() / 2],
+            all => f64::midpoint(all[all.len() / 2 - 1], all[all.len() / 2]),
+        }
+    }
+
+    /// Median, and the range in brackets.
+    pub fn shown(&self, digits: usize) -> String {
+        let (low, high) = self.0.iter().fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(*x), high.max(*x)));
+        match self.0.len() {
+            0 => "-".to_owned(),
+            1 => format!("{:.digits$}", self.median()),
+            _ => format!("{:.digits$} ({low:.digits$} to {high:.digits$})", self.median()),
+        }
+    }
+}
+
+/// A scenario that stands beside its floor.
+pub struct Row {
+    pub name: String,
+    /// Calls a second.
+    pub rate: Figures,
+    /// What the parts beneath reach, composed.
+    pub floor: Figures,
+    /// The two, round by round.
+    pub ratio: Figures,
+    pub goal: f64,
+    /// Milliseconds.
+    pub p50: Figures,
+    pub p99: Figures,
+    /// CPU of the server and of the database, microseconds a call.
+    pub server_us: Figures,
+    pub database_us: Figures,
+}
+
+/// One figure with its goal.
+pub struct Fact {
+    pub name: String,
+    pub value: String,
+    pub goal: String,
+    pub met: Option<bool>,
+}
+
+/// All of it.
+#[derive(Default)]
+pub struct Report {
+    pub rows: Vec<Row>,
+    pub facts: Vec<Fact>,
+}
+
+impl Report {
+    /// Notes a figure, and shows it at once.
+    pub fn fact(&mut self, name: &str, value: String, goal: &str, met: Option<bool>) {
+        println!("{name}: {value} (goal: {goal})");
+        self.facts.push(Fact { name: name.to_owned(), value, goal: goal.to_owned(), met });
+    }
+
+    /// The goals that were missed.
+    pub fn missed(&self) -> Vec<&str> {
+        let rows = self.rows.iter().filter(|row| row.ratio.median() < row.goal).map(|row| row.name.as_str());
+        let facts = self.facts.iter().filter(|fact| fact.met == Some(false)).map(|fact| fact.name.as_str());
+        rows.chain(facts).collect()
+    }
+
+    /// The tables, in Markdown.
+    pub fn tables(&self) -> String {
+        let mut text = String::from(
+            "| scenario | calls/s | floor/s | ratio | goal | met | p50 / p99 ms | CPU µs a call: server, database |\n|---|---|---|---|---|---|---|---|\n",
+        );
+        for row in &self.rows {
+            let met = if row.goal == 0.0 { "" } else { verdict(Some(row.ratio.median() >= row.goal)) };
+            let goal = if row.goal == 0.0 { String::new() } else { format!("{}", row.goal) };
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {goal} | {met} | {:.1} / {:.1} | {:.0}, {:.0} |",
+                row.name,
+                row.rate.shown(0),
+                row.floor.shown(0),
+                row.ratio.shown(2),
+                row.p50.median(),
+                row.p99.median(),
+                row.server_us.median(),
+                row.database_us.median()
+            );
+        }
+        text.push_str("\n| what | figure | goal | met |\n|---|---|---|---|\n");
+        for fact in &self.facts {
+            let _ = writeln!(text, "| {} | {} | {} | {} |", fact.name, fact.value, fact.goal, verdict(fact.met));
+        }
+        text
+    }
+}
+
+const fn verdict(met: Option<bool>) -> &'static str {
+    match met {
+        Some(true) => "yes",
+        Some(false) => "**no**",
+        None => "",
+    }
+}

@@ -1,0 +1,72 @@
+//! The same work for a long time: the memory must not grow.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::calls::{CONNECTIONS, Caller, client_id, kkt_id, order, register};
+use crate::report::Figures;
+use crate::stage::{Server, Stage};
+use crate::writes::Numbers;
+use crate::{Outcome, data, load, machine};
+
+/// Calls a second, of all kinds together.
+const RATE: f64 = 200.0;
+/// Rows that are read.
+const ROWS: u64 = 2_000;
+
+/// Runs for so long; the first fifth is for caches to fill.
+pub async fn run(binary: &Path, time: Duration) -> Outcome<()> {
+    let stage = Stage::set(binary, Duration::ZERO)?;
+    // Caches have ends; here one that is reached soon.
+    let server = stage
+        .serve(&[("LITEBOX_GATEWAYS_TAXPAYERS_CACHE_ENTRIES", "500"), ("LITEBOX_WORKER_FNS_POLL_MS", "100")])
+        .await?;
+    let partner = stage.partner("soak")?;
+    let caller = Caller::new(&partner, &server.channels(CONNECTIONS)?);
+    let loaded = data::load(&stage, "soak", &caller, ROWS).await?;
+    let (numbers, call) = (Numbers::new(), caller.clone());
+    let (inns, orders) = (Arc::clone(&numbers.inns), Arc::clone(&numbers.orders));
+    let mixed = move |n: u64| {
+        let (caller, row) = (call.clone(), n % ROWS + 1);
+        let next = |of: &std::sync::atomic::AtomicU64| of.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (inn, number) = (n % 20 == 0, n % 20 == 1);
+        let (inn, number) = (inn.then(|| next(&inns)), number.then(|| next(&orders)));
+        async move {
+            match (inn, number, n % 20) {
+                (Some(inn), ..) => caller.register(n, register(inn)).await.map(drop),
+                (_, Some(number), _) => caller.quick_register(n, order(&client_id(row), None, number)).await.map(drop),
+                (.., 2) => caller.list_clients(n).await,
+                (.., 3) => caller.list_kkts(n).await,
+                (.., 4..=11) => caller.get_client(n, client_id(row)).await,
+                _ => caller.get_kkt(n, kkt_id(row), loaded.lines).await,
+            }
+        }
+    };
+    let (all, watching) = (Arc::default(), watch(&server, time));
+    let (tally, samples) = tokio::join!(load::open(RATE, time, &all, mixed), watching);
+    tally.all_good("soak")?;
+    flat(&samples, tally.good)
+}
+
+async fn watch(server: &Server, time: Duration) -> Vec<f64> {
+    let (begun, mut samples) = (Instant::now(), Vec::new());
+    let pause = (time / 200).max(Duration::from_millis(250));
+    while begun.elapsed() < time {
+        tokio::time::sleep(pause).await;
+        samples.push(machine::memory(server.pid()));
+    }
+    samples
+}
+
+fn flat(samples: &[f64], good: u64) -> Outcome<()> {
+    let tenth = (samples.len() / 10).max(1);
+    let early = Figures(samples.iter().skip(2 * tenth).take(tenth).copied().collect());
+    let late = Figures(samples.iter().rev().take(tenth).copied().collect());
+    let growth = (late.median() / early.median() - 1.0) * 100.0;
+    let tenths: Vec<String> =
+        samples.chunks(tenth).map(|part| format!("{:.1}", Figures(part.to_vec()).median())).collect();
+    println!("{good} calls, all good; memory by tenths of the time, MiB: {}", tenths.join(" "));
+    println!("from {:.1} to {:.1} MiB: {growth:+.1} %", early.median(), late.median());
+    if growth <= 5.0 { Ok(()) } else { Err("the memory grows".into()) }
+}

@@ -1,0 +1,131 @@
+//! Many registrations that wait for FNS: what they cost while nothing is due, and how fast they go on when many are due at once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::calls::{CONNECTIONS, Caller, id_sql, order, register};
+use crate::report::Report;
+use crate::rounds::Plan;
+use crate::stage::Stage;
+use crate::writes::settled;
+use crate::{Outcome, machine};
+
+/// Longer than the run takes.
+const LONG_MS: &str = "3600000";
+/// Of all that wait, so many can go on: FNS knows them.
+const KNOWN: u64 = 10;
+
+/// `waiting` registrations, a tenth of which will be due at once.
+pub async fn measure(binary: &Path, waiting: u64, plan: Plan, report: &mut Report) -> Outcome<()> {
+    let stage = Stage::set(binary, Duration::from_secs(3_600))?;
+    let settings = [("LITEBOX_WORKER_FNS_POLL_MS", LONG_MS), ("LITEBOX_WORKER_FNS_POLL_LIMIT_MS", LONG_MS)];
+    let server = stage.serve(&settings).await?;
+    let caller = Caller::new(&stage.partner("waiting")?, &server.channels(CONNECTIONS)?);
+    let known = waiting / KNOWN;
+    let client = make(&caller, known).await?;
+    settled(&stage).await?;
+    copy(&stage, waiting - known)?;
+    drop(server);
+    let server = stage.serve(&settings).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (pid, database, time) = (server.pid(), stage.pg.pid(), plan.time * 5);
+    let before = (machine::cpu(pid), machine::cpu_of_family(database));
+    tokio::time::sleep(time).await;
+    let share = |from: f64, to: f64| (to - from) / time.as_secs_f64() * 100.0;
+    let own = share(before.0, machine::cpu(pid));
+    let load = share(before.1, machine::cpu_of_family(database));
+    let memory = machine::memory(pid);
+    report.fact(
+        &format!("{waiting} registrations waiting: memory, MiB"),
+        format!("{memory:.1}"),
+        "100 at most",
+        Some(memory <= 100.0),
+    );
+    let shown = format!("database {load:.1} %, server {own:.1} %");
+    report.fact(
+        &format!("{waiting} registrations waiting, none due: share of a core"),
+        shown,
+        "database 5 % at most",
+        Some(load <= 5.0),
+    );
+    drain(&stage, known, &client, plan, report).await
+}
+
+async fn make(caller: &Caller, count: u64) -> Outcome<String> {
+    let client = caller.register(0, register(9_000_000)).await?;
+    let (numbers, mut all) = (Arc::new(AtomicU64::new(0)), tokio::task::JoinSet::new());
+    for _ in 0..32 {
+        let (caller, client, numbers) = (caller.clone(), client.clone(), Arc::clone(&numbers));
+        all.spawn(async move {
+            loop {
+                let n = numbers.fetch_add(1, Ordering::Relaxed);
+                if n >= count {
+                    return Ok(());
+                }
+                caller.quick_register(n, order(&client, None, 1_000 + n)).await?;
+            }
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done?.map_err(|told: String| told)?;
+    }
+    Ok(client)
+}
+
+/// Copies one that waits.
+fn copy(stage: &Stage, count: u64) -> Outcome<()> {
+    let other = [
+        ("id", id_sql("0190b000", "g")),
+        ("request_id", "gen_random_uuid()".to_owned()),
+        ("serial_key", "'copy' || g".to_owned()),
+        ("fn_serial", "'copy' || g".to_owned()),
+        ("created_ms", "created_ms - g".to_owned()),
+    ];
+    let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    stage.pg.copies("kkt", "t.id = (SELECT id FROM kkt WHERE state = 'AWAITING_RNM' LIMIT 1)", count, &other)?;
+    let far = "UPDATE kkt SET due_ms = extract(epoch FROM clock_timestamp())::bigint * 1000 + 3600000 WHERE state = 'AWAITING_RNM'";
+    stage.pg.sql(&format!("{far}; VACUUM ANALYZE; CHECKPOINT")).map(drop)
+}
+
+async fn drain(stage: &Stage, known: u64, client: &str, plan: Plan, report: &mut Report) -> Outcome<()> {
+    const REST: &str = "SELECT count(*) FROM kkt WHERE due_ms <= extract(epoch FROM clock_timestamp()) * 1000";
+    let looked = "SELECT coalesce(sum(attempts), 0) FROM kkt";
+    let (attempts, writes) = (stage.pg.number(looked)?, stage.pg.writes()?);
+    stage.pg.sql("UPDATE kkt SET due_ms = 0 WHERE serial_key NOT LIKE 'copy%'")?;
+    let begun = Instant::now();
+    while stage.pg.number(REST)? > 0 {
+        if begun.elapsed() > Duration::from_secs(300) {
+            return Err("what was due is not drained".into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let rate = known as f64 / begun.elapsed().as_secs_f64();
+    let commits = (stage.pg.writes()? - writes - 1) as f64 / known as f64;
+    // Each was looked at: nothing was put off without.
+    let looks = stage.pg.number(looked)? - attempts;
+    if looks < known as i64 {
+        return Err(format!("{looks} looks at {known} registrations").into());
+    }
+    let script = script(stage, client)?;
+    let pgbench = stage.pg.pgbench(&script, plan.time)? / commits;
+    let share = rate / pgbench;
+    let shown = format!("{share:.2} ({rate:.0}/s of {pgbench:.0}/s; {commits:.2} commits each)");
+    report.fact(
+        &format!("{known} due at once, drained: share of pgbench with the same commits"),
+        shown,
+        "0.7 at least",
+        Some(share >= 0.7),
+    );
+    Ok(())
+}
+
+/// The write of one look, as pgbench does it: the row is moved on and a commit waits for the disk.
+fn script(stage: &Stage, _client: &str) -> Outcome<String> {
+    let rows = stage.pg.number("SELECT count(*) FROM kkt WHERE serial_key LIKE 'copy%'")?;
+    let id = id_sql("0190b000", ":n");
+    Ok(format!(
+        "\\set n random(1, {rows})\nBEGIN;\nUPDATE kkt SET due_ms = due_ms + 1, lease_until_ms = 0, attempts = attempts + 1 WHERE id = {id};\nCOMMIT;\n"
+    ))
+}

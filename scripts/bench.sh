@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Measures the release binary beside its floors, and writes the figures into docs/performance.md.
+# bench.sh: everything. bench.sh soak: the same work for SOAK seconds (half an hour). bench.sh smoke: everything, small, on the
+# debug binary, for whether the answers are right; figures mean nothing then and are written nowhere.
+# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting scale. TIME, ROUNDS, ROWS, CALLERS, WAITING
+# choose sizes; BINARY another program.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CARGO_TARGET_DIR=${BENCH_TARGET_DIR:-$PWD/target/bench}
+cargo build --locked --release --quiet --manifest-path bench/Cargo.toml
+bench=$CARGO_TARGET_DIR/release/litebox-partner-bench
+unset CARGO_TARGET_DIR
+
+case ${1:-run} in
+smoke)
+    BINARY=${BINARY:-target/debug/litebox-partner} TIME=1 ROUNDS=1 ROWS=200 WAITING=200 exec "$bench" run
+    ;;
+soak)
+    [ -n "${BINARY:-}" ] || cargo build --locked --release --quiet
+    exec "$bench" soak
+    ;;
+run)
+    [ -n "${BINARY:-}" ] || cargo build --locked --release --quiet
+    if [ "${ONLY:-}" != scale ]; then OUT=${OUT:-docs/performance.md} "$bench" run; fi
+    # Four million registrations: a scenario of its own, which takes its time to load.
+    if [[ " ${ONLY:-scale} " == *" scale "* ]] && [ -e scripts/bench-scale.sh ]; then bash scripts/bench-scale.sh; fi
+    ;;
+*)
+    echo "run, soak or smoke, not $1" >&2
+    exit 2
+    ;;
+esac
