@@ -20,7 +20,8 @@ if [ $# = 0 ]; then
     LITEBOX_COMMIT=$commit CARGO_TARGET_DIR=target cargo build --locked --release --quiet --manifest-path "$context/Cargo.toml" --bin litebox-partner
     built=target/release/litebox-partner told="litebox-partner $version ($commit)" most=$((40 * 1024 * 1024))
 else
-    built=$1 told="litebox-partner $version" most=$((200 * 1024 * 1024))
+    # It may tell its commit or not.
+    built=$1 told=$("$1" --version) most=$((200 * 1024 * 1024))
 fi
 strip --strip-all -o "$work/litebox-partner" "$built"
 bash scripts/rootfs.sh "$work/litebox-partner" "$root"
