@@ -31,8 +31,7 @@ sum() { # sum passed|failed LOG: adds up the "test result:" lines of cargo test
 # Together no more than an hour; on two idle cores, cold, they take half of that.
 part tools 300 bash scripts/tools.sh
 part fmt 20 cargo fmt --all -- --check
-part locks 20 cargo tree --locked --quiet --manifest-path fuzz/Cargo.toml --depth 0
-part bench 20 cargo tree --locked --quiet --manifest-path bench/Cargo.toml --depth 0
+part locks 40 bash -c 'for other in fuzz bench; do cargo tree --locked --quiet --manifest-path $other/Cargo.toml --depth 0 || exit; done'
 # Before anything else is built, so that on a fresh machine all of it is: with a Rust toolchain, a C compiler and make alone.
 part build 330 bash scripts/bare.sh cargo build --locked
 part clippy 400 cargo clippy --locked --all-targets -- -D warnings
