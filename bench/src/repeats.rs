@@ -50,7 +50,8 @@ impl Counted {
     fn end(&self, stage: &Stage, name: &str, report: &mut Report) -> Outcome<()> {
         let queries = (stage.pg.number(ASKED)? - self.queries) as f64 / REPEATS as f64;
         let writes = stage.pg.writes()? - self.writes;
-        let met = queries < 1.05 && writes == 0;
+        // The server's own work goes on beside: when a token was used last is written once in a while.
+        let met = queries < 1.05 && writes * 20 < REPEATS as i64;
         report.fact(
             name,
             format!("{queries:.2} queries, {writes} commits in {REPEATS} calls"),
