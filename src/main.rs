@@ -6,7 +6,8 @@ use clap::Parser;
 use litebox_partner::cli::{self, Cli};
 use tokio::runtime::Builder;
 
-/// A quarter faster than the C library's on small reads.
+/// A quarter faster than the C library's on small reads. Without huge pages (`no_thp`): with them an idle server takes 20 MiB more, and
+/// each idle connection nearly twice as much.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
