@@ -2,11 +2,11 @@
 //! attempt; a new client, with a new id, is made only when the account service has voided the old one.
 
 use super::model::{Client, Draft, Register};
-use super::service::{ClientService, is_active, unavailable};
+use super::service::{ClientService, Repeat, is_active, unavailable};
 use super::store::{Held, Intent};
 use crate::failure::Failure;
 use crate::gateways::accounts::{Account, AccountRefusal, PasswordRefusal};
-use crate::gateways::{Outcome, Told};
+use crate::gateways::{Gateway, Outcome, Told};
 use crate::storage::requests::Key;
 use crate::storage::{Constraint, StoreError};
 use crate::values::{PartnerScope, Password};
@@ -69,7 +69,7 @@ impl ClientService {
     /// The INN has a finished client: either this very call was executed meanwhile, or it is a duplicate.
     async fn finished(&self, key: Key, order: &Register, finished: &Client) -> Result<Client, Failure> {
         match self.known(key, &order.fingerprint()).await? {
-            Some(known) if known.id == finished.id => self.confirm(finished, &order.password).await,
+            Some(known) if known.client.id == finished.id => self.confirm(&known, &order.password).await,
             _ => Err(Failure::ClientAlreadyRegistered { client_id: finished.id }),
         }
     }
@@ -125,8 +125,11 @@ impl ClientService {
     }
 
     /// Answers a repeated call for a finished client: its password must be the one in force, or belong to the user by now.
-    pub(super) async fn confirm(&self, client: &Client, password: &Password) -> Result<Client, Failure> {
-        self.parts.store.accounts_allowed().await?;
+    pub(super) async fn confirm(&self, repeat: &Repeat, password: &Password) -> Result<Client, Failure> {
+        let client = &repeat.client;
+        if repeat.stopped {
+            return Err(StoreError::Stopped(Gateway::Accounts).into());
+        }
         let version = client.password_version;
         match self.parts.accounts.set_initial_password(client.effect(), version, password).await {
             Outcome::Done(()) | Outcome::Refused(PasswordRefusal::InUse) => Ok(client.clone()),

@@ -9,8 +9,8 @@ use tracing::{info, warn};
 use super::model::Client;
 use super::store::Store;
 use crate::clock::Clock;
-use crate::gateways::Told;
 use crate::gateways::accounts::Accounts;
+use crate::gateways::{Gateway, Told};
 use crate::storage::StoreError;
 use crate::values::PartnerScope;
 
@@ -56,7 +56,7 @@ impl Reaper {
     }
 
     async fn pass(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
-        match self.store.accounts_allowed().await {
+        match self.store.db.allowed(Gateway::Accounts).await {
             // A partner could not have finished them meanwhile.
             Err(StoreError::Stopped(_)) => return Ok(0),
             allowed => allowed?,

@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::card::{self, Card};
 use super::model::{Client, ClientsConfig, Draft, ListQuery, Register, State};
+use super::rows;
 use super::store::{End, Store};
 use crate::catalogue::Catalogue;
 use crate::clock::{Clock, Ids};
@@ -42,6 +43,13 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct ClientService {
     pub(super) parts: Parts,
+}
+
+/// What a repeated call stands for.
+pub(super) struct Repeat {
+    pub client: Client,
+    /// The account service is stopped: it must not be told anything.
+    pub stopped: bool,
 }
 
 /// A page of cards.
@@ -97,8 +105,8 @@ impl ClientService {
 
     async fn registered(&self, caller: &Caller, key: Key, order: &Register) -> Result<Option<Card>, Failure> {
         let known = self.known(key, &order.fingerprint()).await?;
-        if let Some(finished) = known.as_ref().filter(|c| is_active(c) && !order.validate_only) {
-            return self.confirm(finished, &order.password).await.map(|client| Some(self.card(client)));
+        if let Some(repeat) = known.as_ref().filter(|known| is_active(&known.client) && !order.validate_only) {
+            return self.confirm(repeat, &order.password).await.map(|client| Some(self.card(client)));
         }
         // Whoever has no questions left learns nothing new; what has begun goes on.
         if known.is_none() && !order.validate_only {
@@ -157,10 +165,11 @@ impl ClientService {
     }
 
     /// The client that a request id stands for.
-    pub(super) async fn known(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Client>, Failure> {
-        let Some(accepted) = self.parts.store.accepted(key).await? else { return Ok(None) };
-        accepted.is_of(fingerprint, "client")?;
-        Ok(self.parts.store.get(key.scope, ClientId::new(accepted.resource)).await?)
+    pub(super) async fn known(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Repeat>, Failure> {
+        let Some(known) = self.parts.store.known(key).await? else { return Ok(None) };
+        known.accepted.is_of(fingerprint, "client")?;
+        let client = known.resource.map(rows::read).transpose()?;
+        Ok(client.map(|client| Repeat { client, stopped: known.stopped }))
     }
 
     async fn in_business(&self, inn: &Inn) -> Result<Taxpayer, Failure> {

@@ -12,7 +12,7 @@ use super::model::{Client, Draft, Filter, Order, State, StateName, fold};
 use super::rows;
 use crate::gateways::Gateway;
 use crate::storage::entity::client;
-use crate::storage::requests::{self, Accepted, Key};
+use crate::storage::requests::{self, Accepted, Columns, Key, Known};
 use crate::storage::{Db, StoreError, Tx, of_partner, switches};
 use crate::values::{ClientId, Inn, PartnerScope};
 
@@ -81,12 +81,15 @@ impl Store {
         Self { db }
     }
 
-    /// The call of this name, when it was accepted before.
+    /// The call of this name, when it was accepted before, with the client that it stands for, and whether the account service
+    /// is stopped.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn accepted(&self, key: Key) -> Result<Option<Accepted>, StoreError> {
-        requests::find(self.db.direct(), key).await
+    pub async fn known(&self, key: Key) -> Result<Option<Known<client::Model>>, StoreError> {
+        use client::Column::{ErasedMs, Id, PartnerId};
+        let columns = Columns { partner: PartnerId, id: Id, erased: ErasedMs };
+        requests::known::<_, client::Entity>(self.db.direct(), key, columns, Some(Gateway::Accounts)).await
     }
 
     /// The client, when this partner has it.
@@ -162,14 +165,6 @@ impl Store {
     /// [`StoreError`] when the database does not answer.
     pub async fn forget_requests(&self, scope: PartnerScope, id: ClientId) -> Result<(), StoreError> {
         requests::forget(self.db.direct(), scope, id.uuid()).await
-    }
-
-    /// Whether the account service may be told to do something that needs no new intent.
-    ///
-    /// # Errors
-    /// [`StoreError::Stopped`] when an operator has stopped it.
-    pub async fn accounts_allowed(&self) -> Result<(), StoreError> {
-        self.db.allowed(Gateway::Accounts).await
     }
 
     /// A page of clients after the client `after`.

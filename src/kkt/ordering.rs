@@ -7,6 +7,7 @@ use super::hire::Hire;
 use super::model::{Equipment, Facts, Kkt, QuickRegister, SoldRegister};
 use super::preflight::{self, Findings, Order, Situation};
 use super::preview::Preview;
+use super::rows;
 use super::service::{Service, fingerprint};
 use super::state::State;
 use super::zone;
@@ -152,9 +153,10 @@ impl Service {
 
     /// The registration that this call made before, when its content is the same.
     pub(super) async fn repeated(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Kkt>, Failure> {
-        let Some(accepted) = self.store.accepted(key).await? else { return Ok(None) };
-        accepted.is_of(fingerprint, "kkt")?;
-        self.get(key.scope, KktId::new(accepted.resource)).await.map(Some)
+        let Some(known) = self.store.known(key).await? else { return Ok(None) };
+        known.accepted.is_of(fingerprint, "kkt")?;
+        let kkt = known.resource.map(rows::read).transpose()?;
+        kkt.map(Some).ok_or(Failure::NotFound { what: "kkt" })
     }
 
     /// What the rules about the register find.

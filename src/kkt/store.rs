@@ -16,7 +16,7 @@ use super::state::State;
 use crate::fleet;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::recovery::Recovery;
-use crate::storage::requests::{self, Accepted, Key};
+use crate::storage::requests::{self, Accepted, Columns, Key, Known};
 use crate::storage::{Db, StoreError, Tx, of_partner};
 use crate::values::{DeviceId, EffectId, KktId, PartnerScope, RequestId};
 
@@ -82,12 +82,14 @@ impl Store {
         Self { db }
     }
 
-    /// The call of this name, when it was accepted before.
+    /// The call of this name, when it was accepted before, with the registration that it stands for.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
-    pub async fn accepted(&self, key: Key) -> Result<Option<Accepted>, StoreError> {
-        requests::find(self.db.direct(), key).await
+    pub async fn known(&self, key: Key) -> Result<Option<Known<kkt::Model>>, StoreError> {
+        use kkt::Column::{ErasedMs, Id, PartnerId};
+        let columns = Columns { partner: PartnerId, id: Id, erased: ErasedMs };
+        requests::known::<_, kkt::Entity>(self.db.direct(), key, columns, None).await
     }
 
     /// The latest recovery after a restored backup.

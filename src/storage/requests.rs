@@ -1,11 +1,16 @@
 //! What request ids stand for: the table that makes calls repeatable. Stores of the slices use it.
 
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition as Where, ConnectionTrait, EntityTrait, FromQueryResult,
+    JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, RelationDef, Select,
+};
 use uuid::Uuid;
 
-use super::entity::request;
+use super::entity::{request, stop_switch};
 use super::{StoreError, of_partner};
 use crate::failure::Failure;
+use crate::gateways::Gateway;
 use crate::values::{PartnerScope, RequestId};
 
 /// A call that was accepted.
@@ -51,13 +56,67 @@ pub struct Key {
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn find<C: ConnectionTrait>(on: &C, key: Key) -> Result<Option<Accepted>, StoreError> {
-    let row = request::Entity::find()
+    Ok(named(key).one(on).await?.map(accepted))
+}
+
+/// A call that was accepted, with what it stands for.
+pub struct Known<M> {
+    /// The call.
+    pub accepted: Accepted,
+    /// What it made or changed, when the partner has it and it is not erased.
+    pub resource: Option<M>,
+    /// Whether an operator has stopped the gateway that was asked about.
+    pub stopped: bool,
+}
+
+/// The columns by which a table of partners' rows is looked into: whose a row is, its id, when it was erased.
+#[expect(missing_docs, reason = "the type says it")]
+pub struct Columns<C> {
+    pub partner: C,
+    pub id: C,
+    pub erased: C,
+}
+
+/// The call of this name, when it was accepted before, with the row that it stands for, and whether the gateway is stopped that it
+/// would tell something: one question to the database, since whoever repeats a call is in a hurry.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer, or a row is not one of its table.
+pub async fn known<C: ConnectionTrait, R: EntityTrait>(
+    on: &C,
+    key: Key,
+    columns: Columns<R::Column>,
+    gateway: Option<Gateway>,
+) -> Result<Option<Known<R::Model>>, StoreError> {
+    let scope = key.scope;
+    let stands_for: RelationDef = request::Entity::belongs_to(R::default())
+        .from(request::Column::ResourceId)
+        .to(columns.id)
+        .on_condition(move |_, _| Where::all().add(of_partner(columns.partner, scope)).add(columns.erased.is_null()))
+        .into();
+    let stop = gateway.map(|gateway| Expr::exists(stop_switch::Entity::find_by_id(gateway.name()).into_query()));
+    let select = named(key).join(JoinType::LeftJoin, stands_for).select_also(R::default());
+    let select = select.expr_as(stop.unwrap_or_else(|| Expr::val(false)), "stopped");
+    let Some(row) = on.query_one_raw(select.build(on.get_database_backend())).await? else { return Ok(None) };
+    // Told apart from a row that cannot be read: that one is there.
+    let there = row.try_get::<Option<Uuid>>("B_", "id")?.is_some();
+    Ok(Some(Known {
+        accepted: accepted(request::Model::from_query_result(&row, "A_")?),
+        resource: there.then(|| R::Model::from_query_result(&row, "B_")).transpose()?,
+        stopped: row.try_get("", "stopped")?,
+    }))
+}
+
+#[cfg_attr(feature = "chaos", track_caller)]
+fn named(key: Key) -> Select<request::Entity> {
+    request::Entity::find()
         .filter(of_partner(request::Column::PartnerId, key.scope))
         .filter(request::Column::Method.eq(key.method))
         .filter(request::Column::RequestId.eq(key.id.uuid()))
-        .one(on)
-        .await?;
-    Ok(row.map(|r| Accepted { fingerprint: r.fingerprint, resource: r.resource_id }))
+}
+
+fn accepted(row: request::Model) -> Accepted {
+    Accepted { fingerprint: row.fingerprint, resource: row.resource_id }
 }
 
 /// When this id was first accepted under one of these methods, the latest of them, Unix milliseconds.

@@ -61,3 +61,46 @@ async fn tenancy_what_another_partner_has_made_is_not_what_this_call_has_made() 
     let free = s.db.unit(move |tx| Box::pin(unused(tx, key))).await;
     assert_eq!(free, Ok(Some(id)));
 }
+
+/// A call of the owner, and one of a stranger by the same name, both about the owner's client.
+async fn both_ask_for(s: &Somebodys) -> [Result<Option<Known<client::Model>>, StoreError>; 2] {
+    let id = RequestId::new(uuid::Uuid::from_u128(7));
+    let known = async |scope| {
+        let key = Key { scope, method: "Register", id };
+        Store::new(s.db.clone()).known(key).await
+    };
+    [known(s.stranger).await, known(s.owner).await]
+}
+
+#[tokio::test]
+async fn tenancy_a_request_leads_to_nobody_elses_client_and_one_that_cannot_be_read_is_not_as_missing() {
+    let s = Somebodys::new().await;
+    for scope in [s.stranger, s.owner] {
+        let key = Key { scope, method: "Register", id: RequestId::new(uuid::Uuid::from_u128(7)) };
+        let accepted = Accepted { fingerprint: vec![1], resource: s.client.uuid() };
+        requests::insert(s.db.direct(), key, &accepted, 1).await.unwrap();
+    }
+    let found = both_ask_for(&s).await.map(|known| known.unwrap().unwrap().resource.is_some());
+    assert_eq!(found, [false, true]);
+    s.db.direct().execute_unprepared("UPDATE client SET created_ms = 'never'").await.unwrap();
+    let [strangers, owners] = both_ask_for(&s).await;
+    assert!(strangers.unwrap().unwrap().resource.is_none() && owners.is_err());
+    s.db.direct().execute_unprepared("UPDATE client SET created_ms = 1, erased_ms = 1").await.unwrap();
+    let erased = both_ask_for(&s).await.map(|known| known.unwrap().unwrap().resource.is_some());
+    assert_eq!(erased, [false, false]);
+}
+
+#[tokio::test]
+async fn a_call_that_was_accepted_tells_whether_the_account_service_is_stopped() {
+    let s = Somebodys::new().await;
+    let accepted = Accepted { fingerprint: vec![1], resource: s.client.uuid() };
+    let key = Key { scope: s.owner, method: "Register", id: RequestId::new(uuid::Uuid::from_u128(7)) };
+    requests::insert(s.db.direct(), key, &accepted, 1).await.unwrap();
+    for (sql, stopped) in [
+        ("INSERT INTO stop_switch VALUES ('fns', 'why', 'who', 1)", false),
+        ("INSERT INTO stop_switch VALUES ('accounts', 'why', 'who', 1)", true),
+    ] {
+        s.db.direct().execute_unprepared(sql).await.unwrap();
+        assert_eq!(both_ask_for(&s).await[1].as_ref().unwrap().as_ref().unwrap().stopped, stopped, "{sql}");
+    }
+}

@@ -10,8 +10,9 @@ use crate::kkt::store::Store;
 use crate::kkt::{creation, desk, effects, intents};
 use crate::partners;
 use crate::storage::StoreError;
+use crate::storage::requests::{self, Accepted, Key};
 use crate::storage::tests::somebodys::Somebodys;
-use crate::values::KktId;
+use crate::values::{KktId, RequestId};
 
 #[tokio::test]
 async fn a_strangers_key_settles_and_reopens_no_effect() {
@@ -50,4 +51,17 @@ async fn a_strangers_key_finds_no_device_and_no_register_that_needs_one() {
     let device = company().1.register.device_id.unwrap();
     assert_eq!(store.devices_of_others(s.owner, other).await, Ok(HashSet::from([device])));
     assert_eq!(store.devices_of_others(s.owner, s.kkt).await, Ok(HashSet::new()), "its own is not among them");
+}
+
+#[tokio::test]
+async fn a_request_leads_to_nobody_elses_registration() {
+    let s = Somebodys::new().await;
+    let store = Store::new(s.db.clone());
+    for (scope, found) in [(s.stranger, false), (s.owner, true)] {
+        let key = Key { scope, method: "Fiscalize", id: RequestId::new(uuid::Uuid::from_u128(7)) };
+        let accepted = Accepted { fingerprint: vec![1], resource: s.kkt.uuid() };
+        requests::insert(s.db.direct(), key, &accepted, 1).await.unwrap();
+        let known = store.known(key).await.unwrap().unwrap();
+        assert_eq!((known.resource.is_some(), known.stopped), (found, false));
+    }
 }

@@ -167,10 +167,10 @@ async fn documents_and_requests_are_their_partners_alone() {
         let (_, registered) = &me.requests[0];
         let registered = Key { scope: owner, method: "Register", id: RequestId::parse(registered).unwrap() };
         clients.forget_requests(stranger, client).await.unwrap();
-        assert!(clients.accepted(registered).await.unwrap().is_some(), "a stranger makes nothing forgotten");
-        assert!(clients.accepted(Key { scope: stranger, ..registered }).await.unwrap().is_none());
+        assert!(clients.known(registered).await.unwrap().is_some(), "a stranger makes nothing forgotten");
+        assert!(clients.known(Key { scope: stranger, ..registered }).await.unwrap().is_none());
         clients.forget_requests(owner, client).await.unwrap();
-        assert!(clients.accepted(registered).await.unwrap().is_none());
+        assert!(clients.known(registered).await.unwrap().is_none());
     })
     .await;
 }
