@@ -169,7 +169,7 @@ impl ClientService {
         let Some(known) = self.parts.store.known(key).await? else { return Ok(None) };
         known.accepted.is_of(fingerprint, "client")?;
         let client = known.resource.map(rows::read).transpose()?;
-        Ok(client.map(|client| Repeat { client, stopped: known.stopped }))
+        Ok(client.map(|client| Repeat { client, stopped: known.stopped != Some(false) }))
     }
 
     async fn in_business(&self, inn: &Inn) -> Result<Taxpayer, Failure> {

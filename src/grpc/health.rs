@@ -17,6 +17,9 @@ pub const READINESS: [&str; 3] = ["", CLIENTS, KKTS];
 /// The name of the health service; the authentication layer lets it pass.
 pub const NAME: &str = <HealthServer<HealthService> as NamedService>::NAME;
 
+/// The name of a service fits many times. Nobody needs a credential to ask: what is on its way is held for strangers.
+const LARGEST_QUESTION: usize = 1024;
+
 /// What health says.
 #[derive(Clone)]
 pub struct Health(HealthReporter);
@@ -29,7 +32,7 @@ impl Health {
         health.set_ready(false).await;
         health.0.set_service_status(LIVENESS, ServingStatus::Serving).await;
         let service = HealthService::from_health_reporter(health.0.clone());
-        (health, HealthServer::new(service))
+        (health, HealthServer::new(service).max_decoding_message_size(LARGEST_QUESTION))
     }
 
     /// Follows `ready` (database reachable, schema right, not draining) until its sender is gone; then the server is not

@@ -1,6 +1,5 @@
 //! How many calls the whole server carries at once, and what becomes of an answer that nobody takes.
 
-mod answers;
 mod kept;
 mod standing;
 
@@ -13,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
-use self::answers::Answers;
-use self::kept::{Bound, Counted, End, Ending, Kept};
+use self::kept::{Bound, Burden, End, Ending, Kept, Untaken};
 use self::standing::{Stand, Standing};
 use super::edge::leave::UnderWay;
 use super::edge::life::Link;
@@ -68,10 +66,10 @@ fn kind(path: &str) -> Kind {
 pub struct Load {
     calls: Arc<Semaphore>,
     standing: Standing,
-    probes: Answers,
-    probed: Answers,
-    files: Answers,
-    answers: Answers,
+    probes: Untaken,
+    probed: Untaken,
+    files: Untaken,
+    answers: Untaken,
     longest: Duration,
     answer: Duration,
     ending: Ending,
@@ -86,10 +84,10 @@ impl Load {
         Self {
             calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
             standing: Standing::new(standing),
-            probes: Answers::new(PROBES),
-            probed: Answers::new(PROBES),
-            files: Answers::new(FILES),
-            answers: Answers::new(answers),
+            probes: Untaken::new(PROBES),
+            probed: Untaken::new(PROBES),
+            files: Untaken::new(FILES),
+            answers: Untaken::new(answers),
             longest,
             answer,
             ending: Ending { closing: CancellationToken::new(), answer },
@@ -125,7 +123,7 @@ impl Load {
     /// even said what it asks.
     async fn probe(&self, answer: impl Future<Output = Response>) -> Response {
         let link = Link::default();
-        let _turn = self.probes.wait(link.clone());
+        let _turn = self.probes.wait(&link);
         tokio::select! {
             biased;
             answered = timeout(PROBE_TIME, answer) => {
@@ -149,19 +147,22 @@ impl Load {
             if http_body::Body::is_end_stream(&inner) {
                 return inner;
             }
-            let counted = link.clone().map_or(Counted::No, |link| self.counted(kind, link));
+            let untaken = self.untaken(kind);
+            let turn = untaken.zip(link.as_ref()).map(|(untaken, link)| untaken.wait(link));
+            let pieces = (kind == Kind::Reflection).then(|| self.files.clone()).zip(link.clone());
             let bound = link.map(|link| Bound::new(link, limit, ending));
-            Body::new(Kept { inner, end, over: false, last: None, counted, stand, bound, under_way })
+            let burden = Burden::new(turn, bound, under_way);
+            Body::new(Kept { inner, end, over: false, burden, pieces, stand })
         })
     }
 
-    fn counted(&self, kind: Kind, link: Link) -> Counted {
+    /// Where an answer is counted as a whole.
+    const fn untaken(&self, kind: Kind) -> Option<&Untaken> {
         match kind {
             // Strangers' probes push out each other's answers, and no partner's.
-            Kind::Probe => Counted::whole(&self.probed, link),
-            Kind::Call => Counted::whole(&self.answers, link),
-            Kind::Reflection => Counted::pieces(&self.files, link),
-            Kind::Stream | Kind::Health => Counted::No,
+            Kind::Probe => Some(&self.probed),
+            Kind::Call => Some(&self.answers),
+            Kind::Stream | Kind::Health | Kind::Reflection => None,
         }
     }
 

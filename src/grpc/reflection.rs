@@ -5,6 +5,9 @@ use tonic_reflection::server::{Builder, Error, v1, v1alpha};
 
 use crate::pb::DESCRIPTORS;
 
+/// A name fits many times. What is asked stands twice in the answer.
+const LARGEST_QUESTION: usize = 1024;
+
 /// The descriptors as bytes: prost's own type would lose the options (rules, scopes).
 fn files() -> Builder<'static> {
     Builder::configure()
@@ -17,7 +20,7 @@ fn files() -> Builder<'static> {
 /// # Errors
 /// When the embedded descriptors cannot be read: a defect of the build.
 pub fn v1() -> Result<v1::ServerReflectionServer<impl v1::ServerReflection>, Error> {
-    files().build_v1()
+    Ok(files().build_v1()?.max_decoding_message_size(LARGEST_QUESTION))
 }
 
 /// Reflection as older tools speak it.
@@ -25,7 +28,7 @@ pub fn v1() -> Result<v1::ServerReflectionServer<impl v1::ServerReflection>, Err
 /// # Errors
 /// See [`v1`].
 pub fn v1alpha() -> Result<v1alpha::ServerReflectionServer<impl v1alpha::ServerReflection>, Error> {
-    files().build_v1alpha()
+    Ok(files().build_v1alpha()?.max_decoding_message_size(LARGEST_QUESTION))
 }
 
 #[cfg(test)]

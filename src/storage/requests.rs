@@ -65,8 +65,8 @@ pub struct Known<M> {
     pub accepted: Accepted,
     /// What it made or changed, when the partner has it and it is not erased.
     pub resource: Option<M>,
-    /// Whether an operator has stopped the gateway that was asked about.
-    pub stopped: bool,
+    /// Whether an operator has stopped the gateway, when one was asked about.
+    pub stopped: Option<bool>,
 }
 
 /// The columns by which a table of partners' rows is looked into: whose a row is, its id, when it was erased.
@@ -96,10 +96,11 @@ pub async fn known<C: ConnectionTrait, R: EntityTrait>(
         .into();
     let stop = gateway.map(|gateway| Expr::exists(stop_switch::Entity::find_by_id(gateway.name()).into_query()));
     let select = named(key).join(JoinType::LeftJoin, stands_for).select_also(R::default());
-    let select = select.expr_as(stop.unwrap_or_else(|| Expr::val(false)), "stopped");
+    // Told apart from a row that cannot be read.
+    let select = select.expr_as(columns.id.is_not_null(), "there");
+    let select = select.expr_as(stop.unwrap_or_else(|| Expr::cust("NULL")), "stopped");
     let Some(row) = on.query_one_raw(select.build(on.get_database_backend())).await? else { return Ok(None) };
-    // Told apart from a row that cannot be read: that one is there.
-    let there = row.try_get::<Option<Uuid>>("B_", "id")?.is_some();
+    let there: bool = row.try_get("", "there")?;
     Ok(Some(Known {
         accepted: accepted(request::Model::from_query_result(&row, "A_")?),
         resource: there.then(|| R::Model::from_query_result(&row, "B_")).transpose()?,

@@ -101,6 +101,6 @@ async fn a_call_that_was_accepted_tells_whether_the_account_service_is_stopped()
         ("INSERT INTO stop_switch VALUES ('accounts', 'why', 'who', 1)", true),
     ] {
         s.db.direct().execute_unprepared(sql).await.unwrap();
-        assert_eq!(both_ask_for(&s).await[1].as_ref().unwrap().as_ref().unwrap().stopped, stopped, "{sql}");
+        assert_eq!(both_ask_for(&s).await[1].as_ref().unwrap().as_ref().unwrap().stopped, Some(stopped), "{sql}");
     }
 }

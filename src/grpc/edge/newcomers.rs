@@ -56,6 +56,12 @@ impl Newcomers {
         let pushed = standing.count > self.0.most && standing.push_out().is_some();
         (Newcomer { all: self.0.clone(), peer, number, known: AtomicBool::new(false) }, pushed)
     }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.0.lock().count
+    }
 }
 
 impl Standing {

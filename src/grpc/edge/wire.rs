@@ -170,11 +170,17 @@ impl AsyncRead for Wire {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut some = ReadBuf::new(buf.initialize_unfilled_to(left.min(buf.remaining())));
-        let came = self.io.reader().poll_read(cx, &mut some);
-        let read = some.filled().len();
-        buf.advance(read);
-        self.read = if came.is_ready() { self.read + read } else { 0 };
+        let before = buf.filled().len();
+        let came = if buf.remaining() <= left {
+            self.io.reader().poll_read(cx, buf)
+        } else {
+            let mut some = ReadBuf::new(buf.initialize_unfilled_to(left));
+            let came = self.io.reader().poll_read(cx, &mut some);
+            let read = some.filled().len();
+            buf.advance(read);
+            came
+        };
+        self.read = if came.is_ready() { self.read + buf.filled().len() - before } else { 0 };
         came
     }
 }

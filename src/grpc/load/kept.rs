@@ -1,6 +1,8 @@
 //! An answer on its way: what it keeps, and for how long.
 
+use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,10 +15,11 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
-use super::answers::{Answers, Turn};
 use super::standing::Stand;
 use crate::grpc::edge::leave::UnderWay;
 use crate::grpc::edge::life::Link;
+use crate::grpc::edge::newcomers::{Newcomer, Newcomers};
+use crate::grpc::edge::places::Peer;
 
 /// How the end of the server bounds what is on its way to peers.
 #[derive(Clone)]
@@ -56,74 +59,82 @@ impl Drop for Bound {
     }
 }
 
-/// How an answer is among those that are not taken yet.
-pub(super) enum Counted {
-    /// It is small, or counted elsewhere.
-    No,
-    /// As a whole, from its beginning until it is gone.
-    Whole { _turn: Turn },
-    /// Each piece by itself, from when it is given away until it is taken.
-    Pieces { answers: Answers, link: Link, given: Option<Turn> },
+/// What an answer is counted by until its peer has taken it, and its connection if it does not take it in time. A body that has
+/// been given to HTTP/2 is over for us, and what it said stays there for as long as the peer likes: so every piece carries this
+/// with it, and HTTP/2 drops it when it is written.
+#[derive(Clone)]
+pub(super) struct Burden(#[expect(dead_code, reason = "held until the answer is gone")] Arc<Carried>);
+
+struct Carried {
+    _turn: Option<Newcomer>,
+    _bound: Option<Bound>,
+    _under_way: UnderWay,
 }
 
-impl Counted {
-    pub fn whole(answers: &Answers, link: Link) -> Self {
-        Self::Whole { _turn: answers.wait(link) }
+impl Burden {
+    pub fn new(turn: Option<Newcomer>, bound: Option<Bound>, under_way: UnderWay) -> Self {
+        Self(Arc::new(Carried { _turn: turn, _bound: bound, _under_way: under_way }))
+    }
+}
+
+/// Bytes of an answer with what they carry.
+struct Piece {
+    bytes: Bytes,
+    _burden: Burden,
+    _turn: Option<Newcomer>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Those that are not taken yet, over all connections: one too many ends the connection of the oldest, of the peer that has
+/// the most. An honest reader takes its answer at once.
+#[derive(Clone)]
+pub(super) struct Untaken(Newcomers);
+
+impl Untaken {
+    pub fn new(most: usize) -> Self {
+        Self(Newcomers::new(most))
     }
 
-    pub fn pieces(answers: &Answers, link: Link) -> Self {
-        Self::Pieces { answers: answers.clone(), link, given: None }
+    /// One more, on this connection.
+    pub fn wait(&self, link: &Link) -> Newcomer {
+        let peer = link.peer().map_or(Peer::of(Ipv4Addr::UNSPECIFIED.into()), |(peer, _)| peer);
+        self.0.enter(peer, link.token()).0
     }
 
-    /// A piece is given away.
-    fn give(&mut self) {
-        if let Self::Pieces { answers, link, given } = self {
-            *given = Some(answers.wait(link.clone()));
-        }
-    }
-
-    /// All of the piece is taken.
-    fn taken(&mut self) {
-        if let Self::Pieces { given, .. } = self {
-            *given = None;
-        }
+    /// How many there are.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.0.count()
     }
 }
 
 /// What ends a stream that its caller keeps open.
 pub(super) type End = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// An answer that holds its place until it has been taken or given up.
+/// An answer that holds its place until it has been given away, and what it is counted by until that has been taken.
 pub(super) struct Kept {
     pub inner: Body,
     /// Then a stream that its caller keeps open ends with OK.
     pub end: Option<End>,
     pub over: bool,
-    /// The last byte of what has been given away.
-    pub last: Option<Bytes>,
-    pub counted: Counted,
-    #[expect(dead_code, reason = "held until the answer is gone")]
+    pub burden: Burden,
+    /// By what each piece is counted by itself.
+    pub pieces: Option<(Untaken, Link)>,
+    #[expect(dead_code, reason = "held until the stream is over")]
     pub stand: Option<Stand>,
-    #[expect(dead_code, reason = "held until the answer is gone")]
-    pub bound: Option<Bound>,
-    #[expect(dead_code, reason = "held until the answer is gone")]
-    pub under_way: UnderWay,
 }
 
 impl Kept {
-    /// All of it but the last byte. HTTP/2 takes a whole piece off our hands as soon as the peer has room for one byte, and would
-    /// keep it for as long as the peer likes, counted by nobody. The last byte it takes only when there is room for all that comes
-    /// before, and what comes after it is not asked for earlier.
-    fn hold_back(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        match frame.into_data() {
-            Ok(mut data) if !matches!(self.counted, Counted::No) && data.len() > 1 => {
-                self.counted.give();
-                self.last = Some(data.split_off(data.len() - 1));
-                Frame::data(data)
-            }
-            Ok(data) => Frame::data(data),
-            Err(trailers) => trailers,
-        }
+    fn laden(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        frame.map_data(|bytes| {
+            let turn = self.pieces.as_ref().map(|(untaken, link)| untaken.wait(link));
+            Bytes::from_owner(Piece { bytes, _burden: self.burden.clone(), _turn: turn })
+        })
     }
 }
 
@@ -135,22 +146,17 @@ impl http_body::Body for Kept {
         if self.over {
             return Poll::Ready(None);
         }
-        // Before any end: what has been given away is counted until this is taken.
-        if let Some(last) = self.last.take() {
-            return Poll::Ready(Some(Ok(Frame::data(last))));
-        }
-        self.counted.taken();
         if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
             self.over = true;
             let ok = (HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
             return Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::from_iter([ok])))));
         }
         let next = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        Poll::Ready(next.map(|next| next.map(|frame| self.hold_back(frame))))
+        Poll::Ready(next.map(|next| next.map(|frame| self.laden(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || (self.last.is_none() && self.inner.is_end_stream())
+        self.over || self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> http_body::SizeHint {

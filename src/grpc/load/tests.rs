@@ -129,9 +129,9 @@ async fn echoes(request: Request) -> Result<Response, Infallible> {
     Ok(http::Response::new(request.into_body()))
 }
 
-/// A stream of reflection that asks a piece, and its answers.
-async fn reflect(load: &Load, link: &Link) -> Body {
-    let mut request = request(REFLECTION[0], link);
+/// Asks a piece there, and the answers.
+async fn ask(load: &Load, path: &str, link: &Link) -> Body {
+    let mut request = request(path, link);
     let pieces = futures::stream::iter([Ok(Frame::data(Bytes::from_static(b"asked")))]);
     *request.body_mut() = Body::new(Open(pieces.chain(futures::stream::pending()).boxed()));
     load.clone().call(request, tower::service_fn(echoes)).await.into_body()
@@ -149,20 +149,38 @@ async fn whoever_left_a_file_longest_loses_its_connection_and_who_takes_it_is_no
     let links: Vec<_> = (0..=FILES).map(|_| Link::default()).collect();
     let mut bodies = Vec::new();
     for link in &links {
-        bodies.push(reflect(&load, link).await);
+        bodies.push(ask(&load, REFLECTION[0], link).await);
     }
     assert_eq!(load.files.count(), 0, "nothing has been given away");
     for _ in 0..3 {
-        let mut taken = reflect(&load, &Link::default()).await;
-        assert_eq!((now(&mut taken).unwrap(), load.files.count()), (Bytes::from_static(b"aske"), 1));
-        assert_eq!((now(&mut taken).unwrap(), load.files.count()), (Bytes::from_static(b"d"), 1));
-        assert_eq!((now(&mut taken), load.files.count()), (None, 0), "all is taken, and the stream goes on");
+        let mut taken = ask(&load, REFLECTION[0], &Link::default()).await;
+        let given = now(&mut taken).unwrap();
+        assert_eq!((&*given, load.files.count()), (&b"asked"[..], 1));
+        assert_eq!(now(&mut taken), None, "the stream goes on");
+        drop(given);
+        assert_eq!(load.files.count(), 0, "it has been written");
     }
-    for body in &mut bodies {
-        assert!(now(body).is_some());
-    }
+    let given = bodies.iter_mut().map(|body| now(body).unwrap()).collect::<Vec<_>>();
+    assert_eq!(load.files.count(), FILES);
+    drop(bodies);
+    assert_eq!(load.files.count(), FILES, "a stream that is over has left its answers to HTTP/2");
     let cut = links.iter().map(|link| link.token().is_cancelled()).collect::<Vec<_>>();
     assert!(cut[0] && !cut[1..].contains(&true), "{cut:?}");
+    drop(given);
+    assert_eq!(load.files.count(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_counts_until_what_it_has_said_is_written() {
+    let load = Load::new(9, 9, 9, SECOND, SOON);
+    let link = Link::default();
+    let mut body = ask(&load, LIST, &link).await;
+    let given = now(&mut body).unwrap();
+    drop(body);
+    assert_eq!((&*given, load.answers.count()), (&b"asked"[..], 1));
+    link.token().cancelled().await;
+    drop(given);
+    assert_eq!(load.answers.count(), 0);
 }
 
 #[tokio::test]

@@ -62,6 +62,6 @@ async fn a_request_leads_to_nobody_elses_registration() {
         let accepted = Accepted { fingerprint: vec![1], resource: s.kkt.uuid() };
         requests::insert(s.db.direct(), key, &accepted, 1).await.unwrap();
         let known = store.known(key).await.unwrap().unwrap();
-        assert_eq!((known.resource.is_some(), known.stopped), (found, false));
+        assert_eq!((known.resource.is_some(), known.stopped), (found, None));
     }
 }

@@ -152,12 +152,12 @@ impl Raw {
     }
 
     /// One whose system keeps little of what it does not read.
-    pub async fn deaf(from: Ipv4Addr, to: SocketAddr) -> io::Result<Self> {
+    pub async fn deaf(from: Ipv4Addr, to: SocketAddr, values: &[(u16, u32)]) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4096)?;
         socket.bind((from, 0).into())?;
         let mut raw = Self::over(socket.connect(to).await?);
-        raw.send(&[PREFACE, &settings(&[])].concat()).await?;
+        raw.send(&[PREFACE, &settings(values)].concat()).await?;
         Ok(raw)
     }
 

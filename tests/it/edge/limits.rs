@@ -138,7 +138,7 @@ async fn a_peer_that_reads_nothing_is_cut_also_while_the_system_keeps_what_it_is
         (config.connections.unacked_ms, config.connections.per_peer) = (300, 1);
     })
     .await;
-    let mut deaf = Raw::deaf(source(8), app.address()).await.unwrap();
+    let mut deaf = Raw::deaf(source(8), app.address(), &[]).await.unwrap();
     // Answers for less than the system keeps, and more than the peer's takes.
     deaf.send(&frame(PING, 0, 0, &[0; 8]).repeat(6_000)).await.unwrap();
     assert!(served(&app, 8).await.is_none(), "it has its place");
@@ -324,5 +324,27 @@ async fn so_many_answers_wait_for_readers_and_whoever_left_one_longest_is_cut() 
         }
         // Who takes its answer is never that one.
         app.clients().list(ListRequest::default()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_health_or_reflection_says_little() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.open_reflection = true).await;
+    let mut health = HealthClient::new(app.channel());
+    let name = |length| HealthCheckRequest { service: "x".repeat(length) };
+    assert_eq!(health.check(name(1_000)).await.unwrap_err().code(), tonic::Code::NotFound);
+    assert_eq!(health.check(name(1_100)).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+    assert_eq!(health.watch(name(1_100)).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+    let mut reflection = ServerReflectionClient::new(app.channel());
+    for (length, answers) in [(900, true), (1_100, false)] {
+        let list = Some(MessageRequest::ListServices(String::new()));
+        let asked = ServerReflectionRequest { host: "x".repeat(length), message_request: list };
+        let asked = futures::stream::iter([asked]);
+        let mut answered = reflection.server_reflection_info(asked).await.unwrap().into_inner();
+        assert_eq!(answered.message().await.unwrap().is_some(), answers, "{length}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::super::amount;
-use super::super::frames::{INITIAL_WINDOW, PING, PREFACE, Raw, begin, call, frame, messages};
+use super::super::frames::{INITIAL_WINDOW, PING, PREFACE, Raw, WINDOW_UPDATE, begin, call, frame, messages, settings};
 use super::field::{Field, Made, source};
 use super::{MEMORY, hold, hold_in};
 
@@ -36,7 +36,7 @@ pub async fn crowd(field: &Field, count: u64, said: &[u8]) -> Made {
 async fn idle_connections() {
     hold("connections that have begun HTTP/2 and do nothing", &[], async |field| {
         let count = amount("IDLE", 1_000, 5_000);
-        let hello = [PREFACE, &super::super::frames::settings(&[])].concat();
+        let hello = [PREFACE, &settings(&[])].concat();
         let mut made = crowd(field, count, &hello).await;
         let last = made.held.last_mut().unwrap();
         assert!(last.answers().await, "each is served when it comes");
@@ -72,7 +72,7 @@ pub async fn deaf(field: &Field, count: u64) -> Made {
     let mut held = Vec::new();
     let mut tried = 0;
     for n in 0..count {
-        let Ok(mut raw) = Raw::deaf(source(n / 20), field.address()).await else { continue };
+        let Ok(mut raw) = Raw::deaf(source(n / 20), field.address(), &[]).await else { continue };
         let burst = frame(PING, 0, 0, &[0; 8]).repeat(1_000);
         let calls = (0..5).flat_map(|n| call(2 * n + 1, LIST, Some(&field.token), &WHOLE_PAGE)).collect::<Vec<_>>();
         let _ = raw.send(&calls).await;
@@ -155,6 +155,47 @@ async fn slow_readers_of_files(field: &Field, count: u64) -> Made {
 async fn readers_with_no_window() {
     hold("calls for pages of 100 by readers with windows of 0 and 1 byte", &[], async |field| {
         let mut made = slow_readers_of_pages(field, amount("READERS", 20, 200), 5).await;
+        made.held.clear();
+        made
+    })
+    .await;
+}
+
+/// A connection with much room for answers whose peer reads none of them: HTTP/2 takes all it is given.
+async fn roomy(field: &Field, n: u64, calls: u32) -> std::io::Result<Raw> {
+    let room = 1 << 20;
+    let mut raw = Raw::deaf(source(n / SHARE), field.address(), &[(INITIAL_WINDOW, room)]).await?;
+    raw.send(&frame(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes())).await?;
+    let calls = (0..calls).flat_map(|n| call(2 * n + 1, LIST, Some(&field.token), &WHOLE_PAGE));
+    raw.send(&calls.collect::<Vec<_>>()).await?;
+    Ok(raw)
+}
+
+/// Peers that take back the room once their answers are made, before they would be cut for not reading, and read from then on.
+pub async fn closers(field: &Field, count: u64) -> Made {
+    const AT_ONCE: u64 = 10;
+    const CALLS: u32 = 10;
+    let mut held = Vec::new();
+    for begun in (0..count).step_by(usize::try_from(AT_ONCE).unwrap()) {
+        let mut some = Vec::new();
+        for n in begun..begun + AT_ONCE {
+            some.extend(roomy(field, n, CALLS).await);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        for raw in &mut some {
+            // The server may have cut it.
+            let _ = raw.send(&settings(&[(INITIAL_WINDOW, 0)])).await;
+            raw.drain();
+        }
+        held.extend(some);
+    }
+    Made { tried: count * u64::from(CALLS), held }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_close_their_windows() {
+    hold("calls for pages of 100 by readers that take back their windows before they read", &[], async |field| {
+        let mut made = closers(field, amount("CLOSERS", 20, 100)).await;
         made.held.clear();
         made
     })
