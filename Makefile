@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test bench soak model chaos attacks mutants fuzz demo build helm apiserver image release fmt generate sdk tools deny
+.PHONY: help check test bench paths soak model chaos attacks mutants fuzz demo build helm apiserver image release fmt generate sdk tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ test: ## Everything: also both databases, buf lint, the demo, the README's comma
 
 bench: ## Figures beside their floors, written to docs/performance.md (some 15 minutes); ONLY="reads writes" some of them
 	@bash scripts/bench.sh run
+
+paths: ## Figures of the pure paths that every call takes (criterion; builds for release)
+	cargo bench --locked --bench paths
 
 soak: ## The same work for SOAK seconds (1800); fails when the memory grows
 	@bash scripts/bench.sh soak

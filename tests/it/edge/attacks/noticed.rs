@@ -32,7 +32,7 @@ async fn connections_without_a_credential_and_without_a_limit_are_noticed() {
     // As many as there are places.
     let mut field = Field::open(&[("connections.newcomers", "9999".to_owned())]).await;
     let hello = [PREFACE, &settings(&[])].concat();
-    let outcome = field.attack(async |field| crowd(field, 3_000, &hello).await).await;
+    let outcome = field.attack(async |field| crowd(field, 4_500, &hello).await).await;
     println!("noticed: {:?}", wrong(&outcome));
     assert!(wrong(&outcome).iter().any(|what| what.contains("memory")));
 }
@@ -49,7 +49,7 @@ async fn peers_that_take_nothing_without_a_limit_of_time_are_noticed() {
 async fn answers_that_nobody_takes_without_a_limit_are_noticed() {
     let mut field = Field::open(&off(&["connections.untaken_answers"])).await;
     let attack = async |field: &Field| {
-        let mut made = slow_readers_of_pages(field, 60, 10).await;
+        let mut made = slow_readers_of_pages(field, 80, 10).await;
         made.held.clear();
         made
     };

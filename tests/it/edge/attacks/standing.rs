@@ -10,8 +10,8 @@ use super::hold_in;
 use super::slow::SHARE;
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
-/// What memory may grow by for each of them, KiB: 38 were measured, and a quarter more.
-const EACH: u64 = 48;
+/// What memory may grow by for each of them, KiB: 24 were measured, and a quarter more.
+const EACH: u64 = 30;
 /// And for the calls that are made meanwhile.
 const BESIDE: u64 = 4 * 1024;
 /// Connections that are opened at once.
