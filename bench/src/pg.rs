@@ -129,11 +129,11 @@ impl Postgres {
         self.number("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
     }
 
-    /// The statements that `during` has caused and that begin with `word`, as the database keeps them: values are `$1`.
-    pub fn statements(&self, word: &str) -> Outcome<Vec<String>> {
+    /// The statements that were asked `times` times at least and that begin with `word`, as the database keeps them: values are `$1`.
+    pub fn statements(&self, word: &str, times: u64) -> Outcome<Vec<String>> {
         let sql = format!(
             "SELECT replace(query, chr(10), ' ') FROM pg_stat_statements WHERE query ILIKE '{word}%' \
-             AND query NOT ILIKE '%pg_%' AND query NOT ILIKE '%access_change%' ORDER BY query"
+             AND calls >= {times} AND query NOT ILIKE '%pg_%' AND query NOT ILIKE '%access_change%' ORDER BY query"
         );
         Ok(self.sql(&sql)?.lines().map(str::to_owned).collect())
     }

@@ -10,6 +10,8 @@ use crate::report::{Report, Row};
 use crate::rounds::{Plan, composed, empty, empty_ours};
 use crate::stage::{Partner, Server, Stage};
 
+/// A call is made so often while its statements are noted: what the server's worker asks meanwhile is not asked as often.
+const TIMES: u64 = 10;
 const BARE: &str = "/bench.Floor/Call";
 
 /// A read: the call, and what pgbench does in its place.
@@ -117,11 +119,13 @@ fn calling(caller: &Caller, call: Call, loaded: Loaded) -> impl Fn(u64) -> Answe
 async fn script(stage: &Stage, partner: &Partner, caller: &Caller, call: Call, loaded: Loaded) -> Outcome<String> {
     calling(caller, call, loaded)(0).await?;
     stage.pg.sql("SELECT pg_stat_statements_reset()")?;
-    calling(caller, call, loaded)(1).await?;
+    for n in 1..=TIMES {
+        calling(caller, call, loaded)(n).await?;
+    }
     let own = format!("'{}'", partner.id);
     let (clients, kkts) = (id_sql("0190a000", ":n"), id_sql("0190b000", ":n"));
     let mut script = format!("\\set n random(1, {})\n", loaded.rows);
-    for statement in stage.pg.statements("SELECT")? {
+    for statement in stage.pg.statements("SELECT", TIMES)? {
         let id = if statement.contains(r#"FROM "client""#) { &clients } else { &kkts };
         let values: &[&str] = match call {
             Call::Client | Call::Kkt => &[&own, id, "1"],
