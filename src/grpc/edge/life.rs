@@ -118,6 +118,11 @@ impl Link {
         })
     }
 
+    /// Whether its peer is trusted, and stands for many.
+    pub fn is_trusted(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| guest.held.is_none())
+    }
+
     /// The address whose share this connection takes, unless its peer is trusted.
     pub fn stranger(&self) -> Option<IpAddr> {
         self.guest.as_ref().filter(|guest| guest.held.is_some()).map(|guest| guest.newcomer.peer().address())

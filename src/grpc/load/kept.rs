@@ -90,26 +90,31 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-/// Those that are not taken yet, over all connections: one too many ends the connection of the oldest, of the peer that has
-/// the most. An honest reader takes its answer at once.
+/// Those that are not taken yet, over all connections: one too many ends the connection of the oldest, of the address that has
+/// the most. Trusted peers stand for many, and are counted by themselves: else theirs would always be the most.
 #[derive(Clone)]
-pub(super) struct Untaken(Newcomers);
+pub(super) struct Untaken {
+    others: Newcomers,
+    trusted: Newcomers,
+}
 
 impl Untaken {
+    /// At most so many of either sort.
     pub fn new(most: usize) -> Self {
-        Self(Newcomers::new(most))
+        Self { others: Newcomers::new(most), trusted: Newcomers::new(most) }
     }
 
     /// One more, on this connection.
     pub fn wait(&self, link: &Link) -> Newcomer {
         let peer = link.peer().map_or(Peer::of(Ipv4Addr::UNSPECIFIED.into()), |(peer, _)| peer);
-        self.0.enter(peer, link.token()).0
+        let all = if link.is_trusted() { &self.trusted } else { &self.others };
+        all.enter(peer, link.token()).0
     }
 
     /// How many there are.
     #[cfg(test)]
     pub fn count(&self) -> usize {
-        self.0.count()
+        self.others.count() + self.trusted.count()
     }
 }
 

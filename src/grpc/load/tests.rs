@@ -10,6 +10,12 @@ use tonic::codegen::Bytes;
 use tonic_types::StatusExt;
 
 use super::*;
+use crate::grpc::edge::holders::Holders;
+use crate::grpc::edge::life::Guest;
+use crate::grpc::edge::newcomers::Newcomers;
+use crate::grpc::edge::places::Peer;
+use crate::grpc::edge::rarely::Turned;
+use crate::metrics::Meters;
 use crate::pb::DESCRIPTORS;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -92,6 +98,30 @@ async fn whoever_left_an_answer_longest_loses_its_connection_when_there_are_too_
     let _fourth = answer(&load, LIST, &links[3]).await;
     let cut: Vec<_> = links.iter().map(|link| link.token().is_cancelled()).collect();
     assert_eq!(cut, [true, false, false, false]);
+}
+
+/// A connection from there, of a peer that is trusted or not.
+fn from(address: [u8; 4], trusted: bool) -> Link {
+    let end = CancellationToken::new();
+    let held = (!trusted).then(|| Holders::new(9, Arc::new(Turned::new(&Meters::default()))).enter(end.clone()));
+    let (newcomer, _) = Newcomers::new(9).enter(Peer::of(address.into()), end.clone());
+    Link::new(end, Guest { newcomer, held })
+}
+
+#[tokio::test]
+async fn one_answer_too_many_ends_the_oldest_of_the_address_that_has_the_most_and_trusted_peers_are_counted_apart() {
+    let load = Load::new(9, 1, 3, SECOND, SECOND);
+    let ([few, many], ingress) = ([1, 2].map(|n| from([203, 0, 113, n], false)), from([203, 0, 113, 3], true));
+    let mut untaken = vec![answer(&load, LIST, &few).await];
+    for link in [&ingress, &ingress, &ingress, &many, &many] {
+        untaken.push(answer(&load, LIST, link).await);
+    }
+    let cut = || [&few, &many, &ingress].map(|link| link.token().is_cancelled());
+    assert_eq!(cut(), [false, false, false]);
+    untaken.push(answer(&load, LIST, &many).await);
+    assert_eq!(cut(), [false, true, false], "the oldest of all is another's");
+    untaken.push(answer(&load, LIST, &ingress).await);
+    assert_eq!(cut(), [false, true, true]);
 }
 
 #[tokio::test]

@@ -304,7 +304,7 @@ async fn headers_longer_than_the_limit_are_refused_and_the_connection_goes_on() 
     assert!(refused.message().contains("HTTP status code 431"), "{refused:?}");
 }
 
-/// Room for one byte is as good as none: HTTP/2 takes the answer off our hands for it, and keeps it.
+/// HTTP/2 takes the answer off our hands before there is room for any of it, and keeps it.
 #[tokio::test]
 async fn so_many_answers_wait_for_readers_and_whoever_left_one_longest_is_cut() {
     let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.untaken_answers = 2).await;
@@ -329,22 +329,30 @@ async fn so_many_answers_wait_for_readers_and_whoever_left_one_longest_is_cut() 
 
 #[tokio::test]
 async fn whoever_asks_health_or_reflection_says_little() {
-    use tonic_reflection::pb::v1::ServerReflectionRequest;
-    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
-
     let app = TestApp::start_with(Backend::Sqlite, |config| config.server.open_reflection = true).await;
     let mut health = HealthClient::new(app.channel());
     let name = |length| HealthCheckRequest { service: "x".repeat(length) };
     assert_eq!(health.check(name(1_000)).await.unwrap_err().code(), tonic::Code::NotFound);
     assert_eq!(health.check(name(1_100)).await.unwrap_err().code(), tonic::Code::InvalidArgument);
     assert_eq!(health.watch(name(1_100)).await.unwrap_err().code(), tonic::Code::InvalidArgument);
-    let mut reflection = ServerReflectionClient::new(app.channel());
     for (length, answers) in [(900, true), (1_100, false)] {
-        let list = Some(MessageRequest::ListServices(String::new()));
-        let asked = ServerReflectionRequest { host: "x".repeat(length), message_request: list };
-        let asked = futures::stream::iter([asked]);
-        let mut answered = reflection.server_reflection_info(asked).await.unwrap().into_inner();
-        assert_eq!(answered.message().await.unwrap().is_some(), answers, "{length}");
+        assert_eq!(lists(&app, length).await, [answers; 2], "{length}");
     }
+}
+
+/// Whether reflection, v1 and v1alpha, lists its services to who names a host of so many bytes.
+async fn lists(app: &TestApp, length: usize) -> [bool; 2] {
+    use tonic_reflection::pb::{v1, v1alpha};
+
+    let host = "x".repeat(length);
+    let list = Some(v1::server_reflection_request::MessageRequest::ListServices(String::new()));
+    let asked = v1::ServerReflectionRequest { host: host.clone(), message_request: list };
+    let mut now = v1::server_reflection_client::ServerReflectionClient::new(app.channel());
+    let now = now.server_reflection_info(futures::stream::iter([asked])).await.unwrap().into_inner().message().await;
+    let list = Some(v1alpha::server_reflection_request::MessageRequest::ListServices(String::new()));
+    let asked = v1alpha::ServerReflectionRequest { host, message_request: list };
+    let mut older = v1alpha::server_reflection_client::ServerReflectionClient::new(app.channel());
+    let older =
+        older.server_reflection_info(futures::stream::iter([asked])).await.unwrap().into_inner().message().await;
+    [now.unwrap().is_some(), older.unwrap().is_some()]
 }
