@@ -2,7 +2,7 @@
 # Measures the release binary beside its floors, and writes the figures into docs/performance.md.
 # bench.sh: everything. bench.sh soak: the same work for SOAK seconds (half an hour). bench.sh smoke: everything, small, on the
 # debug binary, for whether the answers are right; figures mean nothing then and are written nowhere.
-# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting scale. TIME, ROUNDS, ROWS, CALLERS, WAITING
+# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting. TIME, ROUNDS, ROWS, CALLERS, WAITING
 # choose sizes; BINARY another program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,9 +22,7 @@ soak)
     ;;
 run)
     [ -n "${BINARY:-}" ] || cargo build --locked --release --quiet
-    if [ "${ONLY:-}" != scale ]; then OUT=${OUT:-docs/performance.md} "$bench" run; fi
-    # Four million registrations: a scenario of its own, which takes its time to load.
-    if [[ " ${ONLY:-scale} " == *" scale "* ]] && [ -e scripts/bench-scale.sh ]; then bash scripts/bench-scale.sh; fi
+    OUT=${OUT:-docs/performance.md} exec "$bench" run
     ;;
 *)
     echo "run, soak or smoke, not $1" >&2
