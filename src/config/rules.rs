@@ -119,6 +119,7 @@ fn shares(config: &Config) -> Vec<Found> {
         (doors.per_holder >= doors.total, "connections.per_holder", "connections.total"),
         (doors.per_peer >= doors.total, "connections.per_peer", "connections.total"),
         (under_way >= limits.in_flight, "limits.calls_under_way", "limits.in_flight"),
+        (under_way >= doors.untaken_answers, "limits.calls_under_way", "connections.untaken_answers"),
     ];
     let bad = cases.into_iter().filter(|(bad, ..)| *bad);
     bad.map(|(_, key, whole)| (key, format!("must be less than {whole}, or one takes it all"))).collect()

@@ -251,6 +251,7 @@ fn values_that_do_not_go_together_or_have_no_such_shape_are_refused() {
         ("connections.per_holder", "10000", "connections.per_holder"),
         ("connections.per_peer", "10000", "connections.per_peer"),
         ("limits.in_flight", "128", "limits.calls_under_way"),
+        ("connections.untaken_answers", "128", "limits.calls_under_way"),
     ] {
         assert_eq!(keys_of(&found("", &[(&variable(key), value)])), [named], "{key} = {value}");
     }

@@ -43,7 +43,7 @@ impl Drop for Command {
 pub struct Held {
     commands: Commands,
     _call: Option<Arc<OwnedSemaphorePermit>>,
-    _partner: Option<Arc<Place>>,
+    _partner: Option<Place>,
 }
 
 impl Held {
@@ -60,7 +60,7 @@ impl Held {
 
 /// What the call holds, and this place.
 pub fn with(place: Place) -> Held {
-    Held { _partner: Some(Arc::new(place)), ..held() }
+    Held { _partner: Some(place), ..held() }
 }
 
 /// Does a command on a task of its own, which holds what the call does.

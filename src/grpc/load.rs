@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
-use self::kept::{Bound, Burden, End, Ending, Kept, Untaken};
+use self::kept::{Burden, End, Ending, Kept, Scale, Untaken};
 use self::standing::{Stand, Standing};
 use super::edge::leave::UnderWay;
 use super::edge::life::Link;
 use super::held::{Commands, Held};
 use super::layers::{Inner, Request, Response, Step};
+use super::places::Place;
 use super::status;
 
 /// Streams that end by themselves and are counted for each partner elsewhere.
@@ -134,12 +135,9 @@ impl Load {
     }
 
     /// The answer, with what it keeps until it has been taken.
-    fn keep(&self, response: Response, way: Way) -> Response {
+    fn keep(&self, mut response: Response, way: Way) -> Response {
         let Way { kind, stand, link, under_way } = way;
-        let limit = match kind {
-            Kind::Probe | Kind::Call => self.answer,
-            Kind::Stream | Kind::Health | Kind::Reflection => self.longest + self.answer,
-        };
+        let place = response.extensions_mut().remove::<Place>();
         let end = stand.as_ref().map(|stand| self.end(stand.end.clone()));
         let closing = stand.as_ref().map_or_else(|| self.ending.closing.clone(), |stand| stand.end.clone());
         let ending = Ending { closing, ..self.ending };
@@ -147,22 +145,22 @@ impl Load {
             if http_body::Body::is_end_stream(&inner) {
                 return inner;
             }
-            let untaken = self.untaken(kind);
-            let turn = untaken.zip(link.as_ref()).map(|(untaken, link)| untaken.wait(link));
-            let pieces = (kind == Kind::Reflection).then(|| self.files.clone()).zip(link.clone());
-            let bound = link.map(|link| Bound::new(link, limit, ending));
-            let burden = Burden::new(turn, bound, under_way);
-            Body::new(Kept { inner, end, over: false, burden, pieces, stand })
+            let burden = Burden { _under_way: under_way, _place: place };
+            let untaken = self.untaken(kind).cloned();
+            let scale = link.map(|link| Scale { link, untaken, limit: self.answer, ending });
+            Body::new(Kept { inner, end, over: false, burden, scale, stand })
         })
     }
 
-    /// Where an answer is counted as a whole.
+    /// Where what is said is counted.
     const fn untaken(&self, kind: Kind) -> Option<&Untaken> {
         match kind {
             // Strangers' probes push out each other's answers, and no partner's.
             Kind::Probe => Some(&self.probed),
             Kind::Call => Some(&self.answers),
-            Kind::Stream | Kind::Health | Kind::Reflection => None,
+            Kind::Reflection => Some(&self.files),
+            // A partner has so many streams. Health says little, and stands for it.
+            Kind::Stream | Kind::Health => None,
         }
     }
 

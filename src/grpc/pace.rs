@@ -21,7 +21,12 @@ impl Step for Pace {
         let counted = request.extensions().get::<Caller>().map(|caller| self.count(caller)).transpose();
         match counted {
             Ok(None) => inner.pass(request).await,
-            Ok(Some(place)) => held::with(place).during(inner.pass(request)).await,
+            Ok(Some(place)) => {
+                let mut response = held::with(place.clone()).during(inner.pass(request)).await;
+                // Whoever does not take its answers has calls under way. A stream has brought a place of its own.
+                response.extensions_mut().get_or_insert_with(|| place);
+                response
+            }
             Err(over) => tonic::Status::from(over).into_http(),
         }
     }

@@ -15,8 +15,12 @@ pub struct Places {
     taken: Arc<Mutex<HashMap<PartnerId, u32>>>,
 }
 
-/// A stream or a call that is open until this is dropped.
-pub struct Place {
+/// A stream or a call that is open until the last clone is dropped. In the extensions of a response: what its answer holds until
+/// the caller has taken it.
+#[derive(Clone)]
+pub struct Place(#[expect(dead_code, reason = "held until the stream or the call is over")] Arc<Taken>);
+
+struct Taken {
     partner: PartnerId,
     taken: Arc<Mutex<HashMap<PartnerId, u32>>>,
 }
@@ -49,11 +53,11 @@ impl Places {
             return Err(Failure::RateLimited { limit: self.limit, retry_after: self.retry() });
         }
         taken.insert(partner, open + 1);
-        Ok(Place { partner, taken: self.taken.clone() })
+        Ok(Place(Arc::new(Taken { partner, taken: self.taken.clone() })))
     }
 }
 
-impl Drop for Place {
+impl Drop for Taken {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = taken.get_mut(&self.partner) {
@@ -78,6 +82,8 @@ mod tests {
         let (first, _second) = (places.take(scope(1)).unwrap(), places.take(scope(1)).unwrap());
         assert!(places.take(scope(1)).is_err());
         let other = places.take(scope(2)).unwrap();
+        drop(first.clone());
+        assert!(places.take(scope(1)).is_err(), "a clone holds the same place");
         drop(first);
         let third = places.take(scope(1)).unwrap();
         assert!(places.take(scope(1)).is_err());

@@ -134,7 +134,7 @@ impl Link {
     }
 
     /// Cuts it, once the server closes, when no call is under way: for a peer that does not go by itself.
-    pub(super) async fn leave(self, closing: CancellationToken) {
+    pub(in crate::grpc) async fn leave(self, closing: CancellationToken) {
         closing.cancelled_owned().await;
         self.busy.over().await;
         self.cut();

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::grpc::edge::leave::UnderWay;
 use crate::grpc::edge::life::Link;
 use crate::grpc::edge::newcomers::{Newcomer, Newcomers};
 use crate::grpc::edge::places::Peer;
+use crate::grpc::places::Place;
 
 /// How the end of the server bounds what is on its way to peers.
 #[derive(Clone)]
@@ -44,11 +44,11 @@ async fn cut(link: Link, limit: Duration, ending: Ending) {
     link.cut();
 }
 
-/// The task of [`cut`]; it ends with the answer.
-pub(super) struct Bound(JoinHandle<()>);
+/// The task of [`cut`]; it ends with the piece.
+struct Bound(JoinHandle<()>);
 
 impl Bound {
-    pub fn new(link: Link, limit: Duration, ending: Ending) -> Self {
+    fn new(link: Link, limit: Duration, ending: Ending) -> Self {
         Self(tokio::spawn(cut(link, limit, ending)))
     }
 }
@@ -59,29 +59,48 @@ impl Drop for Bound {
     }
 }
 
-/// What an answer is counted by until its peer has taken it, and its connection if it does not take it in time. A body that has
-/// been given to HTTP/2 is over for us, and what it said stays there for as long as the peer likes: so every piece carries this
-/// with it, and HTTP/2 drops it when it is written.
+/// What an answer holds until its peer has taken it: a call is under way until then, and has its partner's place.
 #[derive(Clone)]
-pub(super) struct Burden(#[expect(dead_code, reason = "held until the answer is gone")] Arc<Carried>);
-
-struct Carried {
-    _turn: Option<Newcomer>,
-    _bound: Option<Bound>,
-    _under_way: UnderWay,
+pub(super) struct Burden {
+    pub _under_way: UnderWay,
+    pub _place: Option<Place>,
 }
 
-impl Burden {
-    pub fn new(turn: Option<Newcomer>, bound: Option<Bound>, under_way: UnderWay) -> Self {
-        Self(Arc::new(Carried { _turn: turn, _bound: bound, _under_way: under_way }))
-    }
+/// How pieces of an answer are counted.
+pub(super) struct Scale {
+    pub link: Link,
+    /// Where each is one; a partner's streams are counted by their places.
+    pub untaken: Option<Untaken>,
+    /// So long one may be left untaken.
+    pub limit: Duration,
+    pub ending: Ending,
 }
 
-/// Bytes of an answer with what they carry.
+/// Bytes of an answer with what they are counted by until their peer has taken them, and its connection if it does not take them
+/// in time. A body that has been given to HTTP/2 is over for us, and what it said stays there for as long as the peer likes: so
+/// every piece carries all of this with it, and HTTP/2 drops it when it is written.
 struct Piece {
     bytes: Bytes,
     _burden: Burden,
+    _counted: Option<Counted>,
+}
+
+struct Counted {
     _turn: Option<Newcomer>,
+    _bound: Bound,
+    /// A stream that waits for what it is asked next is not under way; what it has said is.
+    _under_way: UnderWay,
+}
+
+impl Scale {
+    fn count(&self) -> Counted {
+        let Self { link, untaken, limit, ending } = self;
+        Counted {
+            _turn: untaken.as_ref().map(|untaken| untaken.wait(link)),
+            _bound: Bound::new(link.clone(), *limit, ending.clone()),
+            _under_way: link.begin(),
+        }
+    }
 }
 
 impl AsRef<[u8]> for Piece {
@@ -121,15 +140,14 @@ impl Untaken {
 /// What ends a stream that its caller keeps open.
 pub(super) type End = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// An answer that holds its place until it has been given away, and what it is counted by until that has been taken.
+/// An answer: what it stands on until it has been given away, and what each piece holds until that has been taken.
 pub(super) struct Kept {
     pub inner: Body,
     /// Then a stream that its caller keeps open ends with OK.
     pub end: Option<End>,
     pub over: bool,
     pub burden: Burden,
-    /// By what each piece is counted by itself.
-    pub pieces: Option<(Untaken, Link)>,
+    pub scale: Option<Scale>,
     #[expect(dead_code, reason = "held until the stream is over")]
     pub stand: Option<Stand>,
 }
@@ -137,8 +155,8 @@ pub(super) struct Kept {
 impl Kept {
     fn laden(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
         frame.map_data(|bytes| {
-            let turn = self.pieces.as_ref().map(|(untaken, link)| untaken.wait(link));
-            Bytes::from_owner(Piece { bytes, _burden: self.burden.clone(), _turn: turn })
+            let counted = self.scale.as_ref().map(Scale::count);
+            Bytes::from_owner(Piece { bytes, _burden: self.burden.clone(), _counted: counted })
         })
     }
 }

@@ -45,7 +45,8 @@ async fn peers_that_take_nothing_without_a_limit_of_time_are_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_nobody_takes_without_a_limit_are_noticed() {
-    let mut field = Field::open(&off(&["connections.untaken_answers"])).await;
+    let off = ["connections.untaken_answers", "limits.in_flight"].map(|key| (key, "1000000".to_owned()));
+    let mut field = Field::open(&[&off[..], &[("limits.calls_under_way", "999999".to_owned())]].concat()).await;
     let attack = async |field: &Field| {
         let mut made = slow_readers_of_pages(field, 80, 10).await;
         made.held.clear();
