@@ -5,10 +5,11 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::watched::Watched;
@@ -102,7 +103,7 @@ impl App {
         let (delay, drain) = (ms(self.config.shutdown.delay_ms), ms(self.config.shutdown.drain_ms));
         let ((tell, ready), closing) = (watch::channel(false), self.closing);
         let watched = Watched::new(stop.clone());
-        // Dropped, and ended with it, at the very end: how a replica drains is worth seeing.
+        // Dropped, and ended with it, when all else has: how a replica drains is worth seeing.
         let mut beside = JoinSet::new();
         let probe = readiness::probe(self.db.clone(), self.config.health, tell, stop.clone());
         let follow = self.parts.auth.access.clone().follow(ms(self.config.server.access_poll_ms), closing.clone());
@@ -123,8 +124,9 @@ impl App {
         let steps = async { while steps.join_next().await.is_some() {} };
         let (served, stepped) =
             tokio::join!(bounded("calls", calls, &closing, drain), bounded("steps", steps, &closing, drain));
+        // Before the pool, which waits for whoever still looks at the database.
+        beside.shutdown().await;
         let _ = timeout(CLOSE, self.db.close()).await;
-        drop(beside);
         // What was cut may still be at work on connections of its own.
         let whole = served.is_some() && stepped.is_some();
         if whole {
@@ -175,8 +177,14 @@ async fn bounded<T>(
         closing.cancelled().await;
         sleep(drain).await;
     };
+    let closed = closing.clone();
+    let ended = async {
+        let (ended, after) = tokio::join!(work, closed.cancelled_owned().map(|()| Instant::now()));
+        tracing::info!(what, ms = after.elapsed().as_millis(), "ended");
+        ended
+    };
     tokio::select! {
-        ended = work => Some(ended),
+        ended = ended => Some(ended),
         () = too_long => {
             tracing::warn!(what, "cut: not all that was under way has ended in time");
             None

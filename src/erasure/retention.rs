@@ -78,7 +78,7 @@ impl Retention {
     /// Works until `stop`.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            let pass = self.pass().await;
+            let pass = self.pass(&stop).await;
             if pass != (Pass { failed: pass.failed, ..Pass::default() }) {
                 info!(?pass, "removed what its period has ended for");
             }
@@ -89,12 +89,13 @@ impl Retention {
         }
     }
 
-    /// One pass: each kind is tried, whatever became of the others, and one that fails is logged once.
-    pub async fn pass(&self) -> Pass {
+    /// One pass: each kind is tried, whatever became of the others, and one that fails is logged once. After `stop` no more clients
+    /// are begun.
+    pub async fn pass(&self, stop: &CancellationToken) -> Pass {
         let kinds = [
             ("requests", self.requests().await),
             ("documents", self.documents().await),
-            ("clients", self.abandoned().await),
+            ("clients", self.abandoned(stop).await),
         ];
         let failed = kinds.iter().filter(|(kind, removed)| removed.told(kind)).count() as u64;
         let [requests, documents, clients] = kinds.map(|(_, removed)| removed.count);
@@ -113,7 +114,7 @@ impl Retention {
 
     /// Clients that cannot be erased keep no other one: the next pass goes on behind them, and behind the last one from the
     /// beginning.
-    async fn abandoned(&self) -> Removed {
+    async fn abandoned(&self, stop: &CancellationToken) -> Removed {
         let (mut removed, days) = (Removed::default(), self.config.abandoned_days);
         let Some(before_ms) = self.before(days) else { return removed };
         let Ok(act) = Act::new("retention", &format!("ABANDONED for {days} days")) else { return removed };
@@ -123,7 +124,7 @@ impl Retention {
             Err(error) => return Removed { error: Some(error.into()), ..removed },
         };
         *self.tried() = found.last().filter(|_| found.len() as u64 == CLIENTS).copied();
-        for (_, id) in found {
+        for (_, id) in found.into_iter().take_while(|_| !stop.is_cancelled()) {
             match self.erasures.erase(ClientId::new(id), false, act.clone()).await {
                 Ok(Done::Now(_)) => removed.count += 1,
                 // Another replica was faster, or somebody is at work on it: the next pass looks again.

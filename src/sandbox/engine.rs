@@ -12,6 +12,15 @@ use super::ledger::{Entry, Facts, Kind, Ledger};
 use super::world::{Event, World};
 use crate::clock::{Clock, Ids};
 
+tokio::task_local! {
+    static TRACE: String;
+}
+
+/// Does work for a caller that tells this trace context, `traceparent` of W3C; empty for none.
+pub fn within<F: Future>(traceparent: String, work: F) -> impl Future<Output = F::Output> {
+    TRACE.scope(traceparent, work)
+}
+
 /// A call as the engine sees it.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -226,6 +235,7 @@ impl Engine {
         A: Send + 'static,
         W: FnOnce(&mut Desk<'_>) -> Result<A, Broken> + Send + 'static,
     {
+        let call = call.fact("traceparent", &TRACE.try_with(Clone::clone).unwrap_or_default());
         self.strike(Point::BeforeReceipt, &call).await?;
         let engine = self.clone();
         let run = tokio::spawn(async move { engine.receive(&call, work).await });

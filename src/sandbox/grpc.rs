@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Code, Request, Response, Status};
 
-use super::engine::{Broken, Call, Desk, Engine};
+use super::engine::{Broken, Call, Desk, Engine, within};
 use super::net::Cut;
 use super::{Environment, checks};
 
@@ -12,13 +12,15 @@ use super::{Environment, checks};
 pub struct Caller {
     cut: Option<Cut>,
     environment: Option<String>,
+    trace: String,
 }
 
 impl Caller {
     /// The caller of this request.
     pub fn of<T>(request: &Request<T>) -> Self {
-        let environment = request.metadata().get("x-litebox-environment").and_then(|v| v.to_str().ok());
-        Self { cut: request.extensions().get().cloned(), environment: environment.map(str::to_owned) }
+        let text = |name| request.metadata().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (environment, trace) = (text("x-litebox-environment"), text("traceparent").unwrap_or_default());
+        Self { cut: request.extensions().get().cloned(), environment, trace }
     }
 
     /// Callers of the other world are turned away before anything is written down.
@@ -52,7 +54,7 @@ where
     A: Default + Send + 'static,
     W: FnOnce(&mut Desk<'_>) -> Result<A, Broken> + Send + 'static,
 {
-    match engine.perform(call, work).await {
+    match within(caller.trace, engine.perform(call, work)).await {
         Ok(answer) => Ok(Response::new(answer)),
         Err(Broken::Garbage) => Ok(Response::new(A::default())),
         Err(broken) => Err(status(broken, caller.cut)),

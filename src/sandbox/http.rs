@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Environment;
-use super::engine::Broken;
+use super::engine::{Broken, within};
 use super::net::Cut;
 
 /// The header that names a party's world.
@@ -52,7 +52,10 @@ pub async fn admit(State(ours): State<Environment>, request: Request, next: Next
             let body = json!({ "error": { "code": 403, "description": "the caller is of another world" } });
             (StatusCode::FORBIDDEN, Json(body)).into_response()
         }
-        _ => next.run(request).await,
+        _ => {
+            let trace = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+            within(trace.unwrap_or_default(), next.run(request)).await
+        }
     }
 }
 

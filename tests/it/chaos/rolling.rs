@@ -81,7 +81,7 @@ async fn restart(load: &Load, balancer: &Balancer, at: usize) -> Duration {
     let took = began.elapsed();
     assert_eq!(code, 0, "{log}");
     assert!(!log.contains("cut:"), "{log}");
-    assert!((DELAY..DELAY + WELL_BEFORE).contains(&took), "the stop took {took:?}");
+    assert!((DELAY..DELAY + WELL_BEFORE).contains(&took), "the stop took {took:?}: {log}");
     fleet.keep(log);
     drop(held);
     fleet.restart(at).await;

@@ -7,6 +7,7 @@ use litebox_partner::erasure::service::Erasures;
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::ledger::Kind;
 use litebox_partner::storage::Backend;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic_types::StatusExt;
 
@@ -21,7 +22,7 @@ const PERIODS: RetentionConfig = RetentionConfig { requests_days: 90, documents_
 async fn pass_in(desk: &Desk, days: i64, config: RetentionConfig) -> Pass {
     let clock = Clock::fixed(Clock::system().now_ms());
     clock.advance(days * DAY_MS);
-    Retention::new(Erasures { clock, ..desk.erasures() }, config).pass().await
+    Retention::new(Erasures { clock, ..desk.erasures() }, config).pass(&CancellationToken::new()).await
 }
 
 fn reason(status: &Status) -> String {
@@ -103,10 +104,18 @@ async fn clients_that_cannot_be_erased_do_not_keep_those_that_were_abandoned_lat
     let clock = Clock::fixed(Clock::system().now_ms());
     clock.advance(31 * DAY_MS);
     let retention = Retention::new(Erasures { clock, ..desk.erasures() }, PERIODS);
-    assert_eq!(retention.pass().await, Pass { failed: 1, ..Pass::default() });
-    assert_eq!(retention.pass().await, Pass { clients: 1, ..Pass::default() }, "the next pass goes on behind them");
+    assert_eq!(retention.pass(&CancellationToken::new()).await, Pass { failed: 1, ..Pass::default() });
+    assert_eq!(
+        retention.pass(&CancellationToken::new()).await,
+        Pass { clients: 1, ..Pass::default() },
+        "the next pass goes on behind them"
+    );
     desk.sql("DROP TRIGGER refuse").await;
-    assert_eq!(retention.pass().await, Pass { clients: 20, ..Pass::default() }, "and the one after that begins anew");
+    assert_eq!(
+        retention.pass(&CancellationToken::new()).await,
+        Pass { clients: 20, ..Pass::default() },
+        "and the one after that begins anew"
+    );
 }
 
 /// From now on the database refuses to delete, or to update, the rows of a table.

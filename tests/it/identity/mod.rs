@@ -1,7 +1,7 @@
 //! Who calls, and for whom.
 
 mod healthcheck;
-mod jwks;
+pub mod jwks;
 mod keys;
 mod naming;
 mod order;

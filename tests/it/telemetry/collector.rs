@@ -59,6 +59,12 @@ impl Seen {
     pub fn has(&self, attribute: &str) -> bool {
         self.attributes.iter().any(|a| a == attribute)
     }
+
+    /// Of this attribute; empty when there is none.
+    pub fn value(&self, attribute: &str) -> String {
+        let value = |a: &String| a.strip_prefix(attribute)?.strip_prefix('=').map(str::to_owned);
+        self.attributes.iter().find_map(value).unwrap_or_default()
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -133,6 +139,10 @@ impl Collector {
     /// From now on it answers, also those that wait.
     pub fn answer(&self) {
         self.taken.mute.send_replace(false);
+    }
+
+    pub fn is_mute(&self) -> bool {
+        *self.taken.mute.borrow()
     }
 
     pub fn url(&self) -> String {

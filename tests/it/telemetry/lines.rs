@@ -4,14 +4,17 @@ use std::process::Command;
 
 use litebox_partner::config::variable;
 use litebox_partner::pb::client::client_service_client::ClientServiceClient;
-use litebox_partner::pb::client::{GetRequest, ListRequest};
+use litebox_partner::pb::client::{GetRequest, ListRequest, LookupTaxpayerRequest};
 use litebox_partner::storage::Backend;
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
+use tonic::Code;
 use tonic::metadata::MetadataMap;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::collector::Collector;
+use crate::kkt::shop::COMPANY;
 use crate::support::app::{Wire, shown, until};
 use crate::support::fresh_id;
 use crate::support::process::Server;
@@ -62,6 +65,29 @@ async fn a_call_has_one_line_with_its_id_who_called_for_whom_and_how_it_was_answ
         assert_eq!(span["partner"], stage.partner.id.to_string(), "{line}");
         assert!(span["caller"].as_str().unwrap().contains(key), "the key: {line}");
         assert_eq!(span["trace"].as_str().unwrap().len(), 32, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_once_beside_the_line_of_its_call() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let server = stage.server().await;
+    let client = stage.client(&server).await;
+    stage.sandbox.add_fault("taxpayers.party:error=500").unwrap();
+    stage.database.db.direct().execute_unprepared("UPDATE client SET state = 'kanareikina'").await.unwrap();
+    let (outside, inside) = (fresh_id(), fresh_id());
+    let look_up = LookupTaxpayerRequest { inn: COMPANY.into() };
+    let refused = called(&server, &stage, &outside).lookup_taxpayer(look_up).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    let refused = called(&server, &stage, &inside).get(GetRequest { client_id: client }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Internal);
+    for (call, level, what) in [(outside, "WARN", "taxpayers"), (inside, "ERROR", "internal failure")] {
+        let all = lines(&server, &call).await;
+        println!("{all:#?}");
+        let [failure, answered] = &all[..] else { panic!("two lines: {all:?}") };
+        assert_eq!(failure["level"], level);
+        assert!(failure.to_string().contains(what), "{failure}");
+        assert_eq!(answered["message"], "answered");
     }
 }
 

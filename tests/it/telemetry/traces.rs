@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use litebox_partner::pb::client::{GetRequest, ListRequest};
 use litebox_partner::pb::kkt::QuickRegisterRequest;
+use litebox_partner::sandbox::ledger::Kind;
 use litebox_partner::storage::Backend;
 use tokio::time::timeout;
 use tonic::{Code, Request};
@@ -21,6 +22,8 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
+/// So long the last spans may take at the end.
+const FLUSH: Duration = Duration::from_secs(5);
 
 fn all(url: &str) -> Vec<(&'static str, String)> {
     let follow = ("traces.follow_callers", "true".to_owned());
@@ -71,6 +74,7 @@ async fn one_registration_is_a_tree_of_spans_and_its_later_steps_are_linked_to_i
         let spans = until_spans(&collector, "the spans are there", done).await;
         call_is_a_tree(&spans);
         steps_are_linked(&spans, &kkt.id);
+        whoever_is_asked_is_told_the_span(&stage, &collector).await;
         nothing_personal(&spans, &stage);
     }
 }
@@ -107,6 +111,24 @@ fn steps_are_linked(spans: &[Seen], kkt: &str) {
     let sent = below.iter().find(|span| span.name == "litebox.gateway.fns.v1.FnsService/SubmitApplication").unwrap();
     assert!(sent.has("rpc.status_code=OK") && sent.has("peer.service=fns") && sent.kind == CLIENT, "{sent:?}");
     assert!(below.iter().any(|span| span.name == "advance"), "{below:?}");
+}
+
+/// Each outer system gets the trace and the span that asks it, with every call.
+async fn whoever_is_asked_is_told_the_span(stage: &Stage, collector: &Collector) {
+    let calls =
+        stage.sandbox.entries().into_iter().filter(|entry| matches!(entry.kind, Kind::Command | Kind::Question));
+    let asked: BTreeSet<(String, String)> = calls
+        .filter(|entry| entry.protocol != "control")
+        .map(|entry| (entry.protocol, entry.facts.get("traceparent").cloned().unwrap_or_default()))
+        .collect();
+    let systems: BTreeSet<&str> = asked.iter().map(|(system, _)| system.as_str()).collect();
+    assert_eq!(systems, BTreeSet::from(["accounts", "device", "fns", "ofd", "taxpayers"]));
+    let spans = |spans: &[Seen]| -> BTreeSet<(String, String)> {
+        let asking = spans.iter().filter(|span| span.kind == CLIENT);
+        let told = |span: &Seen| format!("00-{}-{}-01", span.trace, span.id);
+        asking.map(|span| (span.value("peer.service"), told(span))).collect()
+    };
+    until_spans(collector, &format!("the spans that asked: {asked:?}"), |seen| asked.is_subset(&spans(seen))).await;
 }
 
 fn nothing_personal(spans: &[Seen], stage: &Stage) {
@@ -159,9 +181,14 @@ async fn a_collector_that_is_down_or_slow_costs_nothing_but_the_spans_and_is_use
     let slow = Collector::mute().await;
     for url in [format!("http://{gone}"), slow.url()] {
         let server = stage.server_with(&[all(&url), vec![("traces.timeout_ms", "300".to_owned())]].concat()).await;
-        for _ in 0..200 {
-            server.clients(&stage.partner.token).list(ListRequest::default()).await.unwrap();
-        }
+        let mut clients = server.clients(&stage.partner.token);
+        let calls = async {
+            for _ in 0..200 {
+                clients.list(ListRequest::default()).await.unwrap();
+            }
+        };
+        // Were each to wait for the collector, they would take a minute.
+        timeout(Duration::from_secs(30), calls).await.expect("calls wait for no collector");
         if url == slow.url() {
             until("spans are sent", async || !slow.spans().is_empty()).await;
             slow.answer();
@@ -170,6 +197,24 @@ async fn a_collector_that_is_down_or_slow_costs_nothing_but_the_spans_and_is_use
         }
         let back = Collector::at(gone, false).await;
         quick_again(&back, &server, &stage).await;
+    }
+}
+
+/// The span of this call is made just before, and sent long before its turn would have come.
+#[tokio::test]
+async fn the_last_spans_are_sent_before_the_process_ends_and_a_collector_that_does_not_answer_holds_it_for_seconds() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    for collector in [Collector::start().await, Collector::mute().await] {
+        let settings = [all(&collector.url()), vec![("shutdown.delay_ms", "0".to_owned())]].concat();
+        let server = stage.server_with(&[settings, vec![("traces.timeout_ms", "60000".to_owned())]].concat()).await;
+        server.clients(&stage.partner.token).list(ListRequest::default()).await.unwrap();
+        server.terminate();
+        let (code, log) = server.ended_within(FLUSH + Duration::from_secs(10)).await;
+        assert_eq!(code, 0, "{log}");
+        let list = "litebox.client.v1.ClientService/List";
+        assert!(collector.spans().iter().any(|span| span.name == list), "{:?}", collector.spans());
+        let unsent = log.contains("the last spans of traces were not sent");
+        assert_eq!(unsent, collector.is_mute(), "{log}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The port that Prometheus asks, of servers that run as processes.
 
+mod ages;
 mod alerts;
 mod counts;
 mod documented;
