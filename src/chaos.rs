@@ -5,8 +5,12 @@
 //! so never in what is deployed. Both are carried by a [`Db`] and its clones, since tests run side by side; only a missing
 //! condition on the partner is for a whole process.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
 use std::panic::Location;
-use std::sync::{Arc, LazyLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 
@@ -23,9 +27,30 @@ pub const BREAK_VARIABLE: &str = "LITEBOX_CHAOS_BREAK";
 pub const UNSCOPED_VARIABLE: &str = "LITEBOX_CHAOS_UNSCOPED";
 static UNSCOPED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(UNSCOPED_VARIABLE).ok());
 
+/// The environment variable that names a file into which every such place is written that is met, one a line.
+pub const MET_VARIABLE: &str = "LITEBOX_CHAOS_MET";
+static MET: LazyLock<Option<(PathBuf, Mutex<BTreeSet<String>>)>> =
+    LazyLock::new(|| std::env::var_os(MET_VARIABLE).map(|file| (file.into(), Mutex::default())));
+
 /// Whether the condition that stands here is left out.
 pub(crate) fn is_unscoped(at: &Location<'_>) -> bool {
-    UNSCOPED.as_ref().is_some_and(|site| *site == format!("{}:{}", at.file(), at.line()))
+    let site = || format!("{}:{}", at.file(), at.line());
+    if let Some((file, met)) = &*MET {
+        meet(file, met, site());
+    }
+    UNSCOPED.as_ref().is_some_and(|unscoped| *unscoped == site())
+}
+
+fn meet(file: &Path, met: &Mutex<BTreeSet<String>>, site: String) {
+    let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
+    if met.contains(&site) {
+        return;
+    }
+    let written = File::options().create(true).append(true).open(file).and_then(|mut to| writeln!(to, "{site}"));
+    // What cannot be written is missed by whoever reads it.
+    if written.is_ok() {
+        met.insert(site);
+    }
 }
 
 /// The environment variable that makes every call of one method panic, as `PATH TEXT`.

@@ -12,6 +12,7 @@ const CENTURY_DAYS: i64 = 36_500;
 const SPECIAL: &[(&str, i64, i64)] = &[
     // Zero: every token is looked up anew. More would break what is promised about revoked ones.
     ("server.token_cache_ms", 0, 60_000),
+    ("server.access_poll_ms", 1, 60_000),
     // Zero: at once.
     ("shutdown.delay_ms", 0, YEAR_MS),
     ("shutdown.drain_ms", 0, YEAR_MS),

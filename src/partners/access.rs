@@ -99,6 +99,7 @@ pub struct Access {
     refusals: Refusals,
     strangers: Strangers,
     changes: Arc<watch::Sender<u64>>,
+    remembered: Duration,
 }
 
 struct Known {
@@ -123,6 +124,7 @@ impl Access {
             refusals,
             strangers: Strangers::new(),
             changes: Arc::default(),
+            remembered,
         }
     }
 
@@ -186,7 +188,10 @@ impl Access {
     /// remembered ends by itself.
     pub async fn follow(self, every: Duration, stop: CancellationToken) {
         let (mut seen, mut away, mut met) = (None, false, None);
+        // What was let in by then is known to be let in still.
+        let mut sure = Instant::now();
         while !stop.is_cancelled() {
+            let asked = Instant::now();
             match access::changes(&self.db).await {
                 Ok(now) => {
                     if seen != Some(now) {
@@ -197,11 +202,16 @@ impl Access {
                         self.meet().await;
                         met = Some(Instant::now());
                     }
-                    (seen, away) = (Some(now), false);
+                    (seen, away, sure) = (Some(now), false, asked);
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut away, true) {
                         tracing::warn!(%error, "changes of access are not seen: revocation takes up to a minute");
+                    }
+                    // A stream was let in once, and would go on: it is believed no longer than a token.
+                    if sure.elapsed() >= self.remembered.max(every) {
+                        self.forget(true);
+                        sure = Instant::now();
                     }
                 }
             }

@@ -1,17 +1,25 @@
 //! How much a partner may have, through the front door.
 
+use std::time::{Duration, Instant};
+
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
 use litebox_partner::partners::service::NewToken;
 use litebox_partner::pb::{client as cl, kkt as pb};
 use litebox_partner::storage::Backend;
+use tokio::time::timeout;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
+use crate::edge::frames::{HEADERS, INITIAL_WINDOW, Raw, WINDOW_UPDATE, call, frame};
+use crate::edge::limits::{PATIENCE, alive};
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, until};
 use crate::support::stage::Stage;
+
+const LIST: &str = "/litebox.client.v1.ClientService/List";
+const WATCH: &str = "/litebox.kkt.v1.KktService/Watch";
 
 fn bearer(token: &str) -> String {
     format!("Bearer {token}")
@@ -133,6 +141,39 @@ async fn a_partner_whose_calls_do_not_end_keeps_nobody_out() {
     app.clients_as(Some(&bearer(&other.token))).list(cl::ListRequest::default()).await.unwrap();
     waiting.abort();
     until("the place is free again", async || app.clients().list(cl::ListRequest::default()).await.is_ok()).await;
+}
+
+/// Peers with no room for what they ask for.
+#[tokio::test]
+async fn what_a_partner_does_not_take_keeps_its_place_and_cuts_nobody_off() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.limits.calls_under_way = 1;
+        config.limits.watch_streams = 1;
+        config.server.stream_ms = 50;
+    })
+    .await;
+    let token = Some(app.partner.token.as_str());
+    let mut raw = Raw::hello([127, 0, 0, 60].into(), app.address(), &[(INITIAL_WINDOW, 0)]).await.unwrap();
+    raw.send(&call(1, LIST, token, &[])).await.unwrap();
+    raw.until(HEADERS).await;
+    let list = async || app.clients().list(cl::ListRequest::default()).await;
+    until("its place is taken", async || list().await.is_err()).await;
+    assert_eq!(limit(&list().await.unwrap_err()), "CALLS_UNDER_WAY");
+    raw.send(&frame(WINDOW_UPDATE, 0, 1, &1_000_u32.to_be_bytes())).await.unwrap();
+    until("it has taken its answer", async || list().await.is_ok()).await;
+
+    raw.send(&call(3, WATCH, token, &[])).await.unwrap();
+    raw.until(HEADERS).await;
+    let watch = async || app.kkts().watch(pb::WatchRequest::default()).await;
+    until("its place is taken", async || watch().await.is_err()).await;
+    // Its time is over, and what it has said is not taken.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        assert_eq!(limit(&watch().await.unwrap_err()), "WATCH_STREAMS");
+    }
+    assert!(timeout(PATIENCE, alive(&mut raw)).await.unwrap(), "the connection stands");
+    raw.send(&frame(WINDOW_UPDATE, 0, 3, &10_000_u32.to_be_bytes())).await.unwrap();
+    until("it has taken what was said", async || watch().await.is_ok()).await;
 }
 
 #[tokio::test]

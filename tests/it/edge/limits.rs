@@ -20,7 +20,7 @@ const LIST: &str = "/litebox.client.v1.ClientService/List";
 const WATCH_HEALTH: &str = "/grpc.health.v1.Health/Watch";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 /// Against hangs only.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 fn source(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 77, n)
@@ -63,7 +63,7 @@ async fn a_connection_that_does_not_say_what_it_speaks_is_closed() {
 }
 
 /// Whether the server still answers there.
-async fn alive(raw: &mut Raw) -> bool {
+pub async fn alive(raw: &mut Raw) -> bool {
     let answers = raw.send(&frame(PING, 0, 0, &[0; 8])).await.is_ok() && raw.answers().await;
     if answers {
         raw.until(PING).await;

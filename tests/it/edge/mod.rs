@@ -3,7 +3,7 @@
 
 mod attacks;
 pub mod frames;
-mod limits;
+pub mod limits;
 pub mod pki;
 mod reloads;
 mod tls;

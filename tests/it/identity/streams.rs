@@ -2,6 +2,7 @@
 //! gives the next after 15 s: here the end must come before.
 
 use litebox_partner::clock::Clock;
+use litebox_partner::config::Config;
 use litebox_partner::partners::model::{Label, Scopes, Theme};
 use litebox_partner::partners::service::NewToken;
 use litebox_partner::partners::token::KeyId;
@@ -9,6 +10,7 @@ use litebox_partner::pb::kkt::watch_response::Event;
 use litebox_partner::pb::kkt::{WatchRequest, WatchResponse};
 use litebox_partner::storage::Backend;
 use prost::Message;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tonic::{Request, Streaming};
@@ -42,6 +44,19 @@ async fn a_stream_ends_when_access_changes() {
     ends_first(stream).await;
     let refused = app.kkts_as(None).watch(as_bearer(WatchRequest::default(), &other.token)).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_changes_of_access_cannot_be_seen_for_as_long_as_a_token_is_remembered() {
+    let quick = |config: &mut Config| {
+        config.server.access_poll_ms = 50;
+        config.server.token_cache_ms = 500;
+    };
+    let app = TestApp::start_with(Backend::Sqlite, quick).await;
+    let watch = as_bearer(WatchRequest::default(), &app.partner.token);
+    let stream = app.kkts_as(None).watch(watch).await.unwrap().into_inner();
+    app.database.db.direct().execute_unprepared("ALTER TABLE access_change RENAME TO gone").await.unwrap();
+    ends_first(stream).await;
 }
 
 /// Between the headers, by which the caller is let in, and the message, with which the stream begins, there may be any time.

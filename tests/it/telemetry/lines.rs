@@ -14,7 +14,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::collector::Collector;
-use crate::kkt::shop::COMPANY;
+use crate::kkt::shop::ENTREPRENEUR;
 use crate::support::app::{Wire, shown, until};
 use crate::support::fresh_id;
 use crate::support::process::Server;
@@ -76,14 +76,13 @@ async fn a_failure_is_told_once_beside_the_line_of_its_call() {
     stage.sandbox.add_fault("taxpayers.party:error=500").unwrap();
     stage.database.db.direct().execute_unprepared("UPDATE client SET state = 'kanareikina'").await.unwrap();
     let (outside, inside) = (fresh_id(), fresh_id());
-    let look_up = LookupTaxpayerRequest { inn: COMPANY.into() };
+    let look_up = LookupTaxpayerRequest { inn: ENTREPRENEUR.into() };
     let refused = called(&server, &stage, &outside).lookup_taxpayer(look_up).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
     let refused = called(&server, &stage, &inside).get(GetRequest { client_id: client }).await.unwrap_err();
     assert_eq!(refused.code(), Code::Internal);
     for (call, level, what) in [(outside, "WARN", "taxpayers"), (inside, "ERROR", "internal failure")] {
         let all = lines(&server, &call).await;
-        println!("{all:#?}");
         let [failure, answered] = &all[..] else { panic!("two lines: {all:?}") };
         assert_eq!(failure["level"], level);
         assert!(failure.to_string().contains(what), "{failure}");
