@@ -1,9 +1,12 @@
 //! What is written from the contract is written by this test: `UPDATE=1 cargo test --test it contract` renews it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use litebox_partner::kkt::state::Name;
 use litebox_partner::pb::DESCRIPTORS;
+use litebox_partner::pb::kkt::KktState;
 use prost_reflect::{DescriptorPool, EnumDescriptor};
 
 const ERRORS: &str = "docs/errors.md";
@@ -66,4 +69,12 @@ fn row(name: &str, comment: &str) -> String {
     };
     writeln!(row, "| {code} | {name} | {meaning} | {metadata} | {next} |").unwrap();
     row
+}
+
+/// The document of states is compared with the names that the code knows.
+#[test]
+fn the_states_of_the_contract_are_those_of_the_code() {
+    let of_contract = (1..).map_while(|n| KktState::try_from(n).ok()).map(|state| state.as_str_name());
+    let of_code: Vec<String> = Name::ALL.into_iter().map(|name| format!("KKT_STATE_{}", name.as_str())).collect();
+    assert_eq!(of_contract.collect::<BTreeSet<_>>(), of_code.iter().map(String::as_str).collect());
 }

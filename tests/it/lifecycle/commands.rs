@@ -1,6 +1,6 @@
 //! Commands that go on when their caller has hung up.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use litebox_partner::app::App;
 use litebox_partner::clock::{Clock, Ids};
@@ -62,8 +62,10 @@ async fn it_waits_no_longer_than_for_others() {
     let times = [("gateways.accounts.timeout_ms", "20000"), ("shutdown.drain_ms", "1500")];
     let server = patient(&stage, &times).await;
     abandoned(&stage, &server).await;
+    let began = Instant::now();
     server.terminate();
     let (code, log) = server.ended().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "the command is held for twice as long");
     assert!(code == 0 && log.contains("\"what\":\"calls\"") && log.contains("cut:"), "{log}");
     stage.sandbox.release_holds();
 }

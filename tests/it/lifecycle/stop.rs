@@ -13,6 +13,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::patient;
+use crate::edge::frames::{GOAWAY, Raw};
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::until;
 use crate::support::process::Server;
@@ -24,6 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 async fn says(server: &Server, service: &str) -> ServingStatus {
     let ask = HealthCheckRequest { service: service.into() };
     HealthClient::new(server.channel()).check(ask).await.unwrap().into_inner().status()
+}
+
+/// What a container's probe makes of it.
+async fn healthy(server: &Server, options: &[&str]) -> bool {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_litebox-partner"));
+    command.args(["healthcheck", "--address", &server.address().to_string()]).args(options).env_clear();
+    command.output().await.unwrap().status.success()
 }
 
 #[tokio::test]
@@ -43,10 +51,25 @@ async fn readiness_goes_at_the_signal_and_everything_is_answered_until_the_delay
     assert_eq!(says(&server, "").await, ServingStatus::NotServing);
     assert_eq!(says(&server, "litebox.kkt.v1.KktService").await, ServingStatus::NotServing);
     assert_eq!(says(&server, "liveness").await, ServingStatus::Serving);
+    assert_eq!([healthy(&server, &[]).await, healthy(&server, &["--service", "liveness"]).await], [false, true]);
     let mut clients = server.clients(&stage.partner.token);
     clients.list(ListRequest::default()).await.expect("a connection that came after the signal is served");
     assert!(!server.log().contains("closing"), "all that was within the delay");
     assert_eq!(status(timeout(PATIENCE, watching.message()).await.unwrap().unwrap()), None, "then the stream ends");
+    let (code, log) = server.ended().await;
+    assert!(code == 0 && !log.contains("cut:"), "{log}");
+}
+
+/// Whoever is cut without a word repeats its calls, and nobody sees that nothing was said.
+#[tokio::test]
+async fn whoever_is_connected_is_told_to_go_before_the_connection_ends() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let server = patient(&stage, &[]).await;
+    let mut raw = Raw::hello([127, 0, 0, 1].into(), server.address(), &[]).await.unwrap();
+    assert!(raw.answers().await);
+    server.terminate();
+    timeout(PATIENCE, raw.until(GOAWAY)).await.expect("it is told");
+    timeout(PATIENCE, raw.closed()).await.expect("and ended");
     let (code, log) = server.ended().await;
     assert!(code == 0 && !log.contains("cut:"), "{log}");
 }

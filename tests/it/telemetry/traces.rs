@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use litebox_partner::pb::client::{GetRequest, ListRequest};
-use litebox_partner::pb::kkt::QuickRegisterRequest;
+use litebox_partner::pb::kkt::{self, QuickRegisterRequest};
 use litebox_partner::sandbox::ledger::Kind;
 use litebox_partner::storage::Backend;
 use tokio::time::timeout;
@@ -172,6 +172,27 @@ async fn a_registration_is_followed_across_replicas() {
     let reported = spans.iter().find(|span| span.name == report).unwrap();
     let above = steps.iter().find(|step| step.trace == reported.trace).unwrap();
     assert!(below(&spans, above).iter().any(|span| span.id == reported.id), "the report hangs below its step");
+}
+
+#[tokio::test]
+async fn a_call_that_steps_in_later_is_linked_to_where_the_registration_began() {
+    let (stage, collector) = (Stage::new(Backend::Sqlite).await, Collector::start().await);
+    let server = stage.server_with(&all(&collector.url())).await;
+    let client = stage.client(&server).await;
+    let order = order(&client, &stage.device(1).await, 1);
+    let by_hand = in_trace(QuickRegisterRequest { fiscalize_automatically: false, ..order });
+    let mut kkts = server.kkts(&stage.partner.token);
+    let kkt_id = kkts.quick_register(by_hand).await.unwrap().into_inner().kkt.unwrap().id;
+    until("it waits for the partner", async || {
+        let get = kkt::GetRequest { kkt_id: kkt_id.clone() };
+        kkts.get(get).await.unwrap().into_inner().kkt.unwrap().state() == kkt::KktState::ReadyToFiscalize
+    })
+    .await;
+    kkts.cancel(kkt::CancelRequest { request_id: fresh_id(), kkt_id }).await.unwrap();
+    let method = "litebox.kkt.v1.KktService/Cancel";
+    let spans = until_spans(&collector, "the span", |spans| spans.iter().any(|span| span.name == method)).await;
+    let cancel = spans.iter().find(|span| span.name == method).unwrap();
+    assert!(cancel.trace != TRACE && cancel.links == [TRACE], "{cancel:?}");
 }
 
 #[tokio::test]
