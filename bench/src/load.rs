@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 pub struct Tally {
     /// Calls that were answered as they should be.
     pub good: u64,
+    /// Those of them that came after the time of sending was over.
+    pub late: u64,
     /// The others, by what they were told.
     pub bad: BTreeMap<String, u64>,
     /// From the first call to the last answer.
@@ -39,9 +41,9 @@ impl Tally {
         }
     }
 
-    /// Good answers a second.
+    /// Good answers a second, while calls were sent.
     pub fn rate(&self) -> f64 {
-        self.good as f64 / self.seconds.max(0.001)
+        (self.good - self.late) as f64 / self.seconds.max(0.001)
     }
 
     /// Milliseconds within which this share of the good answers came.
@@ -111,8 +113,10 @@ where
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     sum.seconds = begun.elapsed().as_secs_f64();
+    let in_time = sum.good;
     while let Some(Ok((answer, took))) = all.join_next().await {
         sum.count(answer, took);
     }
+    sum.late = sum.good - in_time;
     sum
 }
