@@ -31,6 +31,8 @@ use writes::Numbers;
 /// Anything may fail here, and then the run has.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// What is measured, in this order.
+const SCENARIOS: [&str; 6] = ["idle", "reads", "writes", "repeats", "overload", "waiting"];
 /// Where the figures stand in the document.
 const MARKS: [&str; 2] = ["<!-- figures of make bench -->", "<!-- end of figures -->"];
 
@@ -73,15 +75,16 @@ async fn run() -> Outcome<()> {
         rows: number("ROWS", 20_000),
         callers: number("CALLERS", 32) as usize,
     };
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let wanted = |name: &str| only.is_empty() || only.split_whitespace().any(|one| one == name);
+    let only = chosen(&std::env::var("ONLY").unwrap_or_default())?;
+    let wanted = |name: &str| only.iter().any(|one| one == name);
     let (binary, mut report) = (binary()?, Report::default());
     let before = machine::others();
-    if ["idle", "reads", "writes", "repeats", "overload"].into_iter().any(wanted) {
+    if SCENARIOS.into_iter().any(|name| name != "waiting" && wanted(name)) {
         calls_of_partners(&binary, plan, wanted, &mut report).await?;
     }
     if wanted("waiting") {
-        waiting::measure(&binary, number("WAITING", 100_000), plan, &mut report).await?;
+        let came = waiting::measure(&binary, number("WAITING", 100_000), plan, &mut report).await;
+        report.ended("waiting", came);
     }
     let text = format!("{}\n{}", headline(&plan, &before), report.tables());
     println!("\n{text}");
@@ -93,7 +96,17 @@ async fn run() -> Outcome<()> {
         [] => println!("all goals are met"),
         missed => println!("goals that are not met: {}", missed.join("; ")),
     }
-    Ok(())
+    if report.failed.is_empty() { Ok(()) } else { Err(report.failed.join("; ").into()) }
+}
+
+/// The scenarios of this list, or all. One that there is not is an error: it would measure nothing, and say nothing.
+fn chosen(only: &str) -> Outcome<Vec<String>> {
+    let only: Vec<_> = only.split_whitespace().map(str::to_owned).collect();
+    match only.iter().find(|name| !SCENARIOS.contains(&name.as_str())) {
+        Some(name) => Err(format!("no scenario {name:?}; there are {}", SCENARIOS.join(" ")).into()),
+        None if only.is_empty() => Ok(SCENARIOS.map(str::to_owned).into()),
+        None => Ok(only),
+    }
 }
 
 async fn calls_of_partners(
@@ -105,23 +118,28 @@ async fn calls_of_partners(
     let stage = Stage::set(binary, Duration::ZERO)?;
     let partner = stage.partner("bench")?;
     if wanted("idle") {
-        idle::measure(&stage, &partner, plan.rounds, report).await?;
+        let came = idle::measure(&stage, &partner, plan.rounds, report).await;
+        report.ended("idle", came);
     }
     let server = stage.serve(&[("LITEBOX_WORKER_FNS_POLL_MS", "100"), ("LITEBOX_WORKER_TASK_POLL_MS", "100")]).await?;
     let caller = Caller::new(&partner, &server.channels(CONNECTIONS)?);
     let (on, numbers) = ((&stage, &server), Numbers::new());
     let loaded = data::load(&stage, "bench", &caller, plan.rows).await?;
     if wanted("reads") {
-        reads::measure(on, &partner, &caller, loaded, plan, report).await?;
+        let came = reads::measure(on, &partner, &caller, loaded, plan, report).await;
+        report.ended("reads", came);
     }
     if wanted("writes") {
-        writes::measure(on, &caller, &numbers, plan, report).await?;
+        let came = writes::measure(on, &caller, &numbers, plan, report).await;
+        report.ended("writes", came);
     }
     if wanted("repeats") {
-        repeats::measure(&stage, &caller, &numbers, report).await?;
+        let came = repeats::measure(&stage, &caller, &numbers, report).await;
+        report.ended("repeats", came);
     }
     if wanted("overload") {
-        overload::measure(on, &numbers, plan, report).await?;
+        let came = overload::measure(on, &numbers, plan, report).await;
+        report.ended("overload", came);
     }
     Ok(())
 }

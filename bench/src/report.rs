@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::Outcome;
+
 /// Figures of the same thing from several rounds.
 #[derive(Clone, Default)]
 pub struct Figures(pub Vec<f64>);
@@ -60,9 +62,19 @@ pub struct Fact {
 pub struct Report {
     pub rows: Vec<Row>,
     pub facts: Vec<Fact>,
+    /// Scenarios that could not be measured to their end, and why.
+    pub failed: Vec<String>,
 }
 
 impl Report {
+    /// Notes what became of a scenario: one that fails keeps the figures of the others, and fails the run.
+    pub fn ended(&mut self, scenario: &str, came: Outcome<()>) {
+        if let Err(error) = came {
+            eprintln!("{scenario}: {error}");
+            self.failed.push(format!("{scenario}: {error}"));
+        }
+    }
+
     /// Notes a figure, and shows it at once.
     pub fn fact(&mut self, name: &str, value: String, goal: &str, met: Option<bool>) {
         println!("{name}: {value} (goal: {goal})");
@@ -100,6 +112,9 @@ impl Report {
         text.push_str("\n| what | figure | goal | met |\n|---|---|---|---|\n");
         for fact in &self.facts {
             let _ = writeln!(text, "| {} | {} | {} | {} |", fact.name, fact.value, fact.goal, verdict(fact.met));
+        }
+        for failed in &self.failed {
+            let _ = writeln!(text, "\nNot measured to its end: {failed}.");
         }
         text
     }
