@@ -41,7 +41,8 @@ part fmt 20 cargo fmt --all -- --check
 part locks 40 bash -c 'for other in fuzz bench; do cargo tree --locked --quiet --manifest-path $other/Cargo.toml --depth 0 || exit; done'
 # Before anything else is built, so that on a fresh machine all of it is: with a Rust toolchain, a C compiler and make alone.
 part build 330 bash scripts/bare.sh cargo build --locked
-part clippy 400 cargo clippy --locked --all-targets -- -D warnings
+part clippy 400 bash -c 'cargo clippy --locked --all-targets -- -D warnings &&
+    cargo clippy --locked --manifest-path bench/Cargo.toml --target-dir target -- -D warnings'
 part rust 1460 cargo test --locked --no-fail-fast
 part mutants 130 bash scripts/mutants.sh 12
 part buf 20 npx --no-install buf lint

@@ -30,7 +30,7 @@ pub async fn run(binary: &Path, time: Duration) -> Outcome<()> {
     let mixed = move |n: u64| {
         let (caller, row) = (call.clone(), n % ROWS + 1);
         let next = |of: &std::sync::atomic::AtomicU64| of.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (inn, number) = (n % 20 == 0, n % 20 == 1);
+        let (inn, number) = (n.is_multiple_of(20), n % 20 == 1);
         let (inn, number) = (inn.then(|| next(&inns)), number.then(|| next(&orders)));
         async move {
             match (inn, number, n % 20) {

@@ -125,7 +125,7 @@ impl App {
         let (served, stepped) =
             tokio::join!(bounded("calls", calls, &closing, drain), bounded("steps", steps, &closing, drain));
         // Before the pool, which waits for whoever still looks at the database.
-        beside.shutdown().await;
+        let _ = timeout(CLOSE, beside.shutdown()).await;
         let _ = timeout(CLOSE, self.db.close()).await;
         // What was cut may still be at work on connections of its own.
         let whole = served.is_some() && stepped.is_some();

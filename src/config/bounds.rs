@@ -19,6 +19,8 @@ const SPECIAL: &[(&str, i64, i64)] = &[
     // Shorter headers hold no credentials.
     ("connections.header_list_bytes", 1_024, 1 << 24),
     ("connections.message_bytes", 1_024, 1 << 26),
+    // One partner's, and one more.
+    ("connections.untaken_answers", 2, MANY),
     ("database.pool_size", 1, 10_000),
     // Zero: no limit, as PostgreSQL takes it.
     ("database.statement_timeout_ms", 0, YEAR_MS),

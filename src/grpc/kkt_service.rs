@@ -110,7 +110,7 @@ impl Api for KktApi {
         let (ids, resume) = parse::watch(request.into_inner())?;
         let place = self.streams.places.take(scope)?;
         let watch = self.service.watch(scope, ids, resume.as_deref()).await?;
-        let ground = Ground { call, access, until_ms };
+        let ground = Ground { call, access, until_ms, place: place.clone() };
         let mut response = Response::new(stream(watch, &self.service, self.streams.clone(), ground));
         response.extensions_mut().insert(place);
         Ok(response)

@@ -147,7 +147,12 @@ impl Load {
             }
             let burden = Burden { _under_way: under_way, _place: place };
             let untaken = self.untaken(kind).cloned();
-            let scale = link.map(|link| Scale { link, untaken, limit: self.answer, ending });
+            let limit = match kind {
+                // Read as slowly as its caller works; so many a partner has, and each says little at once.
+                Kind::Stream => self.longest + self.answer,
+                Kind::Probe | Kind::Call | Kind::Health | Kind::Reflection => self.answer,
+            };
+            let scale = link.map(|link| Scale { link, untaken, limit, ending });
             Body::new(Kept { inner, end, over: false, burden, scale, stand })
         })
     }

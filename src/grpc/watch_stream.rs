@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::call::CallId;
-use super::places::Places;
+use super::places::{Place, Places};
 use super::{convert, status};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
@@ -51,6 +51,8 @@ pub struct Ground {
     pub access: Receiver<u64>,
     /// When the caller's credential ends, Unix milliseconds, and the stream with it.
     pub until_ms: Option<i64>,
+    /// Its place among the partner's streams, while it is worked for; what it has said keeps it as long as that is not taken.
+    pub place: Place,
 }
 
 type Message = Result<pb::WatchResponse, Status>;
@@ -63,10 +65,10 @@ pub fn stream(watch: Watch, service: &Service, streams: Streams, ground: Ground)
     let (out, messages) = channel(WAITING);
     let changes = service.signal.listen();
     let (clock, catalogue) = (service.clock.clone(), service.catalogue.clone());
-    let Ground { call, access, until_ms } = ground;
+    let Ground { call, access, until_ms, place } = ground;
     let left = until_ms.map(|until| u64::try_from(until.saturating_sub(clock.now_ms())).unwrap_or(0));
     let life = left.map_or(streams.longest, |left| streams.longest.min(Duration::from_millis(left)));
-    let teller = Teller { watch, clock, catalogue, out, call, access };
+    let teller = Teller { watch, clock, catalogue, out, call, access, _place: place };
     tokio::spawn(teller.run(changes, streams, Instant::now() + life));
     ReceiverStream::new(messages)
 }
@@ -78,6 +80,7 @@ struct Teller {
     out: Sender<Message>,
     call: CallId,
     access: Receiver<u64>,
+    _place: Place,
 }
 
 impl Teller {

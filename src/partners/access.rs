@@ -208,8 +208,8 @@ impl Access {
                     if !std::mem::replace(&mut away, true) {
                         tracing::warn!(%error, "changes of access are not seen: revocation takes up to a minute");
                     }
-                    // A stream was let in once, and would go on: it is believed no longer than a token.
-                    if sure.elapsed() >= self.remembered.max(every) {
+                    // A stream was let in once, and would go on: it is believed no longer than a token, or than one look that fails.
+                    if sure.elapsed() >= self.remembered.max(every * 2) {
                         self.forget(true);
                         sure = Instant::now();
                     }

@@ -1,5 +1,6 @@
 //! How much a partner may have, through the front door.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
@@ -16,6 +17,10 @@ use crate::edge::frames::{HEADERS, INITIAL_WINDOW, Raw, WINDOW_UPDATE, call, fra
 use crate::edge::limits::{PATIENCE, alive};
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, until};
+use crate::support::database::backends;
+use crate::support::postgres;
+use crate::support::process::Server;
+use crate::support::slow_proxy::{Line, name_of};
 use crate::support::stage::Stage;
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
@@ -198,4 +203,26 @@ async fn a_register_that_has_begun_is_finished_without_look_ups() {
     app.clients().lookup_taxpayer(cl::LookupTaxpayerRequest { inn: COMPANY.into() }).await.unwrap();
     assert_eq!(limit(&app.clients().register(register("7799000012")).await.unwrap_err()), "LOOKUPS_PER_HOUR");
     app.clients().register(begun).await.unwrap();
+}
+
+/// A caller that hangs up ends its stream; the question to the database that was asked for it goes on.
+#[tokio::test]
+async fn a_stream_keeps_its_place_while_it_is_worked_for_whoever_has_gone() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let stage = Stage::new(Backend::Postgres).await;
+    let line = Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await;
+    let url = line.url(name_of(&stage.database));
+    let server = Server::start_on(&stage.sandbox, &url, &[("limits.watch_streams", "1")]).await;
+    let mut kkts = server.kkts(&stage.partner.token);
+    let mut stream = kkts.watch(pb::WatchRequest::default()).await.unwrap().into_inner();
+    stream.message().await.unwrap();
+    line.fall_silent(PathBuf::from("/nowhere"));
+    // It looks more often than the figures are read, which have not come for so long.
+    until("it waits for the database", async || server.metric("litebox_figures_age_seconds").await > 1.0).await;
+    drop(stream);
+    for _ in 0..10 {
+        assert_eq!(limit(&kkts.watch(pb::WatchRequest::default()).await.unwrap_err()), "WATCH_STREAMS");
+    }
 }

@@ -64,3 +64,19 @@ async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
     let log = server.kill();
     assert!(log.contains(r#""message":"ready""#) && log.contains("not ready: the database"), "{log}");
 }
+
+/// A machine without power: whoever is connected waits for its own limits.
+#[tokio::test]
+async fn readiness_goes_when_the_database_says_nothing_any_more_and_liveness_stays() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let stage = Stage::new(Backend::Postgres).await;
+    let line = Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await;
+    let others = [("health.probe_ms", "50"), ("health.failures", "1"), ("database.statement_timeout_ms", "500")];
+    let server = Server::start_on(&stage.sandbox, &line.url(name_of(&stage.database)), &others).await;
+    until("it is ready", async || says(&server, "").await == ServingStatus::Serving).await;
+    line.fall_silent(PathBuf::from("/nowhere"));
+    until("it is not ready", async || says(&server, "").await == ServingStatus::NotServing).await;
+    assert_eq!(says(&server, "liveness").await, ServingStatus::Serving);
+}

@@ -47,6 +47,28 @@ async fn an_outer_system_that_fails_is_counted_and_seen_to_rest_until_it_is_back
 }
 
 #[tokio::test]
+async fn what_calls_of_outer_systems_come_to_is_counted_by_how_it_went_wrong() {
+    let stage = Stage::new(Backend::Sqlite).await;
+    let times = [("gateways.accounts.timeout_ms", "300"), ("gateways.breaker.failures", "0")];
+    let server = stage.server_with(&times.map(|(key, value)| (key, value.to_owned()))).await;
+    let counted = async |outcome| {
+        shows(&server, "litebox_gateway_calls_total", &[("gateway", "accounts"), ("outcome", outcome)]).await
+    };
+    for (fault, outcome) in [
+        ("error=UNAVAILABLE", "failed"),
+        ("error=RESOURCE_EXHAUSTED", "overloaded"),
+        ("error=PERMISSION_DENIED", "denied"),
+        ("delay=5s", "timed_out"),
+    ] {
+        let before = counted(outcome).await;
+        stage.sandbox.add_fault(&format!("accounts.FindByInn:{fault}")).unwrap();
+        server.clients(&stage.partner.token).register(register(COMPANY)).await.unwrap_err();
+        stage.sandbox.clear_faults();
+        assert!(counted(outcome).await > before, "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn a_registration_of_a_replica_that_was_killed_counts_as_taken_over_once() {
     for backend in backends() {
         let stage = Stage::new(backend).await;
