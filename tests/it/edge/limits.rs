@@ -356,3 +356,26 @@ async fn lists(app: &TestApp, length: usize) -> [bool; 2] {
         older.server_reflection_info(futures::stream::iter([asked])).await.unwrap().into_inner().message().await;
     [now.unwrap().is_some(), older.unwrap().is_some()]
 }
+
+/// A message that is so long for something that the contract does not know, and so reads as one that says nothing.
+fn of_length(bytes: usize) -> Vec<u8> {
+    let mut message = Vec::new();
+    // The key of the field takes two bytes, and so does its length.
+    prost::encoding::bytes::encode(1_000, &vec![0; bytes - 4], &mut message);
+    assert_eq!(message.len(), bytes);
+    message
+}
+
+#[tokio::test]
+async fn messages_longer_than_the_limit_are_refused_by_every_service() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.connections.message_bytes = 2_048).await;
+    for list in [LIST, "/litebox.kkt.v1.KktService/List"] {
+        let mut raw = Raw::hello(source(42), app.address(), &[]).await.unwrap();
+        raw.send(&call(1, list, Some(&app.partner.token), &of_length(2_048))).await.unwrap();
+        assert_eq!(ended(&mut raw).await, (1, End::Answered), "{list}: as long as may be");
+        raw.send(&call(3, list, Some(&app.partner.token), &of_length(2_049))).await.unwrap();
+        assert_eq!(ended(&mut raw).await, (3, End::Refused), "{list}: a byte longer");
+        raw.send(&call(5, list, Some(&app.partner.token), &of_length(2_048))).await.unwrap();
+        assert_eq!(ended(&mut raw).await, (5, End::Answered), "{list}: the connection goes on");
+    }
+}
