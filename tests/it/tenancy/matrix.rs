@@ -13,6 +13,9 @@ use crate::kkt::shop;
 use crate::support::app::{TestApp, on_both_apps_with};
 use crate::support::fresh_id;
 
+/// A token that nobody was given.
+const MADE_UP: &str = "AXNvbWVib2R5IG1hZGUgdGhpcyB1cCBmb3IgYSB0ZXN0IGFuZCBub3RoaW5nIGVsc2U";
+
 /// A request that the partner may make, in which every id is its own. What it asks for differs from call to call only
 /// where a call can be made once.
 async fn own(app: &TestApp, me: &World, method: &MethodDescriptor, fresh: &mut Fresh) -> DynamicMessage {
@@ -79,7 +82,7 @@ fn values(method: &MethodDescriptor, path: &str, field: Field, stranger: &World)
                 "KktService/List" => &stranger.kkt_page,
                 _ => &stranger.resume,
             };
-            (texts(&[token]), "AXNvbWVib2R5IG1hZGUgdGhpcyB1cCBmb3IgYSB0ZXN0IGFuZCBub3RoaW5nIGVsc2U".to_owned())
+            (texts(&[token]), MADE_UP.to_owned())
         }
         Field::Request => {
             let of_method = stranger.requests.iter().filter(|(rpc, _)| *rpc == method.name());
@@ -172,6 +175,7 @@ async fn what_is_anothers_looks_like_what_is_not_there_in_every_field_of_every_m
                 control(app, &me, &method, &mut fresh).await;
             }
             everything_is_ones_own(app, &me, &stranger).await;
+            no_stream_goes_on_from_anothers_token(app, &me, &stranger).await;
             exceptions(app, &me, &stranger).await;
         },
     )
@@ -199,6 +203,20 @@ async fn everything_is_ones_own(app: &TestApp, me: &World, stranger: &World) {
         clean(&name(&method), &seen, stranger);
         assert!(seen.everything().contains(&me.canary), "{} tells one's own", name(&method));
     }
+}
+
+/// A token of a stream belongs to its registrations, so one of other registrations is refused whoever made it. Here the question
+/// is the same, word for word, and the partner is all that differs.
+async fn no_stream_goes_on_from_anothers_token(app: &TestApp, me: &World, stranger: &World) {
+    let method = methods().into_iter().find(|method| name(method) == "KktService/Watch").unwrap();
+    let watch = async |token: &str| {
+        let request = pb::WatchRequest { resume_token: token.to_owned(), ..Default::default() };
+        call(app, &me.partner.token, &method, &dynamic(&method, &request)).await
+    };
+    let (theirs, made_up) = (watch(&stranger.resume_all).await, watch(MADE_UP).await);
+    assert_eq!(theirs, made_up, "somebody else's looks made up");
+    expected("KktService/Watch.resume_token", Field::Token, &theirs);
+    assert_eq!(watch(&me.resume_all).await.code, Code::Ok, "one's own is good");
 }
 
 /// What is defined to be told: that a tax number, a register or a drive is taken, and never by whom.

@@ -42,7 +42,9 @@ pub struct World {
     pub requests: Vec<(&'static str, String)>,
     pub client_page: String,
     pub kkt_page: String,
+    /// Of a stream of one registration, and of one of all.
     pub resume: String,
+    pub resume_all: String,
     /// A text that stands in what it has stored.
     pub canary: String,
     /// Number of its first register; the next ones follow.
@@ -84,6 +86,7 @@ impl World {
             client_page,
             kkt_page: String::new(),
             resume: String::new(),
+            resume_all: String::new(),
             canary,
             first,
         };
@@ -121,9 +124,8 @@ impl World {
         self.kkt = reached(&kkts, &self.kkt.id, pb::KktState::Registered).await;
         let list = pb::ListRequest { page_size: 1, ..Default::default() };
         self.kkt_page = kkts.list(list).await.unwrap().into_inner().next_page_token;
-        let watch = pb::WatchRequest { kkt_ids: vec![self.kkt.id.clone()], ..Default::default() };
-        let first = kkts.watch(watch).await.unwrap().into_inner().message().await.unwrap();
-        self.resume = first.unwrap().resume_token;
+        self.resume = resume(&mut kkts, vec![self.kkt.id.clone()]).await;
+        self.resume_all = resume(&mut kkts, Vec::new()).await;
     }
 
     /// Registers and cancels a register for a client of its own, and erases both.
@@ -173,6 +175,13 @@ impl World {
 
 async fn quick_register(kkts: &mut KktServiceClient<Wire>, order: pb::QuickRegisterRequest) -> pb::Kkt {
     kkts.quick_register(order).await.unwrap().into_inner().kkt.unwrap()
+}
+
+/// The token that the first message of a stream of these registrations brings.
+async fn resume(kkts: &mut KktServiceClient<Wire>, kkt_ids: Vec<String>) -> String {
+    let watch = pb::WatchRequest { kkt_ids, ..Default::default() };
+    let first = kkts.watch(watch).await.unwrap().into_inner().message().await.unwrap();
+    first.unwrap().resume_token
 }
 
 /// Cancels a registration; the request id.
