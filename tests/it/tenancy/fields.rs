@@ -1,10 +1,12 @@
-//! What each text of the contract's requests can say about somebody else's things. A field that is not listed here fails
+//! What each value of the contract's requests can say about somebody else's things. A field that is not listed here fails
 //! the test: whoever adds one has to say what it is.
 
 use std::sync::LazyLock;
 
 use litebox_partner::pb::DESCRIPTORS;
 use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor};
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 /// What a field is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub enum Thing {
 /// A method and its fields.
 type Listed = (&'static str, &'static [(&'static str, Field)]);
 
-/// Every text field of every request, by method.
+/// Every field of every request that can name something, by method.
 const FIELDS: &[Listed] = &[
     ("ClientService/LookupTaxpayer", &[("inn", Field::Defined)]),
     (
@@ -56,6 +58,7 @@ const FIELDS: &[Listed] = &[
     (
         "ClientService/List",
         &[
+            ("page_size", Field::Data),
             ("page_token", Field::Token),
             ("inn", Field::Condition),
             ("text", Field::Condition),
@@ -72,6 +75,7 @@ const FIELDS: &[Listed] = &[
             ("equipment.sale.fn_serial", Field::Defined),
             ("equipment.sale.device_id", Field::Id(Thing::Device)),
             ("equipment.rental.model", Field::Data),
+            ("equipment.rental.months", Field::Data),
             ("signer.representative.authority_document", Field::Data),
             ("signer.last_name", Field::Data),
             ("signer.first_name", Field::Data),
@@ -113,6 +117,7 @@ const FIELDS: &[Listed] = &[
     (
         "KktService/List",
         &[
+            ("page_size", Field::Data),
             ("page_token", Field::Token),
             ("client_id", Field::Id(Thing::Client)),
             ("serial", Field::Condition),
@@ -139,7 +144,7 @@ pub fn name(method: &MethodDescriptor) -> String {
     format!("{}/{}", method.parent_service().name(), method.name())
 }
 
-/// The text fields of a method's request and what each is.
+/// The fields of a method's request that can name something, and what each is.
 pub fn classified(method: &MethodDescriptor) -> Vec<(String, Field)> {
     classified_by(FIELDS, method)
 }
@@ -148,16 +153,16 @@ fn classified_by(listed: &[Listed], method: &MethodDescriptor) -> Vec<(String, F
     let name = name(method);
     let listed = listed.iter().find(|(method, _)| *method == name);
     let listed = listed.unwrap_or_else(|| panic!("{name} is a new method: say in this file what its fields are")).1;
-    let texts = texts(&method.input(), "");
+    let all = naming(&method.input(), "");
     for (path, _) in listed {
-        assert!(texts.iter().any(|text| fits(path, text)), "{name} has no field {path}");
+        assert!(all.iter().any(|one| fits(path, one)), "{name} has no field {path}");
     }
-    let found = |text: &String| listed.iter().find(|(path, _)| fits(path, text));
-    let found = |text: String| match found(&text) {
-        Some((_, field)) => (text, *field),
-        None => panic!("{name}.{text} is a new field: say in this file what it can tell of others"),
+    let found = |path: &String| listed.iter().find(|(listed, _)| fits(listed, path));
+    let found = |path: String| match found(&path) {
+        Some((_, field)) => (path, *field),
+        None => panic!("{name}.{path} is a new field: say in this file what it can tell of others"),
     };
-    texts.into_iter().map(found).collect()
+    all.into_iter().map(found).collect()
 }
 
 /// Whole messages may be listed with a star.
@@ -168,24 +173,25 @@ fn fits(listed: &str, path: &str) -> bool {
     }
 }
 
-/// Paths of all fields that hold text or bytes.
-fn texts(message: &MessageDescriptor, at: &str) -> Vec<String> {
+/// Paths of all fields that can name something: texts, bytes, numbers, and whatever other libraries' messages hold.
+fn naming(message: &MessageDescriptor, at: &str) -> Vec<String> {
     let mut found = Vec::new();
     for field in message.fields() {
         let path = format!("{at}{}", field.name());
         match field.kind() {
-            Kind::String | Kind::Bytes => found.push(path),
+            Kind::Bool | Kind::Enum(_) => {}
+            Kind::Message(inner) if inner.full_name() == "google.protobuf.Timestamp" => {}
             Kind::Message(inner) if inner.full_name().starts_with("litebox.") => {
-                found.extend(texts(&inner, &format!("{path}.")));
+                found.extend(naming(&inner, &format!("{path}.")));
             }
-            _ => {}
+            _ => found.push(path),
         }
     }
     found
 }
 
 #[test]
-fn every_text_of_every_request_is_known_for_what_it_can_tell() {
+fn every_value_of_every_request_is_known_for_what_it_can_tell() {
     let methods = methods();
     assert_eq!(methods.len(), FIELDS.len(), "methods that are gone are not listed");
     let all: Vec<_> = methods.iter().flat_map(classified).collect();
@@ -208,4 +214,39 @@ fn a_method_that_is_not_listed_is_noticed() {
 #[should_panic(expected = "KktService/Cancel.kkt_id is a new field")]
 fn a_field_that_is_not_listed_is_noticed() {
     classified_by(&[("KktService/Cancel", &[("request_id", Field::Request)])], &cancel());
+}
+
+/// A message of ours with a field of this type.
+fn with_a_field(kind: Type, of: Option<&str>) -> MessageDescriptor {
+    let field = FieldDescriptorProto {
+        name: Some("some".into()),
+        number: Some(1),
+        r#type: Some(kind.into()),
+        type_name: of.map(Into::into),
+        label: Some(Label::Optional.into()),
+        ..Default::default()
+    };
+    let message = DescriptorProto { name: Some("M".into()), field: vec![field], ..Default::default() };
+    let file = FileDescriptorProto {
+        name: Some("litebox/new.proto".into()),
+        package: Some("litebox.new".into()),
+        dependency: vec!["google/protobuf/wrappers.proto".into(), "google/protobuf/any.proto".into()],
+        message_type: vec![message],
+        syntax: Some("proto3".into()),
+        ..Default::default()
+    };
+    let mut pool = DescriptorPool::global();
+    pool.add_file_descriptor_proto(file).unwrap();
+    pool.get_message_by_name("litebox.new.M").unwrap()
+}
+
+#[test]
+fn numbers_and_wrapped_values_can_name_something() {
+    for kind in [Type::Int32, Type::Int64, Type::Fixed64, Type::Double, Type::String, Type::Bytes] {
+        assert_eq!(naming(&with_a_field(kind, None), ""), ["some"], "{kind:?}");
+    }
+    for of in [".google.protobuf.StringValue", ".google.protobuf.Int64Value", ".google.protobuf.Any"] {
+        assert_eq!(naming(&with_a_field(Type::Message, Some(of)), ""), ["some"], "{of}");
+    }
+    assert_eq!(naming(&with_a_field(Type::Bool, None), ""), Vec::<String>::new());
 }

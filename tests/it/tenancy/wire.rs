@@ -2,11 +2,42 @@
 
 use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value, prost::Message};
 use tonic::client::Grpc;
-use tonic::{Code, Request, Status};
+use tonic::metadata::{KeyAndValueRef, MetadataMap};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::StatusExt;
 
 use crate::support::app::TestApp;
 use crate::support::raw::Raw;
+
+/// Headers and trailers. Their values differ from call to call: they are looked into, and only the names compared.
+#[derive(Debug, Clone, Default)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    fn of<'a>(all: impl IntoIterator<Item = &'a MetadataMap>) -> Self {
+        let read = |header: KeyAndValueRef<'_>| match header {
+            KeyAndValueRef::Ascii(name, value) => (name.to_string(), text(value.as_encoded_bytes())),
+            KeyAndValueRef::Binary(name, value) => (name.to_string(), text(&value.to_bytes().unwrap())),
+        };
+        let mut headers: Vec<_> = all.into_iter().flat_map(MetadataMap::iter).map(read).collect();
+        headers.sort();
+        Self(headers)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.names().eq(other.names())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
 
 /// All that a caller gets to see.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,17 +46,14 @@ pub struct Seen {
     pub text: String,
     /// Without the id of the call, which is different every time.
     pub details: Vec<String>,
-    pub headers: Vec<String>,
+    pub headers: Headers,
     /// Of all messages; whole only for calls that answer.
     pub bytes: Vec<u8>,
 }
 
 impl Seen {
-    fn of(result: Result<Vec<u8>, Status>) -> Self {
-        match result {
-            Ok(bytes) => Self { code: Code::Ok, text: String::new(), details: Vec::new(), headers: Vec::new(), bytes },
-            Err(status) => Self::refused(&status),
-        }
+    fn answered(bytes: Vec<u8>, headers: Headers) -> Self {
+        Self { code: Code::Ok, text: String::new(), details: Vec::new(), headers, bytes }
     }
 
     fn refused(status: &Status) -> Self {
@@ -40,13 +68,13 @@ impl Seen {
             format!("{:?}", all.debug_info()),
             format!("request info: {}", all.request_info().is_some()),
         ];
-        let headers = status.metadata().keys().map(|key| format!("{key:?}")).collect();
+        let headers = Headers::of([status.metadata()]);
         Self { code: status.code(), text: status.message().to_owned(), details, headers, bytes: Vec::new() }
     }
 
     /// Everything as one text, for looking for strings.
     pub fn everything(&self) -> String {
-        format!("{} {} {}", self.text, self.details.join(" "), String::from_utf8_lossy(&self.bytes))
+        format!("{} {} {} {:?}", self.text, self.details.join(" "), text(&self.bytes), self.headers)
     }
 }
 
@@ -57,22 +85,27 @@ pub async fn call(app: &TestApp, token: &str, method: &MethodDescriptor, message
     grpc.ready().await.unwrap();
     let mut request = Request::new(message.encode_to_vec());
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-    if !method.is_server_streaming() {
-        return Seen::of(grpc.unary(request, path, Raw).await.map(tonic::Response::into_inner));
-    }
-    let stream = match grpc.server_streaming(request, path, Raw).await {
-        Ok(answer) => answer,
-        Err(status) => return Seen::refused(&status),
-    };
-    let mut stream = stream.into_inner();
-    let mut bytes = Vec::new();
-    loop {
-        match stream.message().await {
-            Ok(Some(message)) => bytes.extend(message),
-            Ok(None) => return Seen::of(Ok(bytes)),
-            Err(status) => return Seen::refused(&status),
+    let seen = if method.is_server_streaming() {
+        match grpc.server_streaming(request, path, Raw).await {
+            Ok(answer) => followed(answer).await,
+            Err(status) => Err(status),
         }
+    } else {
+        let answer = grpc.unary(request, path, Raw).await;
+        answer.map(|answer| Seen::answered(answer.get_ref().clone(), Headers::of([answer.metadata()])))
+    };
+    seen.unwrap_or_else(|status| Seen::refused(&status))
+}
+
+/// A stream to its end.
+async fn followed(answer: Response<Streaming<Vec<u8>>>) -> Result<Seen, Status> {
+    let (headers, mut stream, _) = answer.into_parts();
+    let mut bytes = Vec::new();
+    while let Some(message) = stream.message().await? {
+        bytes.extend(message);
     }
+    let trailers = stream.trailers().await?.unwrap_or_default();
+    Ok(Seen::answered(bytes, Headers::of([&headers, &trailers])))
 }
 
 /// The typed request of a method as one that can be changed by name.
@@ -98,4 +131,13 @@ fn set(message: &mut DynamicMessage, path: &str, text: &str) {
         None if field.is_list() => message.set_field(&field, Value::List(vec![Value::String(text.to_owned())])),
         None => message.set_field(&field, Value::String(text.to_owned())),
     }
+}
+
+#[test]
+fn what_stands_in_a_header_is_seen() {
+    let mut said = MetadataMap::new();
+    said.insert("x-note", "a canary".parse().unwrap());
+    said.insert_bin("x-note-bin", tonic::metadata::MetadataValue::from_bytes("ещё одна".as_bytes()));
+    let all = Seen::refused(&Status::with_metadata(Code::NotFound, "", said)).everything();
+    assert!(all.contains("a canary") && all.contains("ещё одна"), "{all}");
 }
