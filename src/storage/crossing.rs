@@ -15,8 +15,8 @@ use super::entity::kkt;
 use super::{Db, StoreError};
 
 impl Db {
-    /// Whether any partner's registration holds this register or this FN. Uniqueness goes over all partners; who holds
-    /// it is not told.
+    /// Whether any partner's registration holds this register or this FN. Crosses because uniqueness goes over all
+    /// partners; who holds it is not told.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

@@ -67,7 +67,8 @@ async fn one(db: &Db, sql: String, value: sea_orm::Value) -> Result<QueryResult,
     row.ok_or_else(|| StoreError::Other("access_change has no row".into()))
 }
 
-/// Says to all replicas that something which decides on access changes with this transaction.
+/// Says to all replicas that something which decides on access changes with this transaction. Crosses
+/// because replicas remember the tokens of all partners.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -76,7 +77,7 @@ pub async fn raise<C: ConnectionTrait>(on: &C) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// How often what decides on access has changed.
+/// How often what decides on access has changed. Crosses like [`raise`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -104,7 +105,7 @@ pub async fn lately(db: &Db, since_ms: i64, most: u64) -> Result<Vec<String>, St
     Ok(query.into_tuple().all(db.direct()).await?)
 }
 
-/// Notes that a token was used, unless that was noted after `unless_since_ms`. Crosses like the look-up before it.
+/// Notes that a token was used, unless that was noted after `unless_since_ms`. Crosses like [`token`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.

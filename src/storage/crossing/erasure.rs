@@ -37,7 +37,8 @@ pub struct Counts {
     pub requests: u64,
 }
 
-/// Takes a client and its registrations, so that nobody changes them or adds one; `None` when there is no such client.
+/// Takes a client and its registrations, so that nobody changes them or adds one; `None` when there is no such client. Crosses
+/// because an operator erases whoever's client it is.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer; `Contention` when somebody is at work on them.
@@ -97,7 +98,7 @@ fn requests_emptied() -> String {
     format!("UPDATE request SET fingerprint = $3 WHERE {own} AND (resource_id = $2 OR resource_id IN ({kkts}))")
 }
 
-/// Empties what [`hold`] has taken, as it was then.
+/// Empties what [`hold`] has taken, as it was then. Crosses like [`hold`], and names the partner in each statement.
 ///
 /// # Errors
 /// [`StoreError::Contention`] when it is not so any more; nothing may be committed then.
@@ -116,7 +117,8 @@ pub async fn empty(tx: &Tx, held: &Held, at_ms: i64) -> Result<Counts, StoreErro
     Ok(Counts { registrations, documents, requests })
 }
 
-/// The last record; nobody adds one before this transaction ends. SQLite has one writer at a time.
+/// The last record; nobody adds one before this transaction ends. SQLite has one writer at a time. Crosses because there is one
+/// chain of records.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -128,7 +130,7 @@ pub async fn last(tx: &Tx) -> Result<Option<erasure::Model>, StoreError> {
     Ok(erasure::Entity::find().order_by_desc(erasure::Column::Seq).one(tx).await?)
 }
 
-/// The latest record about a client.
+/// The latest record about a client. Crosses like [`hold`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -137,7 +139,7 @@ pub async fn of_client(tx: &Tx, client: Uuid) -> Result<Option<erasure::Model>, 
     Ok(about.order_by_desc(erasure::Column::Seq).one(tx).await?)
 }
 
-/// Adds a record.
+/// Adds a record. Crosses like [`last`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -146,7 +148,7 @@ pub async fn add(tx: &Tx, row: erasure::Model) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// All records, the oldest first.
+/// All records, the oldest first. Crosses because the chain is verified whole.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -158,6 +160,7 @@ pub async fn all(db: &Db) -> Result<Vec<erasure::Model>, StoreError> {
 pub type Place = (i64, Uuid);
 
 /// Up to `limit` abandoned clients that have not changed since `before_ms`, the oldest first, after this one.
+/// Crosses because periods are the same for everybody.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -176,7 +179,8 @@ pub async fn abandoned(db: &Db, before_ms: i64, after: Option<Place>, limit: u64
 const ENDED: &str = "('REGISTERED', 'REJECTED', 'CANCELLED')";
 
 /// Deletes up to `limit` request ids accepted before `before_ms` whose client or registration has come to an end, the oldest
-/// first; how many. Those of erased ones stay: they hold nothing, and keep an old call from doing anything.
+/// first; how many. Those of erased ones stay: they hold nothing, and keep an old call from doing anything. Crosses like
+/// [`abandoned`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -197,6 +201,7 @@ pub fn requests_sql(limit: u64) -> String {
 }
 
 /// Deletes up to `limit` documents from before `before_ms` of registrations that ended before that, the oldest first; how many.
+/// Crosses like [`abandoned`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.

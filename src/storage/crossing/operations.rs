@@ -1,5 +1,4 @@
-//! What operators watch: figures over all partners. Crosses because a registration that hangs does so whoever's it is; only
-//! counts and ages are told.
+//! What operators watch: figures over all partners.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
@@ -52,6 +51,7 @@ impl Open {
 }
 
 /// The figures at `now_ms`. A report is due in the states `due`. PostgreSQL reads the index over what is under way, not the table.
+/// Crosses because a registration that hangs does so whoever's it is; only counts and ages are told.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.

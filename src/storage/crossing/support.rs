@@ -37,7 +37,7 @@ pub struct ClientFilter {
 }
 
 /// Registrations with this id, this normalised serial number, or this FN or RNM, the newest first: those that are there, or
-/// those that were `erased`.
+/// those that were `erased`. Crosses because who asks has a number and no partner.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -63,7 +63,7 @@ pub async fn kkts(
         .await?)
 }
 
-/// The name of a partner.
+/// The name of a partner. Crosses because whoever helps is none of them.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -72,7 +72,7 @@ pub async fn partner_name(db: &Db, scope: PartnerScope) -> Result<String, StoreE
     Ok(row.map(|row| row.name).unwrap_or_default())
 }
 
-/// A document, whosever it is.
+/// A document, whosever it is. Crosses because it is named by its id alone.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -80,7 +80,7 @@ pub async fn document(db: &Db, id: Uuid) -> Result<Option<Sealed>, StoreError> {
     Ok(document::Entity::find_by_id(id).one(db.direct()).await?)
 }
 
-/// Lines of the audit log, the newest first.
+/// Lines of the audit log, the newest first. Crosses because it tells what operators did, to whomever.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer or a line is corrupt.
@@ -99,7 +99,7 @@ pub async fn audit(db: &Db, filter: &AuditFilter) -> Result<Vec<Line>, StoreErro
     lines.all(db.direct()).await?.into_iter().map(audit::read).collect()
 }
 
-/// Clients, the newest first; erased ones only when neither state nor tax number is asked for.
+/// Clients, the newest first; erased ones only when neither state nor tax number is asked for. Crosses like [`kkts`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -114,7 +114,7 @@ pub async fn clients(db: &Db, filter: &ClientFilter) -> Result<Vec<client::Model
     Ok(newest.all(db.direct()).await?)
 }
 
-/// A client that is not erased, whosever it is.
+/// A client that is not erased, whosever it is. Crosses like [`document`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -122,7 +122,8 @@ pub async fn client(db: &Db, id: Uuid) -> Result<Option<client::Model>, StoreErr
     Ok(client::Entity::find_by_id(id).filter(client::Column::ErasedMs.is_null()).one(db.direct()).await?)
 }
 
-/// How many commands of these steps were intended and have no outcome yet.
+/// How many commands of these steps were intended and have no outcome yet. Crosses because a gateway
+/// is stopped for everybody.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -133,7 +134,8 @@ pub async fn unclear_commands(db: &Db, steps: &[&str]) -> Result<u64, StoreError
     Ok(open.count(db.direct()).await?)
 }
 
-/// Makes the registrations due that wait with this reason and are to be looked at again anyhow; how many.
+/// Makes the registrations due that wait with this reason and are to be looked at again anyhow; how many. Crosses
+/// like [`unclear_commands`].
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.
@@ -148,7 +150,7 @@ pub async fn wake_stopped(db: &Db, reason: &str) -> Result<u64, StoreError> {
 }
 
 /// How many registrations in one of these states were due at this time, Unix milliseconds, and have not been tried since.
-/// Those that came later are none of them.
+/// Those that came later are none of them. Crosses because a recovery waits for everybody's.
 ///
 /// # Errors
 /// [`StoreError`] when the database does not answer.

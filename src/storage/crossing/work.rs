@@ -1,4 +1,4 @@
-//! What workers take: registrations and clients of all partners, in turns. Crosses because a worker serves everybody.
+//! What workers take: registrations and clients of all partners, in turns.
 
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ pub struct Turn(Uuid);
 
 impl Db {
     /// Takes up to `limit` registrations that are due, for `lease_ms`: of each partner that has any the same number, the
-    /// longest due first, beginning with the partner after the last one served.
+    /// longest due first, beginning with the partner after the last one served. Crosses because a worker serves everybody.
     ///
     /// Only rows in one of `states` are taken: a state that this program does not know belongs to a newer one. The
     /// attempt is counted here, so that a row that kills its worker is not tried without end at full speed.
@@ -79,7 +79,7 @@ impl Db {
     }
 
     /// Takes up to `limit` clients whose registration was left unfinished and is due, for `lease_ms`, each with the
-    /// scope of its partner. The reaper serves all partners.
+    /// scope of its partner. Crosses because the reaper serves everybody.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.

@@ -75,6 +75,46 @@ fn every_statement_of_a_store_names_the_partner() {
     assert!(seen >= 20, "the statements are found: {seen}");
 }
 
+/// Functions of what crosses partners that do not say why. Those that ask nothing themselves, as makers of statements, need not.
+fn unexplained(text: &str) -> Vec<&str> {
+    let (mut wrong, mut documented) = (Vec::new(), String::new());
+    for line in text.lines().map(str::trim) {
+        match line.strip_prefix("///") {
+            Some(more) => documented.push_str(more),
+            None if line.starts_with("#[") => {}
+            None => {
+                let says = documented.contains("Crosses because ") || documented.contains("Crosses like [`");
+                if line.starts_with("pub async fn ") && !says {
+                    wrong.push(line);
+                }
+                documented.clear();
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn whatever_crosses_partners_says_why() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/storage");
+    let mut all = vec![root.join("crossing.rs")];
+    files(&root.join("crossing"), &mut all);
+    let texts: Vec<_> = all.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for (path, text) in all.iter().zip(&texts) {
+        assert_eq!(unexplained(text), Vec::<&str>::new(), "{}", path.display());
+    }
+    let functions = texts.iter().map(|text| text.matches("pub async fn ").count()).sum::<usize>();
+    assert!(functions >= 30, "the functions are found: {functions}");
+}
+
+#[test]
+fn a_function_that_crosses_partners_without_a_reason_is_noticed() {
+    let good = "/// Reads all. Crosses because operators see everybody.\n#[must_use]\npub async fn a() {}\n";
+    let bad = "/// Reads all.\n///\n/// # Errors\n/// None.\npub async fn b() {}\n";
+    assert!(unexplained(good).is_empty());
+    assert_eq!(unexplained(&format!("{good}{bad}")), ["pub async fn b() {}"]);
+}
+
 #[test]
 fn a_statement_without_a_partner_is_noticed() {
     let good = "async fn a() {\n    kkt::Entity::find().filter(of_partner(C, scope)).one(db)\n}\n";
