@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| litebox_partner::fuzzing::rnm(bytes));
+litebox_partner_fuzz::reader!(rnm);

@@ -200,22 +200,24 @@ pub struct DriverError {
 }
 
 crate::values::discreet::discreet!(DriverError { code });
-/// Reads an answer as far as the gateway does, for the fuzzers.
+
+/// Reads an answer as far as the gateway does, for the fuzzers: as each of those that it asks for. Whether it was one of them.
 #[cfg(any(feature = "fuzzing", feature = "chaos"))]
-pub(crate) fn read_answer(bytes: &[u8]) {
-    let first = || serde_json::from_slice::<wire::Results>(bytes).ok()?.results.into_iter().next();
-    let _ = serde_json::from_slice::<wire::Failure>(bytes).map(DriverError::from);
-    let Some(answer) = first() else { return };
-    let _ = answer.driver_error();
+pub(crate) fn read_answer(bytes: &[u8]) -> bool {
     fn of<T: serde::de::DeserializeOwned>(answer: Option<wire::TaskAnswer>) -> Option<T> {
         answer?.result("").ok()
     }
-    if let (Some(info), Some(status), Some(shift), Some(drive), Some(counter)) =
-        (of(first()), of(first()), of(first()), of(first()), of(first()))
-    {
-        let _ = Inspection::try_from(wire::Asked { info, status, shift, drive, counter });
-    }
-    if let Some(result) = of::<wire::RegistrationResult>(first()) {
-        let _ = FiscalReport::try_from(result);
-    }
+    let told = |at| serde_json::from_slice::<wire::Results>(bytes).ok()?.results.into_iter().nth(at);
+    let _ = serde_json::from_slice::<wire::Failure>(bytes).map(DriverError::from);
+    let _ = told(0).map(wire::TaskAnswer::driver_error);
+    let asked = || {
+        let (info, status, shift) = (of(told(0))?, of(told(0))?, of(told(0))?);
+        Some(wire::Asked { info, status, shift, drive: of(told(0))?, counter: of(told(0))? })
+    };
+    let inspected = asked().is_some_and(|asked| Inspection::try_from(asked).is_ok());
+    let burnt = of(told(0)).is_some_and(|result: wire::RegistrationResult| FiscalReport::try_from(result).is_ok());
+    let report = of(told(2)).and_then(|body: wire::DocumentBody| FiscalReport::try_from(body).ok());
+    let whole = report.is_some();
+    let held = of(told(0)).zip(of(told(1))).map(|(info, drive)| wire::registration(&info, drive, report));
+    inspected || burnt || (whole && held.is_some_and(|held| held.is_ok()))
 }

@@ -221,15 +221,15 @@ pub struct AddressPart {
 }
 
 crate::values::discreet::discreet!(AddressPart);
-/// Reads an answer as far as the gateway does, for the fuzzers.
+/// Reads an answer as far as the gateway does, for the fuzzers; whether it says anything of the taxpayer, or of an address.
 #[cfg(any(feature = "fuzzing", feature = "chaos"))]
-pub(crate) fn read_answer(bytes: &[u8], inn: &Inn) {
-    if let Ok(answer) = serde_json::from_slice::<wire::Suggestions<wire::Party>>(bytes) {
-        let _ = wire::head_office(answer, inn).map(|party| wire::taxpayer(party, inn));
-    }
-    if let Ok(answer) = serde_json::from_slice::<wire::Suggestions<wire::AddressData>>(bytes) {
-        answer.suggestions.into_iter().for_each(|one| drop(wire::address(one)));
-    }
+pub(crate) fn read_answer(bytes: &[u8], inn: &Inn) -> bool {
+    let parties = serde_json::from_slice::<wire::Suggestions<wire::Party>>(bytes).ok();
+    let party = parties.and_then(|answer| wire::head_office(answer, inn));
+    let known = party.is_some_and(|party| wire::taxpayer(party, inn).is_ok());
+    let addresses = serde_json::from_slice::<wire::Suggestions<wire::AddressData>>(bytes);
+    let found = addresses.map(|answer| answer.suggestions.into_iter().map(wire::address).count());
+    known || found.is_ok_and(|found| found > 0)
 }
 
 #[cfg(test)]

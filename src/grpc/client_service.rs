@@ -2,12 +2,11 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{Fields, client as convert};
+use super::convert::client as convert;
 use super::handler::{caller, detached};
 use crate::clients::service::ClientService;
 use crate::pb::client as pb;
 use crate::pb::client::client_service_server::ClientService as Api;
-use crate::values::{ClientId, Inn};
 
 /// The service on the wire.
 pub struct ClientApi {
@@ -29,7 +28,7 @@ impl Api for ClientApi {
         request: Request<pb::LookupTaxpayerRequest>,
     ) -> Result<Response<pb::LookupTaxpayerResponse>, Status> {
         let scope = caller(&request)?.scope;
-        let inn = Fields::of(|f| f.text("inn", &request.get_ref().inn, Inn::parse))?;
+        let inn = convert::lookup(request.get_ref())?;
         let taxpayer = self.service.lookup_taxpayer(scope, &inn).await?;
         Ok(Response::new(pb::LookupTaxpayerResponse { taxpayer: Some(convert::taxpayer(&taxpayer)) }))
     }
@@ -44,7 +43,7 @@ impl Api for ClientApi {
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
         let scope = caller(&request)?.scope;
-        let id = Fields::of(|f| f.text("client_id", &request.get_ref().client_id, ClientId::parse))?;
+        let id = convert::get(request.get_ref())?;
         let card = self.service.get(scope, id).await?;
         Ok(Response::new(pb::GetResponse { client: Some(convert::client(card)) }))
     }

@@ -8,7 +8,23 @@ use crate::clients::model::{Filter, ListQuery, Order, Register, StateName};
 use crate::failure::Failure;
 use crate::gateways::taxpayers::{RegisteredAddress, Taxpayer, TaxpayerKind, TaxpayerStatus};
 use crate::pb::client as pb;
-use crate::values::{Email, Inn, Invalid, Password, Phone, RequestId};
+use crate::values::{ClientId, Email, Inn, Invalid, Password, Phone, RequestId};
+
+/// Parses a question about a taxpayer.
+///
+/// # Errors
+/// [`Failure::Validation`] with every bad field.
+pub fn lookup(request: &pb::LookupTaxpayerRequest) -> Result<Inn, Failure> {
+    Fields::of(|f| f.text("inn", &request.inn, Inn::parse))
+}
+
+/// Parses a question about a client.
+///
+/// # Errors
+/// [`Failure::Validation`] with every bad field.
+pub fn get(request: &pb::GetRequest) -> Result<ClientId, Failure> {
+    Fields::of(|f| f.text("client_id", &request.client_id, ClientId::parse))
+}
 
 /// Parses an order for a client; a password has at least `password_min` characters.
 ///

@@ -1,0 +1,3 @@
+#![no_main]
+
+litebox_partner_fuzz::reader!(get_client);
