@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper_util::rt::TokioIo;
 use litebox_partner::grpc::edge::config::TlsConfig;
@@ -129,8 +130,14 @@ pub async fn secured(stream: TcpStream, config: Arc<ClientConfig>) -> std::io::R
 
 /// A channel over TLS.
 pub fn channel(to: SocketAddr, config: Arc<ClientConfig>) -> Channel {
+    counted(to, config, Arc::default())
+}
+
+/// The same, which counts its connections: a channel opens another one without a word when it has lost the last.
+pub fn counted(to: SocketAddr, config: Arc<ClientConfig>, opened: Arc<AtomicU64>) -> Channel {
     let connector = tower::service_fn(move |_| {
         let config = config.clone();
+        opened.fetch_add(1, Ordering::Relaxed);
         async move { handshake(to, config).await.map(TokioIo::new) }
     });
     Endpoint::from_shared(format!("http://{to}")).unwrap().connect_with_connector_lazy(connector)

@@ -18,8 +18,10 @@ use tonic::transport::Channel;
 
 use super::amount;
 use super::frames::{PING, PREFACE, frame, settings};
-use super::pki::{Authority, Mount, Pair, channel, handshake};
+use super::pki::{Authority, Mount, Pair, counted, handshake};
 use crate::support::app::{TestApp, shown, until};
+use crate::support::process::Server;
+use crate::support::stage::Stage;
 
 async fn served(to: SocketAddr, config: Arc<ClientConfig>) -> CertificateDer<'static> {
     let stream = handshake(to, config).await.unwrap();
@@ -98,25 +100,39 @@ fn tear(mount: &Mount, pair: &Pair, n: u64) {
     }
 }
 
+/// Serves what is mounted, and logs no calls: there will be many.
+async fn server(stage: &Stage, mount: &Mount) -> Server {
+    let path = |name| mount.path(name).to_str().unwrap().to_owned();
+    let settings = [
+        ("tls.cert", path("tls.crt")),
+        ("tls.key", path("tls.key")),
+        ("tls.reload_ms", "20".to_owned()),
+        ("log.filter", "info,litebox_partner::grpc::call=off".to_owned()),
+    ];
+    stage.server_with(&settings).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_change_under_load_and_nobody_notices() {
     let times = amount("RELOADS", 50, 1_000);
     let authority = Authority::new();
     let mut mount = Mount::new(&authority.pair(), &authority.pem);
-    let app = TestApp::start_with(Backend::Sqlite, |config| config.tls = mount.tls()).await;
-    let (address, client) = (app.address(), authority.client(None));
-    let (stop, kept, fresh) =
-        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let callers = [(false, &kept), (true, &fresh), (true, &fresh)].map(|(new, done)| {
-        let client = client.clone();
-        let open = move || channel(address, client.clone());
-        tokio::spawn(calls(open, app.partner.token.clone(), new, stop.clone(), done.clone()))
+    let stage = Stage::new(Backend::Sqlite).await;
+    let server = server(&stage, &mount).await;
+    let (address, client) = (server.address(), authority.client(None));
+    let (stop, [kept, fresh, opened]) =
+        (Arc::new(AtomicBool::new(false)), [(); 3].map(|()| Arc::<AtomicU64>::default()));
+    let callers = [(&kept, Some(&opened)), (&fresh, None), (&fresh, None)].map(|(done, once)| {
+        let (client, counter) = (client.clone(), once.cloned().unwrap_or_default());
+        let open = move || counted(address, client.clone(), counter.clone());
+        tokio::spawn(calls(open, stage.partner.token.clone(), once.is_none(), stop.clone(), done.clone()))
     });
+    let refused = || server.log().matches("the old one stays").count() as u64;
     for n in 0..times {
         let pair = authority.pair();
         if n % 2 == 1 {
             tear(&mount, &pair, n / 2);
-            // Longer than two looks: a torn pair is seen, and refused.
+            until("the torn pair is seen, and refused", async || refused() == n / 2 + 1).await;
             let before = fresh.load(Ordering::Relaxed);
             until("calls go on", async || fresh.load(Ordering::Relaxed) > before + 4).await;
         }
@@ -132,4 +148,5 @@ async fn certificates_change_under_load_and_nobody_notices() {
         "ATTACKS | certificate reloads | {times} | {kept} calls on one connection, {fresh} on new ones, none failed |"
     );
     assert!(kept > times && fresh > times);
+    assert_eq!(opened.load(Ordering::Relaxed), 1, "the connection of the first caller was never lost");
 }
