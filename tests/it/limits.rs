@@ -10,6 +10,7 @@ use litebox_partner::storage::Backend;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus::Serving;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
@@ -61,6 +62,36 @@ async fn a_partner_that_calls_too_fast_slows_down_nobody_else() {
     // Without good credentials nothing is counted, and nothing is told of a limit.
     let nobody = app.clients_as(None).list(cl::ListRequest::default()).await.unwrap_err();
     assert_eq!(nobody.code(), Code::Unauthenticated);
+}
+
+/// The only place is a call's that waits outside.
+#[tokio::test]
+async fn health_is_answered_while_calls_are_shed() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.limits.in_flight = 1).await;
+    let mut health = HealthClient::new(app.channel());
+    let mut watching = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    until("it is ready", async || watching.message().await.unwrap().unwrap().status() == Serving).await;
+    app.sandbox.add_fault("taxpayers.party:hold,times=1").unwrap();
+    let mut clients = app.clients();
+    let look = cl::LookupTaxpayerRequest { inn: COMPANY.into() };
+    let waits = tokio::spawn(async move { clients.lookup_taxpayer(look).await });
+    app.sandbox.wait_for_holds(|holds| !holds.is_empty()).await;
+    let shed = async || {
+        let shed = app.kkts().list(pb::ListRequest::default()).await.unwrap_err();
+        assert_eq!(shed.code(), Code::ResourceExhausted);
+        assert_eq!(shed.get_details_error_info().unwrap().reason, "SERVER_OVERLOADED");
+        assert!(shed.get_details_retry_info().unwrap().retry_delay.is_some());
+    };
+    shed().await;
+    for service in ["", "liveness", "litebox.kkt.v1.KktService"] {
+        let asked = HealthCheckRequest { service: service.into() };
+        assert_eq!(health.check(asked.clone()).await.unwrap().into_inner().status(), Serving, "{service}");
+        let mut watch = health.watch(asked).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), Serving, "{service}");
+    }
+    shed().await;
+    app.sandbox.release_holds();
+    waits.await.unwrap().unwrap();
 }
 
 /// Whoever is refused at no cost fills no log either.

@@ -1,14 +1,19 @@
 //! Where keys come from: replaced under load, away, slow, garbage, and back; and as Kubernetes serves them.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use litebox_partner::pb::client::ListRequest;
 use litebox_partner::storage::Backend;
 use serde_json::json;
+use tonic::{Code, Request};
 
 use super::jwks::{Jwks, Manner};
 use super::signer::{Signer, jwks, now};
-use super::{app_with, claims, enters, issuer, published, quick, refused_like_nobody, subject};
+use super::{ISSUER, SERVICE, app_with, claims, enters, issuer, published, quick, refused_like_nobody, subject};
 use crate::support::app::{TestApp, until};
+use crate::support::process::Server;
+use crate::support::stage::Stage;
 
 #[tokio::test]
 async fn keys_are_replaced_under_load_and_no_call_is_refused() {
@@ -73,6 +78,46 @@ async fn good_keys_are_kept_whatever_becomes_of_their_source() {
     refused_like_nobody(&app, &signer.token(&claims()), "a key that was taken away").await;
 }
 
+/// What the server logs tells that it has looked.
+#[tokio::test]
+async fn good_keys_are_kept_whatever_becomes_of_their_file() {
+    let (signer, stranger) = (Signer::ec("k"), Signer::ec("s"));
+    let (good, strange) = (jwks(&[&signer]), jwks(&[&stranger]));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    std::fs::write(&path, &good).unwrap();
+    let stage = Stage::new(Backend::Sqlite).await;
+    let server = reads_keys_from(&stage, &path).await;
+    let enters = async |signer: &Signer| {
+        let mut request = Request::new(ListRequest::default());
+        request.metadata_mut().insert("x-litebox-partner-id", stage.partner.id.to_string().parse().unwrap());
+        server.clients(&signer.token(&claims())).list(request).await
+    };
+    until("the keys were read", async || enters(&signer).await.is_ok()).await;
+    let torn = [Some(&strange[..strange.len() / 2]), Some(""), Some("{\"keys\": []}"), None];
+    for (before, text) in torn.into_iter().enumerate() {
+        match text {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let said = |line: &str| server.log().matches(line).count() == before + 1;
+        until("it has looked", async || said("keys cannot be fetched: those that are known are kept")).await;
+        enters(&signer).await.unwrap_or_else(|refused| panic!("{text:?}: {refused:?}"));
+        assert_eq!(enters(&stranger).await.unwrap_err().code(), Code::Unauthenticated, "{text:?}");
+        std::fs::write(&path, &good).unwrap();
+        until("it is whole again", async || said("keys are fetched again")).await;
+    }
+}
+
+async fn reads_keys_from(stage: &Stage, path: &Path) -> Server {
+    let subjects = json!([{"subject": SERVICE, "scopes": ["CLIENTS_READ", "PARTNERS_ACT"]}]);
+    let issuers =
+        json!([{"issuer": ISSUER, "audiences": ["litebox-partner"], "jwks_file": path, "subjects": subjects}]);
+    let settings =
+        [("jwt.issuers", issuers.to_string()), ("jwt.refresh_ms", "50".into()), ("jwt.rest_ms", "20".into())];
+    stage.server_with(&settings).await
+}
+
 #[tokio::test]
 async fn a_source_that_is_down_at_the_start_lets_nobody_in_until_it_is_there() {
     let signer = Signer::ec("k");
@@ -80,7 +125,7 @@ async fn a_source_that_is_down_at_the_start_lets_nobody_in_until_it_is_there() {
     keys.be(Manner::Status(500, String::new()));
     let app = app_with(Backend::Sqlite, vec![issuer(&keys.url)]).await;
     refused_like_nobody(&app, &signer.token(&claims()), "no keys").await;
-    app.clients().list(litebox_partner::pb::client::ListRequest::default()).await.unwrap();
+    app.clients().list(ListRequest::default()).await.unwrap();
     keys.be(Manner::Keys(jwks(&[&signer])));
     until("it is there", async || enters(&app, &signer.token(&claims())).await.is_ok()).await;
 }

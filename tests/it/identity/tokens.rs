@@ -1,9 +1,13 @@
 //! Partner tokens: what they cost, and how soon what operators do is so at every replica.
 
+use std::time::Duration;
+
 use litebox_partner::clock::{Clock, Ids};
+use litebox_partner::partners::access::{Access, Denied};
 use litebox_partner::partners::model::{Label, Scopes};
 use litebox_partner::partners::service::{NewToken, Partners};
-use litebox_partner::partners::token::{KeyId, Mode};
+use litebox_partner::partners::token::{KeyId, Mode, Token};
+use litebox_partner::partners::why::Why;
 use litebox_partner::pb::client::ListRequest;
 use litebox_partner::sandbox::{Options, start};
 use litebox_partner::storage::audit::{Deed, Desk};
@@ -97,6 +101,24 @@ async fn a_token_revoked_by_an_operator_is_refused_by_every_process() {
             assert!(log.contains(&format!("token {key_id}")) && !log.contains(&shop.token), "{log}");
         }
     }
+}
+
+/// The database has gone, which whoever asks it would notice.
+#[tokio::test]
+async fn a_wrong_checksum_and_another_mode_are_refused_without_asking_the_database() {
+    let database = TestDb::new(Backend::Sqlite).await;
+    let access = Access::new(database.db.clone(), Clock::system(), Mode::Test, Duration::ZERO);
+    database.db.clone().close().await.unwrap();
+    let mut mistyped = Token::issue(Mode::Test, &Ids::system()).reveal().to_string();
+    let last = mistyped.pop().unwrap();
+    mistyped.push(if last == '0' { '1' } else { '0' });
+    let live = Token::issue(Mode::Live, &Ids::system()).reveal();
+    for (bad, why) in [(mistyped.as_str(), Why::Malformed), (live.as_str(), Why::WrongMode)] {
+        assert_eq!(access.admit(bad, None).await.err(), Some(Denied::Credentials(why)));
+    }
+    let unknown = Token::issue(Mode::Test, &Ids::system()).reveal();
+    let asked = access.admit(&unknown, None).await.err();
+    assert!(matches!(asked, Some(Denied::Unavailable(_))), "any other is looked up: {asked:?}");
 }
 
 /// How often the server has looked into a table, as it counts it.
