@@ -32,8 +32,8 @@ def fits(wanted: object, found: object, what: str) -> None:
         raise Failed(f"{what}{why}")
 
 
-def error_fits(wanted: dict, error: Exception) -> None:
-    """An error of a call, or of opening a Partner."""
+def error_fits(wanted: dict, error: Exception, sent_id: str = "") -> None:
+    """An error of a call, sent with this request_id, or of opening a Partner."""
     if "mentions" in wanted:
         plain = re.sub("[^a-z]", "", str(error).lower())
         if not isinstance(error, ValueError) or wanted["mentions"].replace("_", "") not in plain:
@@ -42,7 +42,7 @@ def error_fits(wanted: dict, error: Exception) -> None:
     if not isinstance(error, PartnerError):
         raise Failed(f"{error!r} is no PartnerError") from error
     class_fits(error)
-    found = shown(error)
+    found = shown(error, sent_id)
     for key, value in wanted.items():
         if key == "preconditions":
             same = set(value) <= set(found[key])
@@ -63,7 +63,9 @@ def class_fits(error: PartnerError) -> None:
         raise Failed(f"{kind.__name__} is not in reasons")
 
 
-def shown(error: PartnerError) -> dict:
+def shown(error: PartnerError, sent_id: str) -> dict:
+    # That of the request, or one that was drawn for it.
+    known = error.request_id == sent_id if sent_id else re.fullmatch("[0-9a-f-]{36}", error.request_id) is not None
     return {
         "code": error.code.name,
         "reason": error.reason,
@@ -73,7 +75,7 @@ def shown(error: PartnerError) -> dict:
         "metadata": dict(error.metadata),
         "retry_after": error.retry_after is not None,
         "localized": re.search("[а-яё]", error.localized_message) is not None,
-        "request_id": error.request_id != "",
+        "request_id": known,
         "server_request_id": error.server_request_id != "",
     }
 

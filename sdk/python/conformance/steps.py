@@ -105,7 +105,7 @@ class Case:
         try:
             message = await self.driver.call(self.partner(step), step["call"], step["request"], timeout)
         except PartnerError as error:
-            self.refused(expect, error)
+            self.refused(expect, error, step["request"].get("requestId", ""))
             return self.save(step, {"request_id": error.request_id})
         reply = MessageToDict(message)
         if "error" in expect:
@@ -113,10 +113,10 @@ class Case:
         fits(expect.get("reply", {}), reply, "the reply")
         self.save(step, reply)
 
-    def refused(self, expect: dict, error: PartnerError) -> None:
+    def refused(self, expect: dict, error: Exception, sent_id: str = "") -> None:
         if "error" not in expect:
             raise error
-        error_fits(expect["error"], error)
+        error_fits(expect["error"], error, sent_id)
 
     async def do_pages(self, step: dict) -> None:
         expect = step["expect"]
@@ -168,6 +168,8 @@ class Case:
         if "kind" in came and came["kind"][12:-5].upper() != came["ended"].removeprefix("KKT_STATE_"):
             raise Failed(f"{came['ended']} came as {came['kind']}")
         wanted = {key: value for key, value in expect.items() if key != "blocked_seen"}
+        if not wanted:
+            raise Failed(f"it ended with {came}, and its case does not say how it should")
         fits(wanted, came, "the end")
         if missing := set(expect.get("blocked_seen", [])) - set(seen):
             raise Failed(f"on_blocked was not called for {missing}, but for {seen}")

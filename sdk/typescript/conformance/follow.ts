@@ -59,17 +59,21 @@ export async function wait(partner: Partner, step: WaitStep, run: Steps): Promis
 
 function checkEnd(expect: NonNullable<WaitStep["expect"]>, end: unknown): void {
   if (expect.ended) {
-    if (!(end instanceof RegistrationEndedError)) throw end;
+    if (!(end instanceof RegistrationEndedError)) throw other(end);
     const told = difference({ ...expect.kkt, state: expect.ended }, json(end.kkt));
     demand(told === "" && expect.ended === `KKT_STATE_${end.state}`, told);
   } else if (expect.stopped) {
-    if (!(end instanceof Stop)) throw end;
+    if (!(end instanceof Stop)) throw other(end);
   } else {
     if (end instanceof Error) throw end;
     const state = `KKT_STATE_${KktState[(end as Kkt).state]}`;
-    demand(!expect.state || state === expect.state, `the wait ended in ${state}`);
+    demand(state === expect.state, `the wait ended in ${state}`);
   }
 }
+
+/** What is no error says nothing when it is thrown. */
+const other = (end: unknown) =>
+  end instanceof Error ? end : new Error(`the wait ended with ${json(end as Kkt)["state"]}`);
 
 /** Reads changes until one fits; what can be saved. */
 export async function watch(partner: Partner, step: WatchStep, run: Steps): Promise<Json> {
@@ -87,6 +91,7 @@ export async function watch(partner: Partner, step: WatchStep, run: Steps): Prom
       }
       if (revisions.length === 1) await run(step.during);
     }
+    throw new Error("the Watch has ended by itself");
   };
   if (step.expect?.error) return failing(step.expect.error, reading);
   await reading();

@@ -167,11 +167,11 @@ func (r *runner) watch(step object) error {
 
 // watched reads changes until one fits.
 func (r *runner) watched(ctx context.Context, step object, watch *litebox.Watch) error {
-	during, revision, wanted := r.inner(step, "during"), int64(0), at(step, "expect.error")
+	during, revision := r.inner(step, "during"), int64(0)
 	for kkt, err := range watch.Changes(ctx) {
 		if err != nil {
-			failure, _ := wanted.(object)
-			return r.failed(step, failure, err)
+			wanted, _ := at(step, "expect.error").(object)
+			return r.failed(step, wanted, err)
 		}
 		if kkt.GetRevision() < revision {
 			return fmt.Errorf("revision %d came after %d", kkt.GetRevision(), revision)
@@ -181,7 +181,11 @@ func (r *runner) watched(ctx context.Context, step object, watch *litebox.Watch)
 		if err != nil {
 			return err
 		}
-		if fits(step["until"], value, "kkt") == nil {
+		fitting, err := awaited(step, value)
+		if err != nil {
+			return err
+		}
+		if fitting {
 			r.vars.save(step, object{"kkt": value, "resumeToken": watch.ResumeToken()})
 			return same("a token is there", watch.ResumeToken() != "", true)
 		}
@@ -190,4 +194,13 @@ func (r *runner) watched(ctx context.Context, step object, watch *litebox.Watch)
 		}
 	}
 	return errors.New("the watch has ended without an error")
+}
+
+// awaited says whether this is the change that is waited for. Where an error is, there must be none.
+func awaited(step, value object) (bool, error) {
+	fitting := fits(step["until"], value, "kkt") == nil
+	if wanted := at(step, "expect.error"); fitting && wanted != nil {
+		return false, fmt.Errorf("it told %v and did not fail with %v", value, wanted)
+	}
+	return fitting, nil
 }
