@@ -31,8 +31,8 @@ def written_out(step: dict, requests: dict, steps: dict) -> list[dict]:
     if isinstance(request, dict) and "like" in request:
         base = requests[request.pop("like")]
         out["request"] = merged(base, request)
-    if "during" in out:
-        out["during"] = [inner for one in out["during"] for inner in written_out(one, requests, steps)]
+    for key in out.keys() & {"during", "when_blocked"}:
+        out[key] = [inner for one in out[key] for inner in written_out(one, requests, steps)]
     return [out]
 
 

@@ -88,10 +88,14 @@ class Control:
     def do_effects(self, operation: str, **wanted: str) -> dict:
         return {"count": len(self.world.sandbox.entries(operation, "effect", wanted))}
 
+    def do_history(self, serial: str, detail: str) -> dict:
+        return {"count": self.world.server.history(serial, detail)}
+
     def do_calls(self) -> dict:
         """What the proxy has seen since the case began, what it has done with it, and what it still has to do."""
         arms = self.proxy.arms
-        return {"count": arms.calls, "stalled": arms.stalled, "recorded": arms.recorded, "waiting": len(arms.records)}
+        done = {name: getattr(arms, name) for name in ("cut", "stalled", "recorded")}
+        return {"count": arms.calls, "waiting": len(arms.records), **done}
 
     def do_cut_next_answer(self, times: int = 1) -> None:
         self.proxy.arm(lambda arms: setattr(arms, "cuts", times))

@@ -51,6 +51,7 @@ class Arms:
     records: list[Fields] = field(default_factory=list)
     # What has happened, for cases that count attempts.
     calls: int = 0
+    cut: int = 0
     stalled: int = 0
     recorded: int = 0
 
@@ -116,6 +117,7 @@ class Connection:
         while True:
             kind, stream, whole = await self.server.frame()
             if kind == HEADERS and stream in self.doomed:
+                self.arms.cut += 1
                 self.client.abort()
                 return
             if kind in (DATA, HEADERS) and whole[4] & END_STREAM:

@@ -148,6 +148,14 @@ class Server:
         key = token.removeprefix("lbp_test_")[:12]
         self.operate("token", "revoke", key, "--reason", "conformance")
 
+    def history(self, serial: str, detail: str) -> int:
+        """How often this stands in the history of registrations of that serial number."""
+        database = sqlite3.connect(self.database, timeout=PATIENCE)
+        lines = "SELECT count(*) FROM kkt_history JOIN kkt ON kkt.id = kkt_id WHERE serial = ? AND detail = ?"
+        (count,) = database.execute(lines, (serial, detail)).fetchone()
+        database.close()
+        return count
+
     def spoil(self, serial: str) -> None:
         """Makes a row that nobody can read: a defect, as far as callers can tell."""
         database = sqlite3.connect(self.database, timeout=PATIENCE)
