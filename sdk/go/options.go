@@ -27,7 +27,7 @@ type Options struct {
 	// "dns:///host:port", as gRPC writes it, means the same.
 	Address string
 
-	// Token, as the operator has issued it. Prefer TokenFile, which can be changed without a restart.
+	// Token, as the operator has issued it; white space around it does no harm. Prefer TokenFile, which can be changed without a restart.
 	Token string
 	// TokenFile holds the token and is read anew: at the latest 10 seconds after it has changed, and at once when the
 	// service refuses the token that was read before.
@@ -81,8 +81,8 @@ func (o Options) check() error {
 	if o.Token != "" && o.TokenFile != "" {
 		return errors.New("both a token and a token file are given")
 	}
-	if strings.ContainsAny(o.Token, " \t\r\n") {
-		return errors.New("the token contains white space")
+	if token := strings.TrimSpace(o.Token); strings.ContainsAny(token, " \t\r\n") || token == "" && o.Token != "" {
+		return errors.New("the token is empty or contains white space")
 	}
 	if o.Timeout < 0 {
 		return fmt.Errorf("the timeout %s is negative", o.Timeout)

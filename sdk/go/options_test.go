@@ -26,7 +26,8 @@ func TestNewTellsWhatIsWrongWithOptions(t *testing.T) {
 	for text, options := range map[string]Options{
 		`not of the form "host:port"`:   {Address: "partner.example.ru"},
 		"both a token and":              {Address: "a:1", Token: "t", TokenFile: "f"},
-		"contains white space":          {Address: "a:1", Token: "t\n"},
+		"contains white space":          {Address: "a:1", Token: "t t"},
+		"token is empty or":             {Address: "a:1", Token: " \n"},
 		"token file cannot be read":     {Address: "a:1", TokenFile: "/nowhere"},
 		"holds no token":                {Address: "a:1", TokenFile: tokenFile(t, " \n")},
 		"AllowTokenInPlaintext":         {Address: "a:1", Token: "t", Plaintext: true},

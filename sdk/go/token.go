@@ -24,7 +24,7 @@ type tokens struct {
 }
 
 func newTokens(options Options) (*tokens, error) {
-	t := &tokens{file: options.TokenFile, token: options.Token, now: time.Now}
+	t := &tokens{file: options.TokenFile, token: strings.TrimSpace(options.Token), now: time.Now}
 	if t.file == "" {
 		return t, nil
 	}

@@ -28,7 +28,8 @@ def refuses_token(request: Any, context: Any) -> Any:
 
 
 def opened(kind: Any, server: Server, **options: Any) -> Any:
-    return kind(server.address, token="secret", plaintext=True, allow_token_in_plaintext=True, **options)
+    token = None if "token_file" in options else "secret"
+    return kind(server.address, token=token, plaintext=True, allow_token_in_plaintext=True, **options)
 
 
 class Sync:

@@ -11,6 +11,7 @@ import grpc
 from litebox_partner import kkt_v1
 from litebox_partner._attempts import asked, policy
 from litebox_partner._error import ErrorDetails, PartnerError
+from litebox_partner._token import TokenSource
 
 # The connection or the server has gone, or the time of a stream is over.
 _PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
@@ -70,7 +71,7 @@ class Position:
 
     def __init__(self, kkt_ids: Iterable[str], resume_token: str, patience: float, reached: bool = False) -> None:
         self.kkt_ids, self.resume_token = tuple(kkt_ids), resume_token
-        self._own_token = False
+        self._own_token = self._replaced = False
         self._gives_up = time.monotonic() + patience
         self._reached = reached
 
@@ -79,7 +80,7 @@ class Position:
 
     def take(self, message: kkt_v1.WatchResponse) -> kkt_v1.Kkt | None:
         """The change that it tells, if any."""
-        self._reached = True
+        self._reached, self._replaced = True, False
         if message.resume_token:
             self.resume_token, self._own_token = message.resume_token, True
         return message.kkt if message.WhichOneof("event") == "kkt" else None
@@ -87,6 +88,13 @@ class Position:
     def goes_on(self, error: PartnerError) -> bool:
         """Whether the stream is opened again. A service that was never reached is given up after a call's time."""
         return passes(error) and (self._reached or time.monotonic() < self._gives_up)
+
+    def replaces(self, error: PartnerError, tokens: TokenSource, token: str) -> bool:
+        """Whether a token was refused and there is another one to show; once, until something comes."""
+        if error.code is not grpc.StatusCode.UNAUTHENTICATED or self._replaced:
+            return False
+        self._replaced = tokens.refused(token)
+        return self._replaced
 
     def begins_anew(self, error: PartnerError) -> bool:
         """A service that was set up anew does not know the tokens that it gave. Where registrations are named, a stream

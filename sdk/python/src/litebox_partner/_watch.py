@@ -105,8 +105,8 @@ class Watch(Iterator[kkt_v1.Kkt]):
             return
         if self._calls.closed:
             raise closed()
-        refused = error.code is grpc.StatusCode.UNAUTHENTICATED
-        if refused and self._calls.options.token.refused(self._token) or self._position.begins_anew(error):
+        replaced = self._position.replaces(error, self._calls.options.token, self._token)
+        if replaced or self._position.begins_anew(error):
             return
         if not self._position.goes_on(error):
             raise error
