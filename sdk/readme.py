@@ -6,6 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SHOWN = re.compile(r"(<!-- (\S+) -->\n```\w+\n).*?(```\n)", re.DOTALL)
+LANGUAGES = 4
 
 
 def shown(match: re.Match[str]) -> str:
@@ -15,8 +16,11 @@ def shown(match: re.Match[str]) -> str:
 def main() -> int:
     file = HERE / "README.md"
     text, count = SHOWN.subn(shown, file.read_text())
+    if count != LANGUAGES:
+        print(f"{file} shows {count} programs, not {LANGUAGES}", file=sys.stderr)
+        return 1
     file.write_text(text)
-    return 0 if count else 1
+    return 0
 
 
 if __name__ == "__main__":
