@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The Python library: types, unit tests with the newest and the oldest releases that it runs with, and the README's program from the
-# wheel in an empty environment. LITEBOX_BIN names the server's binary. Leaves what the conformance runner needs in .tools/sdk-python.
+# The Python library: types, also those of the wheel alone, unit tests with the newest and the oldest releases that it runs with, and the
+# README's program from the wheel in an empty environment. LITEBOX_BIN names the server's binary. Leaves what the conformance runner
+# needs in .tools/sdk-python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONDONTWRITEBYTECODE=1 GRPC_VERBOSITY=ERROR
@@ -38,6 +39,16 @@ start_demo() { # a server, a partner and a register of its own; takes over what 
     eval "$(grep '^export [A-Z_]*=[^ ]*$' "$work/demo.log")"
 }
 
+typed() { # typed ENVIRONMENT: there is the wheel and no stubs of gRPC. The README's program is right, and what is wrong is found
+    local said mypy=(.tools/sdk-python/bin/python -m mypy --strict --cache-dir "$work/mypy" --python-executable "$1/bin/python")
+    "${mypy[@]}" "$work/program.py"
+    said=$("${mypy[@]}" sdk/python/tests/misuse.py) || true
+    diff <(grep -n '# wrong$' sdk/python/tests/misuse.py | cut -d: -f1) <(sed -n 's/^[^:]*:\([0-9]*\): error: .*/\1/p' <<<"$said") || {
+        echo "mypy finds other lines wrong than are: $said" >&2
+        return 1
+    }
+}
+
 from_the_wheel() { # the README's program, by what a user has: the wheel and what it asks for
     local readme=$PWD/sdk/python/README.md run
     .tools/sdk-python/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$work" sdk/python
@@ -45,6 +56,7 @@ from_the_wheel() { # the README's program, by what a user has: the wheel and wha
     "$work/empty/bin/pip" install --quiet --disable-pip-version-check "$work"/litebox_partner-*.whl
     "$work/empty/bin/pip" freeze | sed 's/^/installed /'
     awk '/^```python$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$readme" >"$work/program.py"
+    typed "$work/empty"
     start_demo
     for run in first again; do # it goes on with what is there
         (cd "$work" && env -u PYTHONPATH empty/bin/python program.py) >"$work/$run" || { cat "$work/$run" >&2; return 1; }
