@@ -96,3 +96,7 @@ fn shown(callback: &mut Option<OnKkt<'_>>, kkt: &pb::Kkt) -> Result<(), WaitErro
         ControlFlow::Break(()) => Err(WaitError::Stopped(Box::new(kkt.clone()))),
     }
 }
+
+#[cfg(feature = "server")]
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::json::{check, fits, message, shown};
+use crate::json::{at, check, fits, message, shown};
 use crate::partners::milliseconds;
 use crate::{Done, Runner};
 
@@ -91,17 +91,15 @@ impl Runner {
         }
     }
 
-    /// Compares how a wait has ended with what is wanted.
+    /// Compares how a wait has ended with what is wanted: each end with the one that it is, and with no other.
     fn waited(&mut self, step: &Value, reasons: &[String], came: Result<kkt::Kkt, WaitError>) -> Done {
         let expect = &step["expect"];
         check(&expect["blocked_seen"], &json!(reasons), "blocked_seen")?;
         match came {
-            Ok(kkt) => check(&expect["state"], &json!(kkt.state().as_str_name()), "state"),
+            Ok(kkt) => fits(&expect["state"], &json!(kkt.state().as_str_name()), "state"),
             Err(WaitError::Stopped(_)) if expect["stopped"] == true => Ok(()),
-            Err(WaitError::Rejected(kkt) | WaitError::Cancelled(kkt)) if !expect["ended"].is_null() => {
-                fits(&expect["ended"], &json!(kkt.state().as_str_name()), "ended")?;
-                check(&expect["kkt"], &shown("litebox.kkt.v1.Kkt", &*kkt)?, "kkt")
-            }
+            Err(WaitError::Rejected(kkt)) if expect["ended"] == "KKT_STATE_REJECTED" => left(expect, &kkt),
+            Err(WaitError::Cancelled(kkt)) if expect["ended"] == "KKT_STATE_CANCELLED" => left(expect, &kkt),
             Err(WaitError::Call(error)) => self.failed(step, &expect["error"], &error),
             Err(other) => Err(format!("it ended with {other}").into()),
         }
@@ -131,7 +129,7 @@ impl Runner {
             }
             revision = kkt.revision;
             let value = shown("litebox.kkt.v1.Kkt", &kkt)?;
-            if fits(&step["until"], &value, "kkt").is_ok() {
+            if awaited(step, &value)? {
                 self.vars.save(step, &json!({"kkt": value, "resumeToken": watch.resume_token()}));
                 return if watch.resume_token().is_empty() { Err("no resume token".into()) } else { Ok(()) };
             }
@@ -139,3 +137,21 @@ impl Runner {
         }
     }
 }
+
+/// Whether this is the change that is waited for. Where an error is, there must be none.
+fn awaited(step: &Value, value: &Value) -> Done<bool> {
+    let fitting = fits(&step["until"], value, "kkt").is_ok();
+    match at(step, "expect.error") {
+        Some(wanted) if fitting => Err(format!("it told {value} and did not fail with {wanted}").into()),
+        _ => Ok(fitting),
+    }
+}
+
+/// The registration that a wait has ended with, as it is and as it is wanted.
+fn left(expect: &Value, kkt: &kkt::Kkt) -> Done {
+    fits(&expect["ended"], &json!(kkt.state().as_str_name()), "ended")?;
+    check(&expect["kkt"], &shown("litebox.kkt.v1.Kkt", kkt)?, "kkt")
+}
+
+#[cfg(test)]
+mod tests;
