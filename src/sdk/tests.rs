@@ -1,3 +1,5 @@
-//! What tests of the library share.
+//! What tests of the library share, and those of more than one part of it.
 
+mod headers;
 pub mod scripted;
+mod tokens;

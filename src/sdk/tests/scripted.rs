@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{BoxStream, StreamExt, iter, pending};
@@ -17,8 +18,8 @@ use crate::sdk::{Options, Partner};
 
 pub type Script = Vec<Result<pb::WatchResponse, Status>>;
 
-/// Plays one script a stream; what comes after the last one stays silent. Shows an empty registration to Get, once it has no
-/// failure left for it. Keeps what it was asked with.
+/// Plays one script a stream; what comes after the last one stays silent. Shows an empty registration to Get. Both begin once it
+/// has no failure left for them. Keeps what it was asked with.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<Inner>>);
 
@@ -28,6 +29,7 @@ struct Inner {
     failures: VecDeque<Status>,
     resume_tokens: Vec<String>,
     headers: Vec<MetadataMap>,
+    rotating: Option<PathBuf>,
 }
 
 impl Scripted {
@@ -35,9 +37,21 @@ impl Scripted {
         Self(Arc::new(Mutex::new(Inner { scripts: scripts.into_iter().collect(), ..Inner::default() })))
     }
 
-    /// Get fails with each of these once.
+    /// Calls fail with each of these once.
     pub fn failing(failures: impl IntoIterator<Item = Status>) -> Self {
         Self(Arc::new(Mutex::new(Inner { failures: failures.into_iter().collect(), ..Inner::default() })))
+    }
+
+    /// Adds scripts.
+    pub fn play(&self, scripts: impl IntoIterator<Item = Script>) {
+        self.inner().scripts.extend(scripts);
+    }
+
+    /// By the time that a call has been answered, the file has the next of the tokens `token-1`, `token-2`, and so on.
+    pub fn rotating(self, file: &Path) -> Self {
+        std::fs::write(file, "token-0").unwrap();
+        self.inner().rotating = Some(file.to_owned());
+        self
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -72,13 +86,24 @@ impl Scripted {
     }
 }
 
+impl Inner {
+    /// Keeps what a call came with, and fails as it was told to.
+    fn heard(&mut self, headers: &MetadataMap) -> Result<(), Status> {
+        self.headers.push(headers.clone());
+        if let Some(file) = &self.rotating {
+            std::fs::write(file, format!("token-{}", self.headers.len())).unwrap();
+        }
+        self.failures.pop_front().map_or(Ok(()), Err)
+    }
+}
+
 #[async_trait]
 impl KktService for Scripted {
     type WatchStream = BoxStream<'static, Result<pb::WatchResponse, Status>>;
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let mut inner = self.inner();
-        inner.headers.push(request.metadata().clone());
+        inner.heard(request.metadata())?;
         inner.resume_tokens.push(request.into_inner().resume_token);
         Ok(Response::new(match inner.scripts.pop_front() {
             Some(script) => iter(script).boxed(),
@@ -106,9 +131,8 @@ impl KktService for Scripted {
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
-        let mut inner = self.inner();
-        inner.headers.push(request.metadata().clone());
-        inner.failures.pop_front().map_or_else(|| Ok(Response::new(pb::GetResponse::default())), Err)
+        self.inner().heard(request.metadata())?;
+        Ok(Response::new(pb::GetResponse::default()))
     }
 
     async fn list(&self, _: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
