@@ -23,6 +23,7 @@ import cases
 from control import Control, Endpoint
 from world import STARTED, World
 
+RUNNER = "(the runner)"  # in place of a case, for what fails beside them
 SILENCE = 60.0  # the longest that a runner may be silent in one case
 Results = dict[str, dict[str, str]]  # language -> case -> "" when it is well, or why not
 
@@ -43,6 +44,15 @@ def run(name: str, command: list[str], told: list[dict], verbose: bool) -> dict[
     return seen
 
 
+def tried(name: str, command: list[str], told: list[dict], verbose: bool) -> dict[str, str]:
+    """The same; what keeps one language from running at all is told, and does not keep the others from their results."""
+    try:
+        return run(name, command, told, verbose)
+    except Exception as error:
+        print(f"{name}: FAILED {RUNNER}: {error!r}", flush=True)
+        return {RUNNER: repr(error)}
+
+
 def drive(name: str, command: list[str], verbose: bool) -> dict[str, str]:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     STARTED.add(child)
@@ -54,13 +64,13 @@ def drive(name: str, command: list[str], verbose: bool) -> dict[str, str]:
             line = lines.get(timeout=SILENCE)
         except queue.Empty:
             child.kill()
-            seen["(the runner)"] = f"was silent for {SILENCE:.0f} s after {list(seen)[-1:]}"
+            seen[RUNNER] = f"was silent for {SILENCE:.0f} s after {list(seen)[-1:]}"
             break
         if line is None:
             break
         note(name, line, seen, verbose)
     if child.wait(10) != 0 and all(why == "" for why in seen.values()):
-        seen["(the runner)"] = f"ended with {child.returncode}"
+        seen[RUNNER] = f"ended with {child.returncode}"
     return seen
 
 
@@ -125,7 +135,7 @@ def main() -> int:
     # A runner mostly waits: each language at the same time as the others, in a world of its own.
     with ThreadPoolExecutor(options.jobs) as pool:
         runs = {
-            name: pool.submit(run, name, shlex.split(command), told, options.verbose) for name, command in commands.items()
+            name: pool.submit(tried, name, shlex.split(command), told, options.verbose) for name, command in commands.items()
         }
     results: Results = {name: done.result() for name, done in runs.items()}
     shown = table(names, results)

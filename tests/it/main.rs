@@ -29,6 +29,7 @@ mod privacy;
 mod reasons;
 mod sandbox;
 mod schema;
+mod scripts;
 mod storage;
 mod support;
 mod telemetry;

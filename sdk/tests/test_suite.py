@@ -1,0 +1,68 @@
+"""What shows the languages side by side: the harness of the conformance cases, and the programs in the README."""
+
+import contextlib
+import io
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+SDK = Path(__file__).parents[1]
+sys.path[:0] = [str(SDK), str(SDK / "conformance")]
+import cases
+import harness
+import readme
+
+
+def printed(arguments: list[str], runs: object) -> tuple[int, str]:
+    """What the harness ends with and prints, with these runs of the languages."""
+    out = io.StringIO()
+    with mock.patch.object(sys, "argv", ["harness.py", "--case", "lookup", *arguments]), mock.patch.object(harness, "run", runs):
+        with contextlib.redirect_stdout(out):
+            return harness.main(), out.getvalue()
+
+
+class Harness(unittest.TestCase):
+    def test_all_languages_that_pass(self) -> None:
+        code, said = printed(["go=x", "rust=x"], lambda *_: {"lookup": ""})
+        self.assertEqual(code, 0)
+        self.assertIn("conformance: 2 passed, 0 failed", said)
+
+    def test_a_language_that_cannot_run_keeps_no_other_from_its_results(self) -> None:
+        def run(name: str, *_: object) -> dict[str, str]:
+            if name == "rust":
+                raise FileNotFoundError("no such runner")
+            return {"lookup": ""}
+
+        code, said = printed(["go=x", "rust=x"], run)
+        self.assertEqual(code, 1)
+        self.assertIn("| lookup | ok | -    |", said)
+        self.assertIn("rust: FAILED (the runner): FileNotFoundError('no such runner')", said)
+        self.assertRegex(said, "conformance: 1 passed, [1-9]")
+
+    def test_steps_within_steps_are_written_out(self) -> None:
+        for key in ("during", "when_blocked"):
+            step = {"wait": "k", key: [{"use": "report"}]}
+            self.assertEqual(cases.written_out(step, {}, {"report": [{"call": "c"}]}), [{"wait": "k", key: [{"call": "c"}]}])
+
+
+class Readme(unittest.TestCase):
+    def test_it_shows_the_program_of_each_language(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(readme, "HERE", Path(folder)):
+            text = (SDK / "README.md").read_text()
+            for file in readme.SHOWN.findall(text):
+                copy = Path(folder, file[1])
+                copy.parent.mkdir(parents=True)
+                shutil.copy(SDK / file[1], copy)
+            shown = Path(folder, "README.md")
+            shown.write_text(text)
+            self.assertEqual((readme.main(), shown.read_text()), (0, text))
+            shown.write_text(text.replace("<!-- go", "<!- go"))
+            with contextlib.redirect_stderr(io.StringIO()):
+                self.assertEqual(readme.main(), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
