@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The Rust library: that it drags in nothing of the server, the conformance cases, and the README's program from the packed crate against
-# a server; its unit tests are among those of the crate. LITEBOX_BIN names the server's binary. The runner is left in
-# .tools/sdk/conformance-rust; CASES=no only builds it, for who runs the cases of all languages together.
+# The Rust library: that it drags in nothing of the server and has nothing for clippy when it is alone, the conformance cases, and the
+# README's program from the packed crate against a server; its unit tests are among those of the crate. LITEBOX_BIN names the server's
+# binary. The runner is left in .tools/sdk/conformance-rust; CASES=no only builds it, for who runs the cases of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}")
@@ -26,6 +26,8 @@ alone() { # of the server's libraries none
         echo "the library drags in what the server needs" >&2
         return 1
     fi
+    # What only the server uses is dead code here, which nobody sees who builds with everything.
+    CARGO_TARGET_DIR=target/sdk cargo clippy --locked --quiet --lib --no-default-features --features client -- -D warnings
 }
 
 start_demo() {

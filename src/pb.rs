@@ -15,7 +15,8 @@ pub const METHOD_SCOPES: &[(&str, options::Scope)] = include!(concat!(env!("OUT_
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 // Nested as the packages are: generated code refers to other packages by relative path.
-#[expect(clippy::all, clippy::allow_attributes, reason = "generated code")]
+#[expect(clippy::all, reason = "generated code")]
+#[cfg_attr(feature = "server", expect(clippy::allow_attributes, reason = "generated code, of servers"))]
 mod litebox {
     pub mod client {
         pub mod v1 {
