@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests of the Helm chart: what is generated is up to date, then helm/tests: lint, every mode of ci/, every refusal, every
-# switch, schemas of Kubernetes, the program itself on what is rendered, Prometheus' own reading of every alert, and the commands of README and runbook.
+# switch, schemas of Kubernetes, the program itself on what is rendered, Prometheus' own reading of every alert, the commands of README and runbook, and of a
+# release what costs no build.
 # Needs no network and no cluster. The program is $LITEBOX_BIN, or target/debug/litebox-partner, which is built when it is missing; $HELM is another
 # Helm than .tools/bin/helm, by its whole path, for a look whether it renders the same.
 # Usage: scripts/helm.sh [TEST]...: all, or those that are named, such as test_migrations.Migrations
