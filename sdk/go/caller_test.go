@@ -217,7 +217,11 @@ func TestNothingIsRepeatedAfterClose(t *testing.T) {
 	partner, pauses := connect(t, server.serve(t), nil)
 	partner.Kkts.caller.sleep = func(ctx context.Context, pause time.Duration) error {
 		_ = partner.Close()
-		<-ctx.Done()
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Second):
+			t.Error("the pause goes on")
+		}
 		return pauses.sleep(ctx, pause)
 	}
 	if _, err := partner.Clients.Register(t.Context(), &clientv1.RegisterRequest{}); err == nil || len(*ids) != 1 {

@@ -1,6 +1,7 @@
 package litebox
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -11,7 +12,9 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,5 +132,28 @@ func TestTLSOfBothSides(t *testing.T) {
 		if _, err := partner.Kkts.Get(t.Context(), "k"); status.Code(err) != c.code {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+func TestACertificateIsReadAnewForEachConnection(t *testing.T) {
+	certFile, keyFile := certificate(t, "partner.example.ru")
+	options := TLS{CertFile: certFile, KeyFile: keyFile}
+	config := &tls.Config{}
+	if err := options.certificate(config); err != nil {
+		t.Fatal(err)
+	}
+	newer, newerKey := certificate(t, "partner.example.ru")
+	for from, to := range map[string]string{newer: certFile, newerKey: keyFile} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wanted, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil || config.GetClientCertificate == nil {
+		t.Fatalf("%v, or the certificate is read once", err)
+	}
+	shown, err := config.GetClientCertificate(nil)
+	if err != nil || !slices.EqualFunc(shown.Certificate, wanted.Certificate, bytes.Equal) {
+		t.Errorf("shows another than the file has now: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"litebox.ru/partner/sdk/go/gen/clientv1"
+	"litebox.ru/partner/sdk/go/gen/kktv1"
 )
 
 // numbered has pages of two, whose tokens are their numbers, up to the last one; then an error, if one is given.
@@ -37,8 +38,8 @@ func TestListWalksAllPagesAndCanBeWalkedAgain(t *testing.T) {
 		for range 2 {
 			var ids []string
 			for client, err := range all {
-				if err != nil {
-					t.Fatal(err)
+				if err != nil || len(ids) > len(wanted) {
+					t.Fatalf("got %v after %q", err, ids)
 				}
 				ids = append(ids, client.Id)
 			}
@@ -49,6 +50,26 @@ func TestListWalksAllPagesAndCanBeWalkedAgain(t *testing.T) {
 		if request != nil && request.PageToken != "1" {
 			t.Error("the request that was handed in was changed")
 		}
+	}
+}
+
+func TestListOfRegistrationsWalksAllPages(t *testing.T) {
+	var asked []string
+	server := &fake{kkts: func(_ context.Context, r *kktv1.ListRequest) (*kktv1.ListResponse, error) {
+		asked = append(asked, r.PageToken)
+		next := map[string]string{"": "1", "1": "2"}[r.PageToken]
+		return &kktv1.ListResponse{Kkts: []*kktv1.Kkt{{Id: r.PageToken}}, NextPageToken: next}, nil
+	}}
+	partner, _ := connect(t, server.serve(t), nil)
+	var ids []string
+	for kkt, err := range partner.Kkts.List(t.Context(), nil) {
+		if err != nil || len(ids) > 3 {
+			t.Fatalf("got %v after %q", err, ids)
+		}
+		ids = append(ids, kkt.Id)
+	}
+	if wanted := []string{"", "1", "2"}; !slices.Equal(ids, wanted) || !slices.Equal(asked, wanted) {
+		t.Errorf("walked over %q, asked for %q", ids, asked)
 	}
 }
 

@@ -28,6 +28,7 @@ type fake struct {
 
 	register func(context.Context, *clientv1.RegisterRequest) (*clientv1.RegisterResponse, error)
 	clients  func(context.Context, *clientv1.ListRequest) (*clientv1.ListResponse, error)
+	kkts     func(context.Context, *kktv1.ListRequest) (*kktv1.ListResponse, error)
 	get      func(context.Context, *kktv1.GetRequest) (*kktv1.GetResponse, error)
 	watch    func(*kktv1.WatchRequest, grpc.ServerStreamingServer[kktv1.WatchResponse]) error
 
@@ -58,7 +59,7 @@ func (f kktSide) Get(ctx context.Context, r *kktv1.GetRequest) (*kktv1.GetRespon
 }
 
 func (f kktSide) List(ctx context.Context, r *kktv1.ListRequest) (*kktv1.ListResponse, error) {
-	return f.UnimplementedKktServiceServer.List(ctx, r)
+	return f.kkts(ctx, r)
 }
 
 func (f kktSide) Watch(r *kktv1.WatchRequest, s grpc.ServerStreamingServer[kktv1.WatchResponse]) error {
