@@ -1,5 +1,5 @@
-"""Checks the list of what a program is made of: that it is valid CycloneDX by the schema of its version, that it has all that cargo
-builds the program from, each with a licence, and no path of the machine that wrote it; such paths it takes out.
+"""Makes the list of what a program is made of fit to be handed out: it takes out the folder that it was made in, and crates that cargo knows of
+and does not build. Checks that it is valid CycloneDX by the schema of its version and has all that is built, each with a licence.
 Usage: cargo tree --prefix none --format '{p}' | sbom.py FILE"""
 
 import json
@@ -32,23 +32,35 @@ def packages(tree):
     return {(name, version.removeprefix("v")) for name, version, *_ in words}
 
 
-def wrong(sbom, tree):
+def pair(component):
+    return component["name"], component["version"]
+
+
+def trimmed(sbom, built):
+    """Without crates that features of others name and that nothing switches on: nobody should be alarmed by what is not inside."""
+    components = [one for one in sbom.get("components", []) if pair(one) in built]
+    inside = {one["bom-ref"] for one in [sbom["metadata"]["component"], *components]}
+    edges = [edge for edge in sbom.get("dependencies", []) if edge["ref"] in inside]
+    for edge in edges:
+        edge["dependsOn"] = [ref for ref in edge.get("dependsOn", []) if ref in inside]
+    return {**sbom, "components": components, "dependencies": edges}
+
+
+def wrong(sbom, built):
     """What is missing."""
-    own = sbom["metadata"]["component"]
-    listed = {(one["name"], one["version"]): one for one in [own, *sbom.get("components", [])]}
-    missing = sorted(packages(tree) - set(listed))
+    listed = {pair(one): one for one in [sbom["metadata"]["component"], *sbom["components"]]}
     bare = sorted(pair for pair, one in listed.items() if not one.get("licenses"))
-    found = [f"{name} {version} is not listed" for name, version in missing]
+    found = [f"{name} {version} is not listed" for name, version in sorted(built - set(listed))]
     return found + [f"{name} {version} has no licence" for name, version in bare]
 
 
 def main():
-    file = Path(sys.argv[1])
+    file, built = Path(sys.argv[1]), packages(sys.stdin)
     # The program's own references begin with the folder that it was built in.
-    text = file.read_text().replace(f"path+file://{ROOT}", "path+file:///source")
-    sbom = json.loads(text)
+    sbom = trimmed(json.loads(file.read_text().replace(f"path+file://{ROOT}", "path+file:///source")), built)
     check_schema(sbom)
-    found = wrong(sbom, sys.stdin) + [f"{folder} is named" for folder in (str(ROOT), str(Path.home())) if folder + "/" in text]
+    text = json.dumps(sbom, ensure_ascii=False, indent=2) + "\n"
+    found = wrong(sbom, built) + [f"{folder} is named" for folder in (str(ROOT), str(Path.home())) if folder + "/" in text]
     if found:
         sys.exit("\n".join([f"{file}:", *found]))
     file.write_text(text)

@@ -58,12 +58,15 @@ class Parts(unittest.TestCase):
 
 
 def component(name, **more):
-    return {"type": "library", "name": name, "version": "1.0.0", "licenses": [{"expression": "MIT"}], **more}
+    licenses = [{"license": {"id": "MIT"}}]
+    return {"type": "library", "name": name, "version": "1.0.0", "bom-ref": name, "licenses": licenses, **more}
 
 
 def listing(*components):
-    own = component("litebox-partner", **{"bom-ref": f"path+file://{ROOT}#litebox-partner@1.0.0"})
-    return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": {"component": own}, "components": components}
+    ref = f"path+file://{ROOT}#litebox-partner@1.0.0"
+    head = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": {"component": component("litebox-partner", **{"bom-ref": ref})}}
+    edges = [{"ref": ref, "dependsOn": [one["bom-ref"] for one in components]}]
+    return {**head, "components": [*components], "dependencies": edges}
 
 
 class Sbom(unittest.TestCase):
@@ -80,6 +83,11 @@ class Sbom(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("path+file:///source#litebox-partner", text)
         self.assertNotIn(str(ROOT), text)
+
+    def test_what_is_not_built_is_taken_out(self):
+        done, text = self.checked(listing(component("serde"), component("sqlx-mysql")))
+        self.assertEqual((done.returncode, json.loads(text)["dependencies"][0]["dependsOn"]), (0, ["serde"]))
+        self.assertNotIn("sqlx-mysql", text)
 
     def test_what_is_missing_is_told(self):
         at_home = component("serde", description=f"{Path.home()}/serde")
