@@ -72,16 +72,16 @@ impl Scripted {
 
     /// A partner of this server, in plain text.
     pub async fn partner(&self, options: Options) -> Partner {
-        let address = self.serve().await.to_string();
+        let address = self.serve(Server::builder()).await.to_string();
         let options = Options { address, plaintext: true, allow_token_in_plaintext: true, ..options };
         Partner::new(options).unwrap()
     }
 
-    async fn serve(&self) -> SocketAddr {
+    pub async fn serve(&self, mut server: Server) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = KktServiceServer::new(self.clone());
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+        tokio::spawn(server.add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
         address
     }
 }
