@@ -40,6 +40,21 @@ test("what close finds in a pause is not tried again", async (t) => {
   assert.equal(attempts, 1);
 });
 
+test("close ends the pause before the next stream", async (t) => {
+  const watch = async function* () {
+    throw failure(Code.Unavailable, "FNS_UNAVAILABLE", { retryAfterMs: 15_000 });
+  };
+  const partner = partnerOf(t, await serve(t, { kkts: { watch } }));
+  // The length of a pause is drawn right before it begins.
+  t.mock.method(Math, "random", () => (setImmediate(() => partner.close()), 0.5));
+  const begun = performance.now();
+  const reading = async () => {
+    for await (const _ of partner.kkts.watch());
+  };
+  await assert.rejects(reading(), { code: "CANCELLED", message: /closed/ });
+  assert(performance.now() - begun < 10_000);
+});
+
 test("close ends both connections", { timeout: 20_000 }, async (t) => {
   const watch = async function* () {
     yield create(WatchResponseSchema, { event: { case: "kkt", value: kkt(1) }, resumeToken: "t" });

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { KktService } from "../src/gen/litebox/kkt/v1/kkt_service_pb.js";
 import { Partner, type PartnerOptions } from "../src/index.js";
+import { settingsOf } from "../src/options.js";
 import { folder, listen, partnerOf } from "./support.js";
 
 const refused: [string, PartnerOptions, RegExp][] = [
@@ -35,6 +36,11 @@ for (const [name, options, message] of refused) {
 test("an address may have the usual port, or be of version 6", () => {
   for (const address of ["partner.example.ru:443", "[::1]:50051", "dns:///partner.example.ru:443"])
     new Partner({ address, token: "t" }).close();
+});
+
+test("a call has 20 seconds and a stream may be silent for 60, when nothing else is said", () => {
+  const { timeoutMs, watchSilenceMs } = settingsOf({ address: "a:1" });
+  assert.deepEqual([timeoutMs, watchSilenceMs], [20_000, 60_000]);
 });
 
 test("a closed Partner answers CANCELLED, and closing twice does no harm", async (t) => {

@@ -102,10 +102,10 @@ test("the first message of a stream and the later ones have times of their own",
   const watch = async function* () {
     streams++;
     yield change(1, "t1");
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     yield change(2, "t2");
   };
-  const partner = partnerOf(t, await serve(t, { kkts: { watch } }), { timeoutMs: 300 });
+  const partner = partnerOf(t, await serve(t, { kkts: { watch } }), { timeoutMs: 1_500 });
   for await (const { revision } of partner.kkts.watch()) if (revision === 2n) break;
   assert.equal(streams, 1);
 });
@@ -113,7 +113,7 @@ test("the first message of a stream and the later ones have times of their own",
 test("a watch that is never answered ends after the timeout of a call", async (t) => {
   const script = await play(t, { messages: [], stays: true });
   const reading = async () => {
-    for await (const _ of partnerOf(t, script.address, { timeoutMs: 200 }).kkts.watch());
+    for await (const _ of partnerOf(t, script.address, { timeoutMs: 2_000 }).kkts.watch());
   };
   await assert.rejects(reading(), { code: "UNAVAILABLE", message: /silent/ });
   assert.equal(script.asked.length, 1);
