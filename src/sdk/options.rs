@@ -137,3 +137,38 @@ impl fmt::Debug for Options {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(options: Options) -> Option<OptionsError> {
+        Options { address: "a:1".into(), ..options }.check().err()
+    }
+
+    #[test]
+    fn a_token_crosses_no_network_in_plain_text_unless_it_is_allowed() {
+        let plain = Options { plaintext: true, ..Options::default() };
+        assert!(told(plain.clone()).is_none());
+        for shown in [
+            Options { token: Some("t".into()), ..plain.clone() },
+            Options { token_file: Some("f".into()), ..plain.clone() },
+        ] {
+            assert!(matches!(told(shown.clone()), Some(OptionsError::TokenInPlaintext)));
+            assert!(told(Options { allow_token_in_plaintext: true, ..shown.clone() }).is_none());
+            assert!(told(Options { plaintext: false, ..shown }).is_none());
+        }
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_told() {
+        let tls = Tls { cert_file: Some("c".into()), ..Tls::default() };
+        assert!(matches!(told(Options { tls: tls.clone(), ..Options::default() }), Some(OptionsError::HalfAPair)));
+        let tls = Tls { key_file: Some("k".into()), ..tls };
+        assert!(told(Options { tls: tls.clone(), ..Options::default() }).is_none());
+        let plaintext = Options { tls, plaintext: true, ..Options::default() };
+        assert!(matches!(told(plaintext), Some(OptionsError::TlsInPlaintext)));
+        let two = Options { token: Some("t".into()), token_file: Some("f".into()), ..Options::default() };
+        assert!(matches!(told(two), Some(OptionsError::TwoTokens)));
+    }
+}

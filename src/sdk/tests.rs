@@ -2,6 +2,7 @@
 
 mod bounds;
 mod headers;
+mod refused;
 pub mod scripted;
 mod secured;
 mod tokens;

@@ -1,4 +1,3 @@
-use std::fs::write;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -49,18 +48,6 @@ async fn a_wait_ends_after_its_timeout() {
     let ended = timeout(LONG, partner.kkts().wait_until_registered("k", options)).await.unwrap();
     let Err(WaitError::Call(failed)) = ended else { panic!("{ended:?}") };
     assert_eq!((failed.code(), failed.reason_text()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
-}
-
-#[tokio::test]
-async fn a_stream_whose_token_is_refused_is_opened_with_the_one_that_its_file_has_now() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
-    write(&file, "old").unwrap();
-    let scripted = Scripted::failing([Status::unauthenticated("revoked")]);
-    let partner = scripted.partner(Options { token_file: Some(file.clone()), ..hasty() }).await;
-    write(&file, "new").unwrap();
-    timeout(LONG, partner.kkts().watch(WatchOptions::default()).next()).await.unwrap().unwrap_err();
-    assert_eq!(scripted.headers("authorization"), ["Bearer old", "Bearer new"]);
 }
 
 #[tokio::test]
