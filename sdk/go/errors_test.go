@@ -61,7 +61,7 @@ func TestEveryDetailOfAnErrorArrives(t *testing.T) {
 	}
 	if e.Code != codes.InvalidArgument || e.Reason != ErrValidationFailed || e.LocalizedMessage != "Исправьте поля." ||
 		e.RetryAfter != 1500*time.Millisecond || e.ServerRequestID != "r-1" || e.RequestID != "i-1" || e.Attempts != 1 ||
-		e.Method != "/litebox.client.v1.ClientService/Register" || e.Message != "refused" {
+		e.Method != "/litebox.client.v1.ClientService/Register" || e.Message != "refused" || e.Metadata["about"] != "it" {
 		t.Errorf("got %+v", e)
 	}
 	if !slices.Equal(e.FieldViolations, []FieldViolation{

@@ -137,7 +137,7 @@ func connect(t *testing.T, address string, change func(*Options)) (*Partner, *pa
 
 // refusal is an error of the service with its details.
 func refusal(code codes.Code, reason Reason, details ...protoadapt.MessageV1) error {
-	info := &errdetails.ErrorInfo{Reason: string(reason), Domain: domain}
+	info := &errdetails.ErrorInfo{Reason: string(reason), Domain: domain, Metadata: map[string]string{"about": "it"}}
 	st, err := status.New(code, "refused").WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
 	if err != nil {
 		panic(err)
