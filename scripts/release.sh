@@ -62,6 +62,8 @@ whole() {
     rm -rf "$dist"
     mkdir "$dist"
     for part in binary chart descriptors libraries sbom; do "$part"; done
+    # Binary, symbols, chart, descriptors, SBOM, and the libraries: crate, wheel, sdist, npm, Go. None has taken the place of another.
+    [ "$(find "$dist" -type f | wc -l)" = 10 ] || fail "a release is ten files: $(ls "$dist")"
     (cd "$dist" && sha256sum -- * >SHA256SUMS && sha256sum --check --quiet SHA256SUMS)
     ls -l "$dist"
 }

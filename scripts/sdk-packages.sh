@@ -18,7 +18,9 @@ grep -E '^(hatchling|pathspec|packaging|pluggy|tomlkit|trove-classifiers)==' sdk
 "$work/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$work/requirements.txt"
 (cd sdk/python && "$work/python/bin/python" -m hatchling build -d "$folder" >/dev/null)
 
-(cd sdk/typescript && npm ci --silent --no-audit --no-fund && npm pack --silent --pack-destination "$folder" >/dev/null)
+(cd sdk/typescript && npm ci --silent --no-audit --no-fund && npm pack --silent --pack-destination "$work" >/dev/null)
+# npm would give it the name of the chart's package.
+cp "$work/litebox-partner-$version.tgz" "$folder/litebox-partner-npm-$version.tgz"
 
 module=litebox.ru/partner/sdk/go@v$version
 # Without the tools, which are a module of their own.
