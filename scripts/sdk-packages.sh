@@ -23,5 +23,5 @@ grep -E '^(hatchling|pathspec|packaging|pluggy|tomlkit|trove-classifiers)==' sdk
 cp "$work/litebox-partner-$version.tgz" "$folder/litebox-partner-npm-$version.tgz"
 
 module=litebox.ru/partner/sdk/go@v$version
-# Without the tools, which are a module of their own.
-git archive --format=zip --prefix="$module/" -o "$folder/litebox-partner-go-$version.zip" HEAD:sdk/go -- . ':(exclude)tools'
+# Without the tools, which are a module of their own. Of the commit, whose time its files then have, and not of the folder's tree, which has none.
+(cd sdk/go && TZ=UTC git archive --format=zip --prefix="$module/" -o "$folder/litebox-partner-go-$version.zip" HEAD -- . ':(exclude)tools')
