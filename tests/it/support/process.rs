@@ -52,7 +52,8 @@ impl Server {
     async fn launch(sandbox: &Sandbox, url: &str, others: Vec<(String, String)>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_litebox-partner"));
         let usual = settings(sandbox, url).map(|(key, value)| (variable(key), value));
-        command.arg("serve").env_clear().envs(usual).envs(others);
+        // A database that has too much to do for the moment is no reason not to start.
+        command.args(["serve", "--wait", "20"]).env_clear().envs(usual).envs(others);
         let mut server = Self::spawn(command);
         until("the server listens", async || server.listens()).await;
         server

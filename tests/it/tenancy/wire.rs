@@ -1,6 +1,7 @@
 //! Calls by bytes: any method of the contract, with everything that comes back.
 
-use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage, Value, prost::Message};
+use prost_reflect::prost::Message;
+use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, ReflectMessage, Value};
 use tonic::client::Grpc;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -118,6 +119,15 @@ pub fn with(message: &DynamicMessage, path: &str, text: &str) -> DynamicMessage 
     let mut message = message.clone();
     set(&mut message, path, text);
     message
+}
+
+/// Whether a text stands at `path`.
+pub fn is_text(message: &MessageDescriptor, path: &str) -> bool {
+    let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+    match (message.get_field_by_name(head).unwrap().kind(), rest) {
+        (Kind::Message(inner), Some(rest)) => is_text(&inner, rest),
+        (kind, _) => kind == Kind::String,
+    }
 }
 
 fn set(message: &mut DynamicMessage, path: &str, text: &str) {

@@ -12,7 +12,7 @@ use super::stage::Stage;
 use crate::support::app::until;
 use crate::support::fresh_id;
 use crate::tenancy::fields::{Field, Thing, classified, methods};
-use crate::tenancy::wire::{dynamic, with};
+use crate::tenancy::wire::{dynamic, is_text, with};
 
 /// A register that no program can drive.
 const UNDRIVEN: (&str, &str, &str) = ("ПТК «MSPOS-K»", "199036000123", "9999078902000123");
@@ -243,7 +243,7 @@ fn right(shop: &Shop, named: &str) -> prost_reflect::DynamicMessage {
 pub async fn malformed(run: &mut Run, shop: &Shop, wrong: impl Fn(usize) -> Vec<String>) -> usize {
     let (mut refused, mut at) = (0, 0);
     for method in methods() {
-        for (path, field) in classified(&method) {
+        for (path, field) in classified(&method).into_iter().filter(|(path, _)| is_text(&method.input(), path)) {
             let named = crate::tenancy::fields::name(&method);
             at += 1;
             for value in wrong(at) {
