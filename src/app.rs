@@ -8,12 +8,13 @@ mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_otlp::ExporterBuildError;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::ground::Ground;
@@ -98,6 +99,9 @@ pub enum AppError {
     #[error("told twice to stop: what was under way is cut")]
     ToldTwice,
 }
+
+/// Between two tries of a database that has too much to do.
+const BETWEEN: Duration = Duration::from_millis(500);
 
 /// The service: everything is there, and its ports are open. Nobody answers yet.
 pub struct App {
@@ -238,7 +242,18 @@ fn gateways(config: &Config, db: &Db, ids: &Ids, meters: &Meters) -> Result<Gate
 }
 
 /// The database, alone where there may be one server only: that is so before anything is changed.
+/// Tried again for so long while it has too much to do: whoever waits for a connection may wait for the next ones too.
 async fn database(config: &Config, wait: Duration) -> Result<(Db, Alone), AppError> {
+    let give_up = Instant::now() + wait;
+    loop {
+        match opened(config, give_up.saturating_duration_since(Instant::now())).await {
+            Err(AppError::Store(StoreError::Exhausted(_))) if Instant::now() < give_up => sleep(BETWEEN).await,
+            done => return done,
+        }
+    }
+}
+
+async fn opened(config: &Config, wait: Duration) -> Result<(Db, Alone), AppError> {
     let db = Db::connect_within(&config.database, wait).await?;
     let alone = db.alone()?;
     if config.database.migrate {

@@ -245,7 +245,8 @@ async fn a_stream_keeps_its_place_while_it_is_worked_for_whoever_has_gone() {
     let stage = Stage::new(Backend::Postgres).await;
     let line = Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await;
     let url = line.url(name_of(&stage.database));
-    let server = Server::start_on(&stage.sandbox, &url, &[("limits.watch_streams", "1")]).await;
+    let settings = [("limits.watch_streams", "1"), ("database.statement_timeout_ms", "60000")];
+    let server = Server::start_on(&stage.sandbox, &url, &settings).await;
     let mut kkts = server.kkts(&stage.partner.token);
     let mut stream = kkts.watch(pb::WatchRequest::default()).await.unwrap().into_inner();
     stream.message().await.unwrap();
