@@ -8,13 +8,12 @@ mod watched;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry_otlp::ExporterBuildError;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::ground::Ground;
@@ -38,7 +37,7 @@ use crate::partners::jwt::Services;
 use crate::storage::audit::{Act, Deed, Desk, Unsaid};
 use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
-use crate::storage::{Alone, Db, Schema, StoreError};
+use crate::storage::{self, Alone, Db, Schema, StoreError};
 use crate::support::switches::Switched;
 
 /// Why the server did not start or did not go on.
@@ -100,9 +99,6 @@ pub enum AppError {
     ToldTwice,
 }
 
-/// Between two tries of a database that has too much to do.
-const BETWEEN: Duration = Duration::from_millis(500);
-
 /// The service: everything is there, and its ports are open. Nobody answers yet.
 pub struct App {
     config: Config,
@@ -137,7 +133,8 @@ impl App {
     /// [`AppError`].
     pub async fn build_within(wait: Duration, config: Config, clock: Clock, ids: Ids) -> Result<Self, AppError> {
         let ports = Ports::take(&config).await?;
-        let (db, alone) = database(&config, wait).await?;
+        let passes = |error: &AppError| matches!(error, AppError::Store(error) if error.passes());
+        let (db, alone) = storage::patiently(wait, passes, || database(&config)).await?;
         let ground = ground(&config, db, clock, ids)?;
         Self::wire(config, ground, ports, alone)
     }
@@ -242,19 +239,8 @@ fn gateways(config: &Config, db: &Db, ids: &Ids, meters: &Meters) -> Result<Gate
 }
 
 /// The database, alone where there may be one server only: that is so before anything is changed.
-/// Tried again for so long while it has too much to do: whoever waits for a connection may wait for the next ones too.
-async fn database(config: &Config, wait: Duration) -> Result<(Db, Alone), AppError> {
-    let give_up = Instant::now() + wait;
-    loop {
-        match opened(config, give_up.saturating_duration_since(Instant::now())).await {
-            Err(AppError::Store(StoreError::Exhausted(_))) if Instant::now() < give_up => sleep(BETWEEN).await,
-            done => return done,
-        }
-    }
-}
-
-async fn opened(config: &Config, wait: Duration) -> Result<(Db, Alone), AppError> {
-    let db = Db::connect_within(&config.database, wait).await?;
+async fn database(config: &Config) -> Result<(Db, Alone), AppError> {
+    let db = Db::connect(&config.database).await?;
     let alone = db.alone()?;
     if config.database.migrate {
         db.migrate().await?;

@@ -5,26 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 
 	"litebox.ru/partner/sdk/go/gen/kktv1"
 )
-
-func TestACallMayTakeTwentySecondsWhenNothingElseIsSaid(t *testing.T) {
-	var left time.Duration
-	server := &fake{get: func(ctx context.Context, _ *kktv1.GetRequest) (*kktv1.GetResponse, error) {
-		deadline, _ := ctx.Deadline()
-		left = time.Until(deadline)
-		return &kktv1.GetResponse{}, nil
-	}}
-	partner, _ := connect(t, server.serve(t), func(o *Options) { o.Timeout = 0 })
-	if _, err := partner.Kkts.Get(t.Context(), "k"); err != nil || left > 20*time.Second || left < 15*time.Second {
-		t.Errorf("the service was told of %s: %v", left, err)
-	}
-}
 
 func TestWhiteSpaceAroundATokenDoesNoHarm(t *testing.T) {
 	server, _ := registering()

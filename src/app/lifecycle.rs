@@ -180,7 +180,8 @@ async fn bounded<T>(
     let closed = closing.clone();
     let ended = async {
         let (ended, after) = tokio::join!(work, closed.cancelled_owned().map(|()| Instant::now()));
-        tracing::info!(what, ms = after.elapsed().as_millis(), "ended");
+        let ms = u64::try_from(after.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(what, ms, "ended");
         ended
     };
     tokio::select! {

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError, Env, LogConfig, LogFormat};
 use crate::partners::service::Refused;
 use crate::storage::audit::Unsaid;
-use crate::storage::{Db, Schema, StoreError};
+use crate::storage::{self, Db, Schema, StoreError};
 use crate::support::service::Declined;
 use crate::telemetry::{self, traces::Traces};
 use act::Who;
@@ -262,8 +262,11 @@ fn env(name: &str) -> Option<String> {
 }
 
 async fn migrate(config: &Config, wait: Duration, output: &Output) -> Result<(), CliError> {
-    let db = Db::connect_within(&config.database, wait).await?;
-    let before = db.schema().await?;
+    let opened = || async {
+        let db = Db::connect(&config.database).await?;
+        Ok((db.schema().await?, db))
+    };
+    let (before, db) = storage::patiently(wait, StoreError::passes, opened).await?;
     db.migrate().await?;
     output.line(match before {
         Schema::Older { .. } => "migrated",

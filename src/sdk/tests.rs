@@ -2,7 +2,6 @@
 
 mod bounds;
 mod headers;
-mod refused;
 pub mod scripted;
 mod secured;
 mod tokens;

@@ -113,6 +113,24 @@ pub struct Db {
     pub(crate) chaos: crate::chaos::Chaos,
 }
 
+/// Does it, and does it again for so long while it fails for what `passes`: a database may be starting too, or have too much to do
+/// just now for any of the first questions.
+///
+/// # Errors
+/// What it says at the end.
+pub async fn patiently<T, E, F>(wait: Duration, passes: impl Fn(&E) -> bool, work: impl Fn() -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let give_up = Instant::now() + wait;
+    loop {
+        match work().await {
+            Err(error) if passes(&error) && Instant::now() < give_up => sleep(BETWEEN).await,
+            done => return done,
+        }
+    }
+}
+
 /// The connections of the pool at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
@@ -145,22 +163,6 @@ impl Db {
             #[cfg(feature = "chaos")]
             chaos: crate::chaos::Chaos::from_environment()?,
         })
-    }
-
-    /// The same, tried again for so long while PostgreSQL takes no connections: it may be starting too.
-    ///
-    /// # Errors
-    /// What [`Db::connect`] says at the end.
-    pub async fn connect_within(config: &DatabaseConfig, wait: Duration) -> Result<Self, StoreError> {
-        let give_up = Instant::now() + wait;
-        loop {
-            match Self::connect(config).await {
-                Err(StoreError::Unavailable(_) | StoreError::Exhausted(_)) if Instant::now() < give_up => {
-                    sleep(BETWEEN).await;
-                }
-                done => return done,
-            }
-        }
     }
 
     /// Which database this is.

@@ -189,6 +189,11 @@ impl From<StoreError> for Failure {
 }
 
 impl StoreError {
+    /// Whether the database takes no connections, or has too much to do: it may be otherwise in a moment.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Exhausted(_))
+    }
+
     /// When a caller should try again, when trying again helps.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -21,7 +21,7 @@ mod unit;
 pub mod vault;
 
 pub use alone::Alone;
-pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now};
+pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now, patiently};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::Schema;
 pub use observed::Observed;

@@ -18,10 +18,8 @@ use crate::edge::frames::{HEADERS, INITIAL_WINDOW, Raw, WINDOW_UPDATE, call, fra
 use crate::edge::limits::{PATIENCE, alive};
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, until};
-use crate::support::database::backends;
-use crate::support::postgres;
 use crate::support::process::Server;
-use crate::support::slow_proxy::{Line, name_of};
+use crate::support::slow_proxy::{behind_a_line, name_of};
 use crate::support::stage::Stage;
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
@@ -239,11 +237,7 @@ async fn a_register_that_has_begun_is_finished_without_look_ups() {
 /// A caller that hangs up ends its stream; the question to the database that was asked for it goes on.
 #[tokio::test]
 async fn a_stream_keeps_its_place_while_it_is_worked_for_whoever_has_gone() {
-    if !backends().contains(&Backend::Postgres) {
-        return;
-    }
-    let stage = Stage::new(Backend::Postgres).await;
-    let line = Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await;
+    let Some((stage, line)) = behind_a_line().await else { return };
     let url = line.url(name_of(&stage.database));
     let settings = [("limits.watch_streams", "1"), ("database.statement_timeout_ms", "60000")];
     let server = Server::start_on(&stage.sandbox, &url, &settings).await;

@@ -92,6 +92,19 @@ async fn an_old_call_does_nothing_again_when_its_request_id_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_begins_to_erase_nobody() {
+    let desk = Desk::open(Backend::Sqlite).await;
+    desk.abandoned(inn(773_605_200).as_str()).await;
+    let clock = Clock::fixed(Clock::system().now_ms());
+    clock.advance(31 * DAY_MS);
+    let retention = Retention::new(Erasures { clock, ..desk.erasures() }, PERIODS);
+    let stop = CancellationToken::new();
+    stop.cancel();
+    assert_eq!(retention.pass(&stop).await, Pass::default());
+    assert_eq!(retention.pass(&CancellationToken::new()).await, Pass { clients: 1, ..Pass::default() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_that_cannot_be_erased_do_not_keep_those_that_were_abandoned_later() {
     let desk = Desk::open(Backend::Sqlite).await;
     let inns: Vec<_> = (0..21).map(|n| inn(773_605_200 + n)).collect();

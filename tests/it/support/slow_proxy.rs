@@ -6,13 +6,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use litebox_partner::storage::Backend;
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 
-use super::database::TestDb;
+use super::database::{TestDb, backends};
 use super::postgres;
+use super::stage::Stage;
 
 /// A port that leads to the socket of a server. Ends when it is dropped.
 pub struct Line {
@@ -58,6 +60,15 @@ impl Line {
     pub fn fall_silent(&self, socket: PathBuf) {
         self.target.send_replace(Target { socket, silent: true });
     }
+}
+
+/// A stage on PostgreSQL with a line to it without delay; none without PostgreSQL.
+pub async fn behind_a_line() -> Option<(Stage, Line)> {
+    if !backends().contains(&Backend::Postgres) {
+        return None;
+    }
+    let stage = Stage::new(Backend::Postgres).await;
+    Some((stage, Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await))
 }
 
 /// The URL of the same database through a line on which each packet takes `delay`, for as long as the test runs.

@@ -15,7 +15,7 @@ use crate::support::app::until;
 use crate::support::database::backends;
 use crate::support::postgres;
 use crate::support::process::Server;
-use crate::support::slow_proxy::{Line, name_of};
+use crate::support::slow_proxy::{Line, behind_a_line, name_of};
 use crate::support::stage::Stage;
 
 /// A call that is held up by a database that is not there waits a minute here.
@@ -68,11 +68,7 @@ async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
 /// A machine without power: whoever is connected waits for its own limits.
 #[tokio::test]
 async fn readiness_goes_when_the_database_says_nothing_any_more_and_liveness_stays() {
-    if !backends().contains(&Backend::Postgres) {
-        return;
-    }
-    let stage = Stage::new(Backend::Postgres).await;
-    let line = Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await;
+    let Some((stage, line)) = behind_a_line().await else { return };
     let others = [("health.probe_ms", "50"), ("health.failures", "1"), ("database.statement_timeout_ms", "500")];
     let server = Server::start_on(&stage.sandbox, &line.url(name_of(&stage.database)), &others).await;
     until("it is ready", async || says(&server, "").await == ServingStatus::Serving).await;
