@@ -1,12 +1,13 @@
 //! How much a partner may have, through the front door.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use litebox_partner::partners::model::{Label, Scope, Scopes, Theme};
 use litebox_partner::partners::service::NewToken;
 use litebox_partner::pb::{client as cl, kkt as pb};
 use litebox_partner::storage::Backend;
+use secrecy::ExposeSecret;
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -18,8 +19,7 @@ use crate::edge::frames::{HEADERS, INITIAL_WINDOW, Raw, WINDOW_UPDATE, call, fra
 use crate::edge::limits::{PATIENCE, alive};
 use crate::kkt::shop::{COMPANY, register};
 use crate::support::app::{TestApp, until};
-use crate::support::process::Server;
-use crate::support::slow_proxy::{behind_a_line, name_of};
+use crate::support::database::backends;
 use crate::support::stage::Stage;
 
 const LIST: &str = "/litebox.client.v1.ClientService/List";
@@ -237,18 +237,30 @@ async fn a_register_that_has_begun_is_finished_without_look_ups() {
 /// A caller that hangs up ends its stream; the question to the database that was asked for it goes on.
 #[tokio::test]
 async fn a_stream_keeps_its_place_while_it_is_worked_for_whoever_has_gone() {
-    let Some((stage, line)) = behind_a_line().await else { return };
-    let url = line.url(name_of(&stage.database));
-    let settings = [("limits.watch_streams", "1"), ("database.statement_timeout_ms", "60000")];
-    let server = Server::start_on(&stage.sandbox, &url, &settings).await;
-    let mut kkts = server.kkts(&stage.partner.token);
-    let mut stream = kkts.watch(pb::WatchRequest::default()).await.unwrap().into_inner();
-    stream.message().await.unwrap();
-    line.fall_silent(PathBuf::from("/nowhere"));
-    // It looks more often than the figures are read, which have not come for so long.
-    until("it waits for the database", async || server.metric("litebox_figures_age_seconds").await > 1.0).await;
-    drop(stream);
-    for _ in 0..10 {
-        assert_eq!(limit(&kkts.watch(pb::WatchRequest::default()).await.unwrap_err()), "WATCH_STREAMS");
+    if !backends().contains(&Backend::Postgres) {
+        return;
     }
+    let app = TestApp::start_with(Backend::Postgres, |config| {
+        config.limits.watch_streams = 1;
+        (config.database.lock_timeout_ms, config.database.statement_timeout_ms) = (60_000, 60_000);
+    })
+    .await;
+    let mut stream = app.kkts().watch(pb::WatchRequest::default()).await.unwrap().into_inner();
+    stream.message().await.unwrap();
+    let connect = async || PgConnection::connect(app.database.config.url.expose_secret()).await.unwrap();
+    // Within one transaction the system tells the same of others all the while.
+    let (mut other, mut onlooker) = (connect().await, connect().await);
+    other.execute("BEGIN; LOCK TABLE kkt").await.unwrap();
+    let looks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+        AND query LIKE 'SELECT \"kkt\".\"id\"%'";
+    until("it waits for the database", async || {
+        sqlx::query_scalar::<_, i64>(looks).fetch_one(&mut onlooker).await.unwrap() >= 1
+    })
+    .await;
+    drop(stream);
+    for _ in 0..20 {
+        assert_eq!(limit(&app.kkts().watch(pb::WatchRequest::default()).await.unwrap_err()), "WATCH_STREAMS");
+    }
+    other.close().await.unwrap();
+    until("the place is free again", async || app.kkts().watch(pb::WatchRequest::default()).await.is_ok()).await;
 }

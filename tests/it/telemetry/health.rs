@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use litebox_partner::pb::client::ListRequest;
-use litebox_partner::storage::Backend;
 use tokio::time::timeout;
 use tonic::{Code, Streaming};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -12,11 +11,9 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::support::app::until;
-use crate::support::database::backends;
 use crate::support::postgres;
 use crate::support::process::Server;
-use crate::support::slow_proxy::{Line, behind_a_line, name_of};
-use crate::support::stage::Stage;
+use crate::support::slow_proxy::{behind_a_line, name_of};
 
 /// A call that is held up by a database that is not there waits a minute here.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -32,12 +29,7 @@ async fn next(stream: &mut Streaming<HealthCheckResponse>) -> ServingStatus {
 
 #[tokio::test]
 async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
-    if !backends().contains(&Backend::Postgres) {
-        return;
-    }
-    let stage = Stage::new(Backend::Postgres).await;
-    let socket = postgres::server().unwrap().socket();
-    let line = Line::to(socket.clone(), Duration::ZERO).await;
+    let Some((stage, line)) = behind_a_line().await else { return };
     // Nobody waits for a connection as long as that.
     let others = [("health.probe_ms", "50"), ("health.failures", "2"), ("database.acquire_timeout_ms", "60000")];
     let server = Server::start_on(&stage.sandbox, &line.url(name_of(&stage.database)), &others).await;
@@ -58,7 +50,7 @@ async fn readiness_goes_with_the_database_and_comes_back_and_liveness_stays() {
         assert_eq!(told.unwrap_err().code(), Code::Unavailable);
     }
 
-    line.switch(socket);
+    line.switch(postgres::server().unwrap().socket());
     assert_eq!(next(&mut watching).await, ServingStatus::Serving, "and when it is back");
     until("calls are served", async || clients.list(ListRequest::default()).await.is_ok()).await;
     let log = server.kill();
