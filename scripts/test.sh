@@ -7,14 +7,15 @@ PATH="$PWD/.tools/bin:$PATH"
 
 logs=$(mktemp -d) # a log a part, and in "why" what broke
 trap 'rm -rf "$logs"' EXIT
-passed=0 failed=0 summary=()
+passed=0 failed=0 spare=0 summary=()
 
-part() { # part NAME SECONDS COMMAND...
-    local name=$1 limit=$2 started=$SECONDS log="$logs/$1" status good bad
+part() { # part NAME SECONDS COMMAND...: in SECONDS of its own, and those that the parts before it did not need
+    local name=$1 limit=$(($2 + spare)) started=$SECONDS log="$logs/$1" status good bad
     shift 2
     echo "== $name: $*"
     timeout --kill-after=20 "$limit" "$@" </dev/null 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
+    spare=$((limit > SECONDS - started ? limit - SECONDS + started : 0))
     good=$(sum passed "$log") bad=$(sum failed "$log")
     if [ "$good" = 0 ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then good=1; fi
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
