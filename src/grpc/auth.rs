@@ -58,7 +58,7 @@ enum Door {
 }
 
 impl Step for Auth {
-    async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, mut request: Request, mut inner: S) -> Response {
         let door = self.door(request.uri().path());
         if door == Door::Open {
             return inner.pass(request).await;
@@ -261,7 +261,7 @@ mod tests {
     }
 
     async fn answer(auth: &Auth, path: &str, credentials: &[&str]) -> (Code, String) {
-        let response = auth.clone().call(request(path, credentials), tower::service_fn(behind)).await;
+        let response = auth.call(request(path, credentials), tower::service_fn(behind)).await;
         let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |s| s.code());
         let who = response.headers().get("who").map_or("", |v| v.to_str().unwrap()).to_owned();
         (code, who)

@@ -48,7 +48,7 @@ pub struct Calls {
 }
 
 impl Step for Calls {
-    async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, mut request: Request, mut inner: S) -> Response {
         let id = self.id(request.headers());
         let seen = Seen::default();
         request.extensions_mut().insert(id.clone());

@@ -23,7 +23,7 @@ pub struct Deadline {
 }
 
 impl Step for Deadline {
-    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, request: Request, mut inner: S) -> Response {
         let asked = asked(request.headers()).map(|asked| asked.saturating_sub(HEAD_START.min(asked / 10)));
         let limit = asked.map_or(self.cap, |asked| asked.min(self.cap));
         let end = Instant::now() + limit;

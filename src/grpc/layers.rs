@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
@@ -26,18 +27,18 @@ pub type Response = http::Response<Body>;
 pub fn layers<A: Step>(calls: Calls, load: Load, deadline: Deadline, auth: A, pace: Pace) -> ServiceBuilder<Layers<A>> {
     ServiceBuilder::new()
         // Outermost: every answer, whoever made it, gets the call id, an ErrorInfo and a log line.
-        .layer(Around(calls))
+        .layer(Around::new(calls))
         // Inside the log line, so that a panic is logged with its call; outside everything that may panic.
-        .layer(Around(CatchPanic))
+        .layer(Around::new(CatchPanic))
         // Outside authentication, which costs something; inside the log line, so that what is shed is seen. Outside the
         // deadline: a call that has ended for its caller, and whose command has, has given its place back.
-        .layer(Around(load))
+        .layer(Around::new(load))
         // Bounds authentication too: it may ask the database or a key server.
-        .layer(Around(deadline))
+        .layer(Around::new(deadline))
         // Decides before any message is decoded, so authorization comes before validation.
-        .layer(Around(auth))
+        .layer(Around::new(auth))
         // Behind it, since it counts the calls of the partner that auth has found.
-        .layer(Around(pace))
+        .layer(Around::new(pace))
 }
 
 /// The type of [`layers`].
@@ -48,9 +49,9 @@ type Bounded = Stack<
 >;
 
 /// What a layer does with a call: answer it, or pass it on to `inner`.
-pub trait Step: Clone + Send + Sync + 'static {
+pub trait Step: Send + Sync + 'static {
     /// Handles one call.
-    fn call<S: Inner>(self, request: Request, inner: S) -> impl Future<Output = Response> + Send;
+    fn call<S: Inner>(&self, request: Request, inner: S) -> impl Future<Output = Response> + Send;
 }
 
 /// What stands behind a layer.
@@ -71,11 +72,22 @@ where
     }
 }
 
-/// A tower layer made of a [`Step`].
-#[derive(Clone)]
-pub struct Around<T>(pub T);
+/// A tower layer made of a [`Step`], which all calls share: a copy of the layers is made for each of them, at each layer.
+pub struct Around<T>(Arc<T>);
 
-impl<S, T: Clone> Layer<S> for Around<T> {
+impl<T> Around<T> {
+    fn new(step: T) -> Self {
+        Self(Arc::new(step))
+    }
+}
+
+impl<T> Clone for Around<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S, T> Layer<S> for Around<T> {
     type Service = Stepped<S, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
@@ -84,10 +96,15 @@ impl<S, T: Clone> Layer<S> for Around<T> {
 }
 
 /// The service of [`Around`].
-#[derive(Clone)]
 pub struct Stepped<S, T> {
     inner: S,
-    step: T,
+    step: Arc<T>,
+}
+
+impl<S: Clone, T> Clone for Stepped<S, T> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), step: self.step.clone() }
+    }
 }
 
 impl<S, T> Service<Request> for Stepped<S, T>
@@ -107,7 +124,8 @@ where
         // The clone that was polled ready must serve this call; a fresh one takes its place.
         let fresh = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, fresh);
-        Box::pin(self.step.clone().call(request, ready).map(Ok))
+        let step = self.step.clone();
+        Box::pin(async move { Ok(step.call(request, ready).await) })
     }
 }
 
@@ -116,7 +134,7 @@ where
 pub struct CatchPanic;
 
 impl Step for CatchPanic {
-    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, request: Request, mut inner: S) -> Response {
         let handled = async move {
             #[cfg(feature = "chaos")]
             crate::chaos::panic_in(request.uri().path());

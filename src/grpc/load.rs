@@ -188,7 +188,7 @@ struct Way {
 }
 
 impl Step for Load {
-    async fn call<S: Inner>(self, mut request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, mut request: Request, mut inner: S) -> Response {
         let kind = kind(request.uri().path());
         let place = match self.place(kind) {
             Ok(place) => place,

@@ -17,7 +17,7 @@ pub struct Pace {
 }
 
 impl Step for Pace {
-    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, request: Request, mut inner: S) -> Response {
         let counted = request.extensions().get::<Caller>().map(|caller| self.count(caller)).transpose();
         match counted {
             Ok(None) => inner.pass(request).await,

@@ -23,7 +23,7 @@ struct Door {
 }
 
 impl Step for Door {
-    async fn call<S: Inner>(self, request: Request, mut inner: S) -> Response {
+    async fn call<S: Inner>(&self, request: Request, mut inner: S) -> Response {
         if self.open { inner.pass(request).await } else { status::unauthenticated().into_http() }
     }
 }

@@ -47,7 +47,7 @@ impl http_body::Body for Open {
 }
 
 async fn answer(load: &Load, path: &str, link: &Link) -> Response {
-    load.clone().call(request(path, link), tower::service_fn(behind)).await
+    load.call(request(path, link), tower::service_fn(behind)).await
 }
 
 /// An answer that HTTP/2 has, and its peer does not take.
@@ -138,7 +138,7 @@ async fn one_answer_too_many_ends_the_oldest_of_the_address_that_has_the_most_an
 async fn one_probe_too_many_ends_the_one_that_waits_longest_and_keeps_nobody_out() {
     let load = Load::new(1, 1, 9, SECOND, SECOND);
     let never = || tower::service_fn(|_| std::future::pending::<Result<Response, Infallible>>());
-    let ask = || Box::pin(load.clone().call(request(PROBE, &Link::default()), never()));
+    let ask = || Box::pin(load.call(request(PROBE, &Link::default()), never()));
     let mut waiting: Vec<_> = (0..PROBES).map(|_| ask()).collect();
     assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
     assert_eq!(code(&answer(&load, PROBE, &Link::default()).await), Code::Ok);
@@ -174,7 +174,7 @@ async fn ask(load: &Load, path: &str, link: &Link) -> Body {
     let mut request = request(path, link);
     let pieces = futures::stream::iter([Ok(Frame::data(Bytes::from_static(b"asked")))]);
     *request.body_mut() = Body::new(Open(pieces.chain(futures::stream::pending()).boxed()));
-    load.clone().call(request, tower::service_fn(echoes)).await.into_body()
+    load.call(request, tower::service_fn(echoes)).await.into_body()
 }
 
 /// What is there of an answer at once.
@@ -243,7 +243,7 @@ async fn holds(places: Places, path: &str, load: &Load) -> Body {
         response.extensions_mut().insert(place);
         std::future::ready(Ok::<_, Infallible>(response))
     });
-    load.clone().call(request(path, &Link::default()), answers).await.into_body()
+    load.call(request(path, &Link::default()), answers).await.into_body()
 }
 
 #[tokio::test]
