@@ -11,9 +11,8 @@ use crate::partners::jwt::Services;
 impl Ground {
     /// The port of metrics.
     pub(super) fn metrics(&self, listener: TcpListener, config: &Config, auth: &Auth, services: Services) -> Endpoint {
-        let (mode, pool_size) = (config.mode.as_str(), config.database.pool_size);
         let sources = Sources {
-            build: Build { mode, started_ms: self.clock.now_ms(), pool_size },
+            build: Build { mode: config.mode.as_str(), started_ms: self.clock.now_ms() },
             db: self.db.clone(),
             clock: self.clock.clone(),
             breakers: self.gateways.breakers.clone(),

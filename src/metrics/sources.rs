@@ -19,7 +19,7 @@ use crate::kkt::model::WaitingFor;
 use crate::kkt::state::Name;
 use crate::partners::jwt::Services;
 use crate::partners::why::{Refusals, Why};
-use crate::storage::Db;
+use crate::storage::{Db, Pool};
 
 /// What is running here.
 #[derive(Clone, Copy)]
@@ -28,8 +28,6 @@ pub struct Build {
     pub mode: &'static str,
     /// When it started, Unix milliseconds.
     pub started_ms: i64,
-    /// Connections that the pool may have.
-    pub pool_size: u32,
 }
 
 /// Where what is shown comes from.
@@ -73,12 +71,21 @@ impl Sources {
         page.gauges("litebox_build_info", "What runs here; always 1", [(labels, 1.0)])?;
         let started = seconds_of_ms(self.build.started_ms);
         page.gauge("litebox_start_time_seconds", "When the process started, Unix time", started)?;
-        let pool = self.db.pool();
-        let idle = pool.open.saturating_sub(pool.in_use);
-        let rows = [([("state", "in_use")], f64::from(pool.in_use)), ([("state", "idle")], f64::from(idle))];
+        self.pools(page)
+    }
+
+    fn pools(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (units, statements) = self.db.pools();
+        let pools = || {
+            [("units", Some(units)), ("statements", statements)].into_iter().filter_map(|(of, pool)| Some((of, pool?)))
+        };
+        let rows = pools().flat_map(|(of, Pool { open, in_use, .. })| {
+            [("in_use", in_use), ("idle", open.saturating_sub(in_use))]
+                .map(|(state, count)| ([("pool", of), ("state", state)], f64::from(count)))
+        });
         page.gauges("litebox_db_pool_connections", "Connections of the pool", rows)?;
-        let most = f64::from(self.build.pool_size);
-        page.gauge("litebox_db_pool_connections_limit", "Connections that the pool may have", most)
+        let limits = pools().map(|(of, pool)| ([("pool", of)], f64::from(pool.most)));
+        page.gauges("litebox_db_pool_connections_limit", "Connections that the pool may have", limits)
     }
 
     fn access(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::sleep;
 
 use super::StoreError;
+use super::direct::{Direct, Lines};
 use super::migration::Migrating;
 use super::observed::Observed;
 use super::reach::{self, Reach, Way};
@@ -21,7 +22,7 @@ use super::reach::{self, Reach, Way};
 pub struct DatabaseConfig {
     /// `sqlite:PATH` or `postgres://user:password@host:port/name`. A secret: it may hold a password.
     pub url: SecretString,
-    /// Connections in the pool. 4 to 8 do for two cores.
+    /// Connections, with PostgreSQL half of them for single statements. 4 to 8 do for two cores.
     pub pool_size: u32,
     /// How long a unit of work waits for a connection, milliseconds.
     pub acquire_timeout_ms: u64,
@@ -107,6 +108,7 @@ impl Backend {
 #[derive(Clone)]
 pub struct Db {
     pub(super) connection: Observed<DatabaseConnection>,
+    single: Observed<Direct>,
     pub(super) file: Option<PathBuf>,
     pub(super) migrating: Migrating,
     #[cfg(feature = "chaos")]
@@ -131,13 +133,22 @@ where
     }
 }
 
-/// The connections of the pool at this moment.
+/// Connections at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
     /// Open, or being opened.
     pub open: u32,
     /// Of these, in use: a unit of work or a statement has it, or it is being cleaned after one.
     pub in_use: u32,
+    /// The most there may be.
+    pub most: u32,
+}
+
+impl Pool {
+    /// The two are counted one after the other.
+    pub(super) fn new(open: u32, idle: usize, most: u32) -> Self {
+        Self { open, in_use: open.saturating_sub(u32::try_from(idle).unwrap_or(0)), most }
+    }
 }
 
 impl Db {
@@ -152,12 +163,14 @@ impl Db {
         }
         let file = sqlite_path(url);
         let reach = Arc::new(if file.is_some() { Reach::default() } else { way(config)? });
-        let options = match file {
-            Some(_) => sqlite_options(config),
-            None => postgres_options(config, &reach),
+        let (pool, lines) = match file {
+            Some(_) => (Database::connect(sqlite_options(config)).await?, None),
+            None => postgres(config, &reach).await?,
         };
+        let connection = Observed::new(pool.clone(), reach);
         Ok(Self {
-            connection: Observed::new(Database::connect(options).await?, reach),
+            single: connection.with(Direct::new(pool, lines)),
+            connection,
             file,
             migrating: Migrating::of(config),
             #[cfg(feature = "chaos")]
@@ -179,8 +192,8 @@ impl Db {
     }
 
     /// For single reads and single writes that need no transaction.
-    pub const fn direct(&self) -> &Observed<DatabaseConnection> {
-        &self.connection
+    pub const fn direct(&self) -> &Observed<Direct> {
+        &self.single
     }
 
     /// The pool itself, for tests that do with it what nobody may do.
@@ -189,20 +202,19 @@ impl Db {
         &self.connection.on
     }
 
-    /// How many connections are open and in use now.
-    pub fn pool(&self) -> Pool {
-        let (open, idle) = match self.backend() {
+    /// The connections of units of work, and those of single statements where they have their own.
+    pub fn pools(&self) -> (Pool, Option<Pool>) {
+        let units = match self.backend() {
             Backend::Postgres => {
                 let pool = self.connection.on.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
+                Pool::new(pool.size(), pool.num_idle(), pool.options().get_max_connections())
             }
             Backend::Sqlite => {
                 let pool = self.connection.on.get_sqlite_connection_pool();
-                (pool.size(), pool.num_idle())
+                Pool::new(pool.size(), pool.num_idle(), pool.options().get_max_connections())
             }
         };
-        // The two are counted one after the other.
-        Pool { open, in_use: open.saturating_sub(u32::try_from(idle).unwrap_or(0)) }
+        (units, self.single.on.pool())
     }
 
     /// SQL expression for the database's clock, Unix milliseconds.
@@ -218,11 +230,12 @@ impl Db {
         Ok(self.connection.see(self.connection.on.ping()).await?)
     }
 
-    /// Closes the pool; running units end first.
+    /// Closes the pool; running units and statements end first.
     ///
     /// # Errors
     /// [`StoreError`] when the pool cannot be closed.
     pub async fn close(self) -> Result<(), StoreError> {
+        self.single.on.close().await;
         Ok(self.connection.on.close().await?)
     }
 }
@@ -282,6 +295,23 @@ fn sqlite_options(config: &DatabaseConfig) -> ConnectOptions {
             })
         });
     options
+}
+
+/// The pool of units of work, and half of the connections for single statements, unless one is all there is.
+async fn postgres(
+    config: &DatabaseConfig,
+    reach: &Arc<Reach>,
+) -> Result<(DatabaseConnection, Option<Arc<Lines>>), StoreError> {
+    let size = config.pool_size / 2;
+    let units =
+        Database::connect(postgres_options(config, reach).max_connections(config.pool_size - size).to_owned()).await?;
+    if size == 0 {
+        return Ok((units, None));
+    }
+    let options = postgres_options(config, reach).max_connections(size).connect_lazy(true).to_owned();
+    let pool = Database::connect(options).await?.get_postgres_connection_pool().clone();
+    let patience = Duration::from_millis(config.acquire_timeout_ms);
+    Ok((units, Some(Arc::new(Lines::new(pool, size, patience, Arc::clone(reach))))))
 }
 
 /// How the database is reached beside the pool.

@@ -7,6 +7,7 @@ mod alone;
 pub mod audit;
 mod connect;
 pub mod crossing;
+mod direct;
 pub mod documents;
 pub mod entity;
 mod error;

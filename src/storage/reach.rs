@@ -84,7 +84,7 @@ impl Reach {
     }
 
     /// Whether a connection that has been idle for this long was there already when one broke.
-    fn doubts(&self, idle_for: Duration) -> bool {
+    pub(super) fn doubts(&self, idle_for: Duration) -> bool {
         self.last_break().is_some_and(|at| idle_for + AFTERMATH > at.elapsed())
     }
 

@@ -1,7 +1,7 @@
 //! The contract of the storage, on both databases.
 
 mod migrating;
-mod trouble;
+pub mod trouble;
 
 use std::time::Duration;
 
@@ -110,25 +110,29 @@ async fn partners_tokens_and_devices_are_kept() {
     .await;
 }
 
-/// A database behind a slow line, with one connection in its pool, and the same database seen directly.
-async fn behind_a_slow_line() -> Option<(Db, TestDb)> {
+/// A database behind a slow line, with so many connections to it, and the same database seen directly.
+async fn behind_a_slow_line(pool_size: u32) -> Option<(Db, TestDb)> {
     if !backends().contains(&Backend::Postgres) {
         return None;
     }
     let direct = TestDb::new(Backend::Postgres).await;
     let url = slow_proxy::to_postgres(&direct, Duration::from_millis(4)).await;
-    let config = DatabaseConfig { url: url.into(), pool_size: 1, ..DatabaseConfig::default() };
+    let config = DatabaseConfig { url: url.into(), pool_size, ..DatabaseConfig::default() };
     Some((Db::connect(&config).await.unwrap(), direct))
 }
 
-/// Callers that go away at any moment leave the pool's one connection fit for the next: what it writes is there.
+/// Callers that go away at any moment leave the one connection of the pool, or the one for single statements, fit for the next:
+/// what it writes is there.
 #[tokio::test]
 async fn callers_that_go_away_do_not_poison_the_pool() {
-    let Some((slow, direct)) = behind_a_slow_line().await else { return };
-    for ms in 0..30 {
-        let unit = slow.unit::<(), StoreError, _>(|_| Box::pin(async { Ok(()) }));
-        let _ = timeout(Duration::from_millis(ms), unit).await;
-        written_is_seen(&slow, &direct, u128::from(ms) + 1).await;
+    for pool_size in [1, 2] {
+        let Some((slow, direct)) = behind_a_slow_line(pool_size).await else { return };
+        for ms in 0..30 {
+            let unit = slow.unit::<(), StoreError, _>(|_| Box::pin(async { Ok(()) }));
+            let _ = timeout(Duration::from_millis(ms), unit).await;
+            let _ = timeout(Duration::from_millis(ms), partner::Entity::find().all(slow.direct())).await;
+            written_is_seen(&slow, &direct, u128::from(ms) + 1).await;
+        }
     }
 }
 
@@ -136,7 +140,7 @@ async fn callers_that_go_away_do_not_poison_the_pool() {
 #[tokio::test]
 async fn a_begin_that_is_dropped_in_flight_does_not_poison_the_pool() {
     use sea_orm::TransactionTrait;
-    let Some((slow, direct)) = behind_a_slow_line().await else { return };
+    let Some((slow, direct)) = behind_a_slow_line(1).await else { return };
     for ms in 0..30 {
         #[expect(clippy::disallowed_methods, reason = "does what nobody may do")]
         let begin = slow.bare().begin();

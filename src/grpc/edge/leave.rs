@@ -2,12 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body::{Frame, SizeHint};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tonic::Status;
 use tonic::body::Body;
@@ -25,15 +26,31 @@ pub struct Busy(Arc<Calls>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    count: watch::Sender<usize>,
+    count: AtomicUsize,
     /// What begins now came after the server had closed.
     closed: AtomicBool,
+    /// Told of each change of the count once that matters. Every call changes it a few times.
+    changed: Notify,
+}
+
+impl Calls {
+    /// In one order with the close: either that sees this count, or this that somebody waits.
+    fn counted(&self, one_more: bool) {
+        if one_more {
+            self.count.fetch_add(1, SeqCst)
+        } else {
+            self.count.fetch_sub(1, SeqCst)
+        };
+        if self.closed.load(SeqCst) {
+            self.changed.notify_waiters();
+        }
+    }
 }
 
 impl Busy {
     /// One more call. It is under way until the last clone is dropped.
     pub fn begin(&self) -> UnderWay {
-        let matters = AtomicBool::new(!self.0.closed.load(Ordering::Relaxed));
+        let matters = AtomicBool::new(!self.0.closed.load(Relaxed));
         let call = Call { busy: self.clone(), matters, counts: AtomicBool::new(false) };
         call.count(true);
         UnderWay(Arc::new(call))
@@ -41,10 +58,13 @@ impl Busy {
 
     /// Closes; comes back when for a while nothing has been under way, and nothing has come or gone.
     pub async fn over(&self) {
-        self.0.closed.store(true, Ordering::Relaxed);
-        let mut busy = self.0.count.subscribe();
-        while busy.wait_for(|calls| *calls == 0).await.is_ok() {
-            if timeout(LINGER, busy.changed()).await.is_err() {
+        self.0.closed.store(true, SeqCst);
+        loop {
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            // Before the count is read: no change after it goes unseen.
+            changed.as_mut().enable();
+            let limit = if self.0.count.load(SeqCst) == 0 { LINGER } else { Duration::MAX };
+            if timeout(limit, changed).await.is_err() {
                 return;
             }
         }
@@ -67,7 +87,7 @@ struct Call {
 impl UnderWay {
     /// Somebody who may call has made it.
     pub fn known(&self) {
-        self.0.matters.store(true, Ordering::Relaxed);
+        self.0.matters.store(true, Relaxed);
         self.0.count(true);
     }
 
@@ -80,12 +100,9 @@ impl UnderWay {
 
 impl Call {
     fn count(&self, counts: bool) {
-        let counts = counts && self.matters.load(Ordering::Relaxed);
-        if self.counts.swap(counts, Ordering::Relaxed) != counts {
-            let one_more = |calls: &mut usize| *calls += 1;
-            let one_less = |calls: &mut usize| *calls -= 1;
-            let count = &self.busy.0.count;
-            if counts { count.send_modify(one_more) } else { count.send_modify(one_less) }
+        let counts = counts && self.matters.load(Relaxed);
+        if self.counts.swap(counts, Relaxed) != counts {
+            self.busy.0.counted(counts);
         }
     }
 }
@@ -174,9 +191,9 @@ mod tests {
         busy.over().await;
         let mut whole = call.message(Body::new(Empty { comes: true }));
         assert!(next(&mut whole).await.is_none());
-        assert_eq!(*busy.0.count.borrow(), 1, "it has come");
+        assert_eq!(busy.0.count.load(SeqCst), 1, "it has come");
         drop((silent, whole, call));
-        assert_eq!(*busy.0.count.borrow(), 0, "and has been answered");
+        assert_eq!(busy.0.count.load(SeqCst), 0, "and has been answered");
     }
 
     #[tokio::test]
@@ -184,10 +201,10 @@ mod tests {
         let busy = Busy::default();
         busy.over().await;
         let late = busy.begin();
-        assert_eq!(*busy.0.count.borrow(), 0);
+        assert_eq!(busy.0.count.load(SeqCst), 0);
         late.known();
-        assert_eq!(*busy.0.count.borrow(), 1);
+        assert_eq!(busy.0.count.load(SeqCst), 1);
         drop(late);
-        assert_eq!(*busy.0.count.borrow(), 0);
+        assert_eq!(busy.0.count.load(SeqCst), 0);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use litebox_partner::storage::{Backend, DatabaseConfig, Db, Pool, StoreError};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
@@ -38,11 +39,17 @@ struct Held {
 
 impl Held {
     async fn new(db: &Db) -> Self {
+        Self::after(db, "SELECT 1").await
+    }
+
+    /// The same, once it has done this.
+    async fn after(db: &Db, sql: &'static str) -> Self {
         let ((go, gone), (tell, told)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
         let db = db.clone();
         let unit = tokio::spawn(async move {
-            db.unit(|_| {
+            db.unit(move |tx| {
                 Box::pin(async move {
+                    tx.execute_unprepared(sql).await?;
                     tell.send(()).unwrap();
                     let _ = gone.await;
                     Ok(())
@@ -65,8 +72,19 @@ async fn write(db: &Db, n: u128) -> Result<(), StoreError> {
 }
 
 async fn read(db: &Db) -> Result<(), StoreError> {
-    db.direct().execute_unprepared("SELECT 1").await?;
+    single(db, "SELECT 1").await
+}
+
+/// A statement without a transaction.
+async fn single(db: &Db, sql: &str) -> Result<(), StoreError> {
+    db.direct().execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
     Ok(())
+}
+
+/// Connections in use.
+pub fn busy(db: &Db) -> u32 {
+    let (units, statements) = db.pools();
+    units.in_use + statements.map_or(0, |pool| pool.in_use)
 }
 
 /// How a database's answer reads for a caller.
@@ -121,11 +139,11 @@ async fn a_pool_without_a_free_connection_is_exhausted_and_told_apart_from_a_dat
     let line = Line::to(postgres::server().unwrap().socket(), Duration::ZERO).await;
     let db = Db::connect(&quick(&test, 1, line.url(name_of(&test)).into())).await.unwrap();
     let held = Held::new(&db).await;
-    assert_eq!(db.pool(), Pool { open: 1, in_use: 1 });
+    assert_eq!(db.pools(), (Pool { open: 1, in_use: 1, most: 1 }, None));
     assert_eq!(kind(&read(&db).await.unwrap_err()), "exhausted");
     assert_eq!(kind(&write(&db, 1).await.unwrap_err()), "exhausted");
     held.end().await.unwrap();
-    until("the connection is free again", async || db.pool().in_use == 0).await;
+    until("the connection is free again", async || busy(&db) == 0).await;
 
     // Nothing behind the line any more: whoever finds no connection must not say that there is too much to do.
     line.switch("/nowhere".into());
@@ -162,6 +180,62 @@ async fn a_pool_whose_connections_are_all_stuck_at_a_database_that_is_away_says_
     read(&db).await.unwrap();
 }
 
+/// Half of the connections are for single statements: neither those nor units of work wait for the others.
+#[tokio::test]
+async fn single_statements_and_units_of_work_do_not_wait_for_each_other() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let test = TestDb::new(Backend::Postgres).await;
+    let config = DatabaseConfig { lock_timeout_ms: 20_000, ..quick(&test, 2, test.config.url.clone()) };
+    let db = Db::connect(&DatabaseConfig { statement_timeout_ms: 20_000, ..config }).await.unwrap();
+    let held = Held::new(&db).await;
+    read(&db).await.unwrap();
+    assert_eq!(kind(&write(&db, 1).await.unwrap_err()), "exhausted");
+    held.end().await.unwrap();
+
+    let lock = Held::after(&test.db, "LOCK TABLE partner").await;
+    until("nothing is in use", async || busy(&db) == 0).await;
+    let meanwhile = async {
+        until("it waits", async || busy(&db) == 1).await;
+        assert_eq!(kind(&read(&db).await.unwrap_err()), "exhausted");
+        Held::new(&db).await.end().await.unwrap();
+        lock.end().await.unwrap();
+    };
+    let (waited, ()) = tokio::join!(single(&db, "DELETE FROM partner"), meanwhile);
+    waited.unwrap();
+    read(&db).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_is_closed_with_the_connections_of_single_statements() {
+    let Some((test, db)) = pool(4).await else { return };
+    for read in join_all((0..2).map(|_| read(&db))).await {
+        read.unwrap();
+    }
+    db.clone().close().await.unwrap();
+    assert_eq!(db.pools(), (Pool { open: 0, in_use: 0, most: 2 }, Some(Pool { open: 0, in_use: 0, most: 2 })));
+    assert_eq!(kind(&read(&db).await.unwrap_err()), "unavailable");
+    written_is_seen(&test.db, &test, 1).await;
+}
+
+/// A connection is handed on from statement to statement, and from one that fails too.
+#[tokio::test]
+async fn single_statements_share_their_connections() {
+    let Some((_test, db)) = pool(4).await else { return };
+    let pid = async || {
+        let row = db.direct().query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()"));
+        row.await.unwrap().unwrap().try_get_by::<i32, _>(0).unwrap()
+    };
+    let first = pid().await;
+    for _ in 0..3 {
+        assert_eq!(pid().await, first);
+        assert_eq!(kind(&single(&db, "SELECT 1/0").await.unwrap_err()), "other");
+        until("it is back", async || busy(&db) == 0).await;
+    }
+    assert_eq!(db.pools().1, Some(Pool { open: 1, in_use: 0, most: 2 }));
+}
+
 /// A machine that has lost its power says nothing, not even that it is gone. Statements, units of work and commits are
 /// given up in time, and the connections replaced once there is somebody to connect to.
 #[tokio::test]
@@ -172,18 +246,19 @@ async fn a_server_that_falls_silent_is_given_up() {
     let test = TestDb::new(Backend::Postgres).await;
     let socket = postgres::server().unwrap().socket();
     let line = Line::to(socket.clone(), Duration::ZERO).await;
-    let config = DatabaseConfig { statement_timeout_ms: 300, ..quick(&test, 2, line.url(name_of(&test)).into()) };
+    let config = DatabaseConfig { statement_timeout_ms: 300, ..quick(&test, 4, line.url(name_of(&test)).into()) };
     let db = Db::connect(&config).await.unwrap();
     let held = [Held::new(&db).await, Held::new(&db).await];
     line.fall_silent(socket.clone());
     for held in held {
         assert_eq!(kind(&held.end().await.unwrap_err()), "unavailable", "a commit nobody answers");
     }
-    until("nothing is in use", async || db.pool().in_use == 0).await;
+    until("nothing is in use", async || busy(&db) == 0).await;
     write(&db, 1).await.unwrap();
     assert_eq!(count(&test.db).await, 1);
 
     let idle = Db::connect(&config).await.unwrap();
+    read(&idle).await.unwrap();
     line.fall_silent(socket);
     assert_eq!(kind(&read(&idle).await.unwrap_err()), "unavailable");
     read(&idle).await.unwrap();
@@ -196,10 +271,9 @@ async fn a_server_without_a_place_for_us_is_exhausted() {
     db.direct().execute_unprepared(&format!("CREATE ROLE few_{name} LOGIN CONNECTION LIMIT 1")).await.unwrap();
     let url = test.config.url.expose_secret().replace("postgres@", &format!("few_{name}@"));
     let few = Db::connect(&quick(&test, 2, url.into())).await.unwrap();
-    let held = Held::new(&few).await;
     assert_eq!(kind(&read(&few).await.unwrap_err()), "exhausted");
-    held.end().await.unwrap();
-    until("its one connection is free", async || few.pool() == Pool { open: 1, in_use: 0 }).await;
+    Held::new(&few).await.end().await.unwrap();
+    db.direct().execute_unprepared(&format!("ALTER ROLE few_{name} CONNECTION LIMIT 2")).await.unwrap();
     read(&few).await.unwrap();
 }
 
@@ -207,7 +281,7 @@ async fn a_server_without_a_place_for_us_is_exhausted() {
 #[tokio::test]
 async fn one_call_fails_when_all_connections_of_the_pool_are_broken() {
     for in_unit in [true, false] {
-        let Some((test, db)) = pool(4).await else { return };
+        let Some((test, db)) = pool(8).await else { return };
         let mut all = Vec::new();
         for _ in 0..4 {
             all.push(Held::new(&db).await);
@@ -215,7 +289,12 @@ async fn one_call_fails_when_all_connections_of_the_pool_are_broken() {
         for held in all {
             held.end().await.unwrap();
         }
-        until("all are free", async || db.pool() == Pool { open: 4, in_use: 0 }).await;
+        // Begun at once, each opens a connection.
+        for read in join_all((0..4).map(|_| read(&db))).await {
+            read.unwrap();
+        }
+        let full = Pool { open: 4, in_use: 0, most: 4 };
+        until("all are free", async || db.pools() == (full, Some(full))).await;
         let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname";
         let admin = postgres::server().unwrap();
         admin.admin(format!("{end} = '{}'", name_of(&test))).await.unwrap();
@@ -231,18 +310,14 @@ async fn one_call_fails_when_all_connections_of_the_pool_are_broken() {
 /// As on a standby, or on a primary that was demoted: a connection without writes is of no use, and goes.
 #[tokio::test]
 async fn a_connection_that_takes_no_writes_is_dropped_after_the_first_refusal() {
-    for in_unit in [true, false] {
-        let Some((test, db)) = pool(1).await else { return };
-        db.direct().execute_unprepared("SET default_transaction_read_only = on").await.unwrap();
-        let refused = match in_unit {
-            true => write(&db, 1).await,
-            false => db.direct().execute_unprepared("DELETE FROM partner").await.map(drop).map_err(StoreError::from),
-        };
+    for (size, in_unit) in [(1, true), (1, false), (2, false)] {
+        let Some((test, db)) = pool(size).await else { return };
+        single(&db, "SET default_transaction_read_only = on").await.unwrap();
+        let refused = if in_unit { write(&db, 1).await } else { single(&db, "DELETE FROM partner").await };
         assert_eq!(refused, Err(StoreError::Unavailable("database code 25006".into())));
         for n in 1..=3 {
-            write(&db, n).await.unwrap();
+            written_is_seen(&db, &test, n).await;
         }
-        assert_eq!(count(&test.db).await, 3);
     }
 }
 
