@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Go library: format, vet, tests with the race detector, the conformance cases, and the README's program from a module of its
-# own against a server. LITEBOX_BIN names the server's binary. The runner is left in .tools/sdk/conformance-go; CASES=no only builds
-# it, for who runs the cases of all languages together.
+# own against a server, beside which the README's other blocks are vetted. LITEBOX_BIN names the server's binary. The runner is left in
+# .tools/sdk/conformance-go; CASES=no only builds it, for who runs the cases of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
@@ -43,8 +43,9 @@ elsewhere() {
     local said
     # What a checkout has and nothing else: leftovers of this folder must not be needed.
     git ls-files -z --cached --others --exclude-standard sdk/go | xargs -0 cp --parents -t "$work"
-    mkdir "$work/shop"
+    mkdir -p "$work/shop/readme"
     awk '/^```go$/ { inside = 1; next } /^```$/ && inside { exit } inside' sdk/go/README.md >"$work/shop/main.go"
+    python3 sdk/snippets.py sdk/go/README.md go sdk/go/testdata/snippets.go >"$work/shop/readme/snippets.go"
     start_demo
     (
         eval "$(grep '^export ' "$work/demo")"
@@ -52,6 +53,7 @@ elsewhere() {
         go mod init example.org/shop
         go mod edit -replace "litebox.ru/partner/sdk/go=$work/sdk/go" -require litebox.ru/partner/sdk/go@v0.1.0
         go mod tidy
+        go vet ./readme
         go run .
     ) >"$work/said" 2>"$work/errors" || { cat "$work/said" "$work/errors" >&2; return 1; }
     said=$(tail -n 1 "$work/said")

@@ -39,9 +39,9 @@ start_demo() { # a server, a partner and a register of its own; takes over what 
     eval "$(grep '^export [A-Z_]*=[^ ]*$' "$work/demo.log")"
 }
 
-typed() { # typed ENVIRONMENT: there is the wheel and no stubs of gRPC. The README's program is right, and what is wrong is found
+typed() { # typed ENVIRONMENT: there is the wheel and no stubs of gRPC. All blocks of the README are right, and what is wrong is found
     local said mypy=(.tools/sdk-python/bin/python -m mypy --strict --cache-dir "$work/mypy" --python-executable "$1/bin/python")
-    "${mypy[@]}" "$work/program.py"
+    "${mypy[@]}" "$work/program.py" "$work/snippets.py"
     said=$("${mypy[@]}" sdk/python/tests/misuse.py) || true
     diff <(grep -n '# wrong$' sdk/python/tests/misuse.py | cut -d: -f1) <(sed -n 's/^[^:]*:\([0-9]*\): error: .*/\1/p' <<<"$said") || {
         echo "mypy finds other lines wrong than are: $said" >&2
@@ -56,6 +56,7 @@ from_the_wheel() { # the README's program, by what a user has: the wheel and wha
     "$work/empty/bin/pip" install --quiet --disable-pip-version-check "$work"/litebox_partner-*.whl
     "$work/empty/bin/pip" freeze | sed 's/^/installed /'
     awk '/^```python$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$readme" >"$work/program.py"
+    python3 sdk/snippets.py "$readme" python sdk/python/tests/snippets.py >"$work/snippets.py"
     typed "$work/empty"
     start_demo
     for run in first again; do # it goes on with what is there

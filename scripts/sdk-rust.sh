@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The Rust library: that it drags in nothing of the server and has nothing for clippy when it is alone, the conformance cases, and the
-# README's program from the packed crate against a server; its unit tests are among those of the crate. LITEBOX_BIN names the server's
-# binary. The runner is left in .tools/sdk/conformance-rust; CASES=no only builds it, for who runs the cases of all languages together.
+# README's program from the packed crate against a server, compiled with the README's other blocks; its unit tests are among those of
+# the crate. LITEBOX_BIN names the server's binary. The runner is left in .tools/sdk/conformance-rust; CASES=no only builds it, for who
+# runs the cases of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}")
@@ -48,10 +49,13 @@ from_the_package() { # the README's program, by what a user has
     tar -xzf "$work"/package/package/litebox-partner-*.crate -C "$work"
     mkdir -p "$work/shop/src"
     awk '/^```rust$/ { inside = 1; next } /^```$/ && inside { exit } inside' sdk/rust/README.md >"$work/shop/src/main.rs"
+    echo "mod snippets;" >>"$work/shop/src/main.rs"
+    python3 sdk/snippets.py sdk/rust/README.md rust sdk/rust/example/snippets.rs >"$work/shop/src/snippets.rs"
     {
         printf '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2024"\n\n'
         awk '/^```toml$/ { inside = 1; next } /^```$/ && inside { exit } inside' sdk/rust/README.md |
             sed "s|PATH|$(echo "$work"/litebox-partner-*)|"
+        echo 'futures = "0.3"' # walks over lists
         printf '\n[profile.dev]\ndebug = false\n\n[workspace]\n'
     } >"$work/shop/Cargo.toml"
     # The same versions as here, so that nothing new is fetched.

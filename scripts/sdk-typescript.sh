@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The TypeScript library: compiled, formatted, its unit tests, the conformance cases, and the README's program from the packed
-# package in an empty folder. LITEBOX_BIN names the server's binary. CASES=no only builds the runner of the conformance cases, for who
-# runs those of all languages together.
+# package in an empty folder, compiled with the README's other blocks. LITEBOX_BIN names the server's binary. CASES=no only builds the
+# runner of the conformance cases, for who runs those of all languages together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
@@ -40,7 +40,8 @@ from_the_package() { # the README's program, by what a user has: the package, a 
     npm ls --omit=dev --all --parseable | tail -n +2 | sed 's|.*node_modules/|installed |'
     npm install --silent --no-audit --no-fund --prefer-offline --save-dev "typescript@$compiler" "@types/node@$types"
     awk '/^```ts$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/README.md" >quickstart.ts
-    npx --no-install tsc --strict --module nodenext --target es2022 --lib es2022,esnext.disposable --types node quickstart.ts
+    python3 "$here/../snippets.py" "$here/README.md" ts "$here/example/snippets.ts" >snippets.ts
+    npx --no-install tsc --strict --module nodenext --target es2022 --lib es2022,esnext.disposable --types node quickstart.ts snippets.ts
     start_demo
     node quickstart.js | tee printed
     node quickstart.js >again # it goes on with what is there

@@ -14,6 +14,7 @@ sys.path[:0] = [str(SDK), str(SDK / "conformance")]
 import cases
 import harness
 import readme
+import snippets
 
 
 def printed(arguments: list[str], runs: object) -> tuple[int, str]:
@@ -62,6 +63,19 @@ class Readme(unittest.TestCase):
             shown.write_text(text.replace("<!-- go", "<!- go"))
             with contextlib.redirect_stderr(io.StringIO()):
                 self.assertEqual(readme.main(), 1)
+
+
+class Snippets(unittest.TestCase):
+    TEMPLATE = "use all;\n\nf() {\n  // BLOCK\n}\n"
+
+    def test_each_block_after_the_program_stands_in_a_function_of_its_own(self) -> None:
+        text = "```go\nprogram\n```\n```sh\nshell\n```\n```go\none\n\ntwo\n```\n```go\nthree\n```\n"
+        wanted = "use all;\n\nf() {\n  one\n\n  two\n}\n\nf() {\n  three\n}\n"
+        self.assertEqual(snippets.filled(text, "go", self.TEMPLATE), wanted)
+
+    def test_a_readme_without_blocks_is_no_success(self) -> None:
+        with self.assertRaisesRegex(ValueError, "no block in go"):
+            snippets.filled("```go\nprogram\n```\n", "go", self.TEMPLATE)
 
 
 if __name__ == "__main__":
