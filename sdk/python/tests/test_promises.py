@@ -53,7 +53,7 @@ class Promises:
 
         with Server(answer) as server:
             self.calls.call(server, "clients", "get", "c")
-        self.assertTrue(15 < left[0] <= 20, left)
+        self.assertTrue(15 < left[0] <= 20.1, left)  # gRPC sends such times in tenths of a second, rounded up
 
     def test_a_call_and_a_watch_say_who_calls_and_in_which_trace_but_nothing_of_the_baggage(self: Any) -> None:
         api = SimpleNamespace(inject=lambda carrier: carrier.update(SENT))
