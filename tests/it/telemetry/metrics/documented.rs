@@ -15,7 +15,7 @@ use crate::support::raw::Raw;
 use crate::support::stage::Stage;
 
 /// Labels whose values come up as they happen, or of which one holds.
-const AS_THEY_COME: [&str; 3] = ["rpc_status_code", "mode", "database"];
+const AS_THEY_COME: [&str; 4] = ["rpc_status_code", "mode", "database", "pool"];
 
 /// The tables of the document: kinds of metrics, and the values of their labels.
 pub(super) struct Document {
