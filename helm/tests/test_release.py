@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -105,12 +106,22 @@ class Sbom(unittest.TestCase):
 class Context(unittest.TestCase):
     """What .dockerignore lets into the build of the image."""
 
+    allowed = [line.removeprefix("!/") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!/")]
+
+    def test_cargo_can_read_it(self):
+        with tempfile.TemporaryDirectory() as context:
+            for one in self.allowed:
+                (copy := Path(context) / one).parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if (ROOT / one).is_dir() else shutil.copy)(ROOT / one, copy)
+            cargo = ["cargo", "metadata", "--no-deps", "--offline", "--locked", "--format-version=1", f"--manifest-path={context}/Cargo.toml"]
+            done = subprocess.run(cargo, capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_it_is_all_that_the_program_is_made_from(self):
-        allowed = [line.removeprefix("!/") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!/")]
         read = Path(f"{BINARY}.d").read_text().split(": ", 1)[1].split()
         ours = [Path(file).relative_to(ROOT) for file in read if Path(file).is_relative_to(ROOT)]
         made_here = [file for file in ours if file.parts[0] == "target"]
-        left = [str(f) for f in ours if f not in made_here and not any(f.is_relative_to(one) for one in allowed)]
+        left = [str(f) for f in ours if f not in made_here and not any(f.is_relative_to(one) for one in self.allowed)]
         self.assertGreater(len(ours), 200)
         self.assertEqual(left, [])
 
