@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -113,7 +114,8 @@ class Context(unittest.TestCase):
             for one in self.allowed:
                 (copy := Path(context) / one).parent.mkdir(parents=True, exist_ok=True)
                 (shutil.copytree if (ROOT / one).is_dir() else shutil.copy)(ROOT / one, copy)
-            cargo = ["cargo", "metadata", "--no-deps", "--offline", "--locked", "--format-version=1", f"--manifest-path={context}/Cargo.toml"]
+            host = re.search("^host: (.*)$", subprocess.check_output(["rustc", "-vV"], text=True), re.M)[1]
+            cargo = ["cargo", "fetch", "--offline", "--locked", f"--target={host}", f"--manifest-path={context}/Cargo.toml"]
             done = subprocess.run(cargo, capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
 
