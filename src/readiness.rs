@@ -56,7 +56,7 @@ pub async fn probe(db: Db, config: HealthConfig, tell: watch::Sender<bool>, stop
             // A look that takes its time does not put it off that callers are told to go elsewhere.
             biased;
             () = stop.cancelled() => break,
-            schema = db.schema() => matches!(schema, Ok(schema) if schema.serves()),
+            serves = serves(&db) => serves,
         };
         let ready = steady.after(looked);
         let changed = tell.send_if_modified(|now| std::mem::replace(now, ready) != ready);
@@ -73,6 +73,11 @@ pub async fn probe(db: Db, config: HealthConfig, tell: watch::Sender<bool>, stop
     tell.send_replace(false);
     // Kept: without a sender nobody could tell draining from gone.
     std::future::pending::<()>().await;
+}
+
+/// Single statements and units of work have connections of their own: both must get through.
+async fn serves(db: &Db) -> bool {
+    matches!(db.schema().await, Ok(schema) if schema.serves()) && db.ping().await.is_ok()
 }
 
 #[cfg(test)]

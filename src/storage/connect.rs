@@ -235,8 +235,9 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when the pool cannot be closed.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.single.on.close().await;
-        Ok(self.connection.on.close().await?)
+        // Both are told at once that nothing new begins.
+        let ((), closed) = tokio::join!(self.single.on.close(), self.connection.on.close_by_ref());
+        Ok(closed?)
     }
 }
 

@@ -17,6 +17,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, Postgres};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -27,6 +28,9 @@ use super::reach::Reach;
 const TERM: Duration = Duration::from_secs(60);
 /// One that has rested for so long may be broken: the pool tries it.
 const REST: Duration = Duration::from_secs(10);
+
+/// Statements that leave nothing behind on their connection.
+const PLAIN: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 
 /// Where single statements go.
 #[derive(Clone)]
@@ -71,14 +75,12 @@ struct Resting {
     since: Instant,
 }
 
-/// A connection in use. Unless it is kept at the end, the pool finds out what has become of it.
+/// A connection in use. Unless it is kept at the end, the pool finds out what has become of it, and the next one has its turn after that.
 struct Line {
-    connection: PoolConnection<Postgres>,
+    held: Option<(PoolConnection<Postgres>, OwnedSemaphorePermit)>,
     /// From the pool.
     taken: Instant,
     lines: Arc<Lines>,
-    /// Last: the next one has its turn when the connection is back.
-    _turn: OwnedSemaphorePermit,
 }
 
 impl Lines {
@@ -95,7 +97,7 @@ impl Lines {
                 Some(Resting { connection, taken, .. }) => (connection, taken),
                 None => (self.pool.acquire().await?, Instant::now()),
             };
-            Ok(Line { connection, taken, lines: Arc::clone(self), _turn: turn })
+            Ok(Line { held: Some((connection, turn)), taken, lines: Arc::clone(self) })
         };
         timeout(self.patience, connection).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(none_to_be_had)
     }
@@ -140,14 +142,31 @@ impl Resting {
 }
 
 impl Line {
-    fn on(&mut self) -> &mut PgConnection {
-        &mut self.connection
+    fn on(&mut self) -> Result<&mut PgConnection, DbErr> {
+        let held = self.held.as_mut().map(|(connection, _)| &mut **connection);
+        held.ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))
     }
 
-    /// It has answered: the next statement may have it.
-    fn keep(self) {
-        let Self { connection, taken, lines, _turn } = self;
-        lines.keep(Resting { connection, taken, since: Instant::now() });
+    /// `sql` has been answered: the next statement may have it. One of another kind may have left something behind, and is seen to.
+    fn keep(mut self, sql: &str) {
+        if PLAIN.iter().any(|kind| sql.starts_with(kind))
+            && let Some((connection, _turn)) = self.held.take()
+        {
+            self.lines.keep(Resting { connection, taken: self.taken, since: Instant::now() });
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // At the end of the process nobody has a turn after it.
+        if let (Some((mut connection, turn)), Ok(runtime)) = (self.held.take(), Handle::try_current()) {
+            let back = connection.return_to_pool();
+            runtime.spawn(async move {
+                back.await;
+                drop(turn);
+            });
+        }
     }
 }
 
@@ -163,6 +182,10 @@ fn query(sql: &str, values: Option<Values>) -> Query<'_, Postgres, SqlxValues> {
     sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values.unwrap_or_else(|| Values(Vec::new()))))
 }
 
+fn done_in_vain(error: sqlx::Error) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
 fn asked_in_vain(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
 }
@@ -176,29 +199,32 @@ impl ConnectionTrait for Direct {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.execute_raw(statement).await };
         let mut line = lines.take().await?;
-        let done = query(&statement.sql, statement.values).execute(line.on()).await;
-        let done = done.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))))?;
-        line.keep();
+        let done = query(&statement.sql, statement.values).execute(line.on()?).await.map_err(done_in_vain)?;
+        line.keep(&statement.sql);
         Ok(done.into())
     }
 
+    /// Several statements at once, perhaps: whatever they leave behind is seen to.
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.pool.execute_unprepared(sql).await
+        let Some(lines) = &self.lines else { return self.pool.execute_unprepared(sql).await };
+        let mut line = lines.take().await?;
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(line.on()?).await;
+        Ok(done.map_err(done_in_vain)?.into())
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.query_one_raw(statement).await };
         let mut line = lines.take().await?;
-        let row = query(&statement.sql, statement.values).fetch_optional(line.on()).await.map_err(asked_in_vain)?;
-        line.keep();
+        let row = query(&statement.sql, statement.values).fetch_optional(line.on()?).await.map_err(asked_in_vain)?;
+        line.keep(&statement.sql);
         Ok(row.map(Into::into))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.query_all_raw(statement).await };
         let mut line = lines.take().await?;
-        let rows = query(&statement.sql, statement.values).fetch_all(line.on()).await.map_err(asked_in_vain)?;
-        line.keep();
+        let rows = query(&statement.sql, statement.values).fetch_all(line.on()?).await.map_err(asked_in_vain)?;
+        line.keep(&statement.sql);
         Ok(rows.into_iter().map(Into::into).collect())
     }
 

@@ -125,7 +125,7 @@ async fn behind_a_slow_line(pool_size: u32) -> Option<(Db, TestDb)> {
 /// what it writes is there.
 #[tokio::test]
 async fn callers_that_go_away_do_not_poison_the_pool() {
-    for pool_size in [1, 2] {
+    for pool_size in [1, 2, 4] {
         let Some((slow, direct)) = behind_a_slow_line(pool_size).await else { return };
         for ms in 0..30 {
             let unit = slow.unit::<(), StoreError, _>(|_| Box::pin(async { Ok(()) }));

@@ -232,7 +232,7 @@ async fn callers_that_go_away_at_any_moment_of_any_method_lose_nothing_and_keep_
     }
     let app = TestApp::start(Backend::Postgres).await;
     let shop = Shop::open(&app, COMPANY).await;
-    for pool_size in [1, 2] {
+    for pool_size in [1, 2, 4] {
         let (left, answered) = every_method(&app, &shop, pool_size).await;
         let outcome = format!("{answered} answered before, 0 lost, 0 connections kept");
         report(&format!("7 methods left at any moment, pool of {pool_size}"), left, &outcome);

@@ -116,8 +116,16 @@ async fn what_postgresql_answers_is_told_apart_by_what_a_caller_can_do() {
         ("22012", "other"),
     ] {
         let sql = format!("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$");
-        let alone = StoreError::from(db.direct().execute_unprepared(&sql).await.unwrap_err());
+        let alone = single(&db, &sql).await.unwrap_err();
         assert_eq!(kind(&alone), expected, "{code}");
+        let asked = || Statement::from_string(DbBackend::Postgres, sql.clone());
+        for same in [
+            db.direct().execute_unprepared(&sql).await.map(drop),
+            db.direct().query_one_raw(asked()).await.map(drop),
+            db.direct().query_all_raw(asked()).await.map(drop),
+        ] {
+            assert_eq!(same.map_err(StoreError::from), Err(alone.clone()), "{code}");
+        }
         let unit: Result<(), StoreError> = db
             .unit(|tx| {
                 Box::pin(async move {
@@ -325,14 +333,16 @@ async fn a_connection_that_takes_no_writes_is_dropped_after_the_first_refusal() 
 /// write, which no commit of its own would save.
 #[tokio::test]
 async fn a_transaction_left_behind_ends_with_its_user() {
-    let Some((test, db)) = pool(1).await else { return };
-    for (n, left) in [(1, "BEGIN"), (2, "BEGIN; SAVEPOINT one"), (3, "BEGIN; SET LOCAL lock_timeout = 7")] {
-        db.direct().execute_unprepared(left).await.unwrap();
-        written_is_seen(&db, &test, n).await;
+    for size in [1, 2] {
+        let Some((test, db)) = pool(size).await else { return };
+        for (n, left) in [(1, "BEGIN"), (2, "BEGIN; SAVEPOINT one"), (3, "BEGIN; SET LOCAL lock_timeout = 7")] {
+            db.direct().execute_unprepared(left).await.unwrap();
+            written_is_seen(&db, &test, n).await;
+        }
+        single(&db, "BEGIN").await.unwrap();
+        written_is_seen(&db, &test, 4).await;
+        let failed = db.direct().execute_unprepared("BEGIN; SELECT 1/0").await.unwrap_err();
+        assert_eq!(kind(&StoreError::from(failed)), "other");
+        written_is_seen(&db, &test, 5).await;
     }
-    assert_eq!(
-        kind(&StoreError::from(db.direct().execute_unprepared("BEGIN; SELECT 1/0").await.unwrap_err())),
-        "other"
-    );
-    written_is_seen(&db, &test, 4).await;
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use litebox_partner::storage::{Backend, DatabaseConfig, Db};
 
+use super::filled;
 use super::postgres::{self, apart};
 
 /// A database that only one test uses. Its files are there until the last clone is gone.
@@ -107,11 +108,15 @@ fn template() -> &'static str {
     static TEMPLATE: OnceLock<&str> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let server = postgres::server().unwrap();
-        apart(async {
+        apart(|| async {
             server.admin("CREATE DATABASE template_lb".to_owned()).await.unwrap();
             let db = Db::connect(&patient(server.url("template_lb"))).await.unwrap();
             db.migrate().await.unwrap();
             db.close().await.unwrap();
+            if let Some(rows) = filled::rows() {
+                let url = server.url("template_lb");
+                filled::fill(TestDb::open(url.clone(), None).await, &url, rows).await;
+            }
         });
         "template_lb"
     })

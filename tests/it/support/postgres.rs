@@ -12,9 +12,14 @@ use sqlx::{Connection, PgConnection};
 /// left as they are; only the making of the cluster is not synced.
 const SCRIPT: &str = r#"
 set -e
+plans=
+# With a file for them, the plans of statements, once they are asked for.
+if [ -n "${LITEBOX_TEST_PLANS:-}" ]; then
+    plans="-c session_preload_libraries=auto_explain -c auto_explain.log_format=json"
+fi
 cd "$2"
 "$1/initdb" -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >initdb.log 2>&1
-"$1/postgres" -D data -k "$2" -c listen_addresses= -c max_connections=300 </dev/null >postgres.log 2>&1 &
+"$1/postgres" -D data -k "$2" -c listen_addresses= -c max_connections=300 $plans </dev/null >"${LITEBOX_TEST_PLANS:-postgres.log}" 2>&1 &
 server=$!
 cat >/dev/null || true
 kill -INT "$server"
@@ -122,12 +127,12 @@ impl Postgres {
     }
 
     fn answers(&self) -> bool {
-        apart(async { PgConnection::connect(&self.url("postgres")).await.is_ok() })
+        apart(|| async { PgConnection::connect(&self.url("postgres")).await.is_ok() })
     }
 }
 
 /// Runs a future to its end on a runtime and a thread of its own: callers may be inside a runtime that must not block.
-pub fn apart<T: Send>(work: impl Future<Output = T> + Send) -> T {
-    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+pub fn apart<T: Send, F: Future<Output = T>>(work: impl FnOnce() -> F + Send) -> T {
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work());
     std::thread::scope(|scope| scope.spawn(run).join().unwrap())
 }

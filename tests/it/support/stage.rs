@@ -24,8 +24,11 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new(backend: Backend) -> Self {
+        Self::on(TestDb::new(backend).await).await
+    }
+
+    pub async fn on(database: TestDb) -> Self {
         let sandbox = start(Options { argon2: false, fsync: false, ..Options::default() }).await.unwrap();
-        let database = TestDb::new(backend).await;
         let partners = Partners::new(database.db.clone(), Clock::system(), Ids::system(), Mode::Test).acting(act());
         let partner = partner(&partners, "Партнёр", Theme::LiteBox).await;
         Self { sandbox, database, partners, partner }

@@ -125,7 +125,9 @@ async fn a_database_that_hangs_leaves_the_last_figures_and_holds_up_no_scrape() 
     let callers: Vec<_> = (0..8).map(|_| server.clients(&stage.partner.token)).collect();
     let calls = callers.into_iter().map(|mut one| async move { one.list(ListRequest::default()).await.is_ok() });
     let calls = tokio::spawn(join_all(calls));
-    let in_use = async || shows(&server, "litebox_db_pool_connections", &[("pool", "statements"), ("state", "in_use")]).await >= 1.0;
+    let in_use = async || {
+        shows(&server, "litebox_db_pool_connections", &[("pool", "statements"), ("state", "in_use")]).await >= 1.0
+    };
     until("connections hang", in_use).await;
     // Longer than a question to a silent server is waited for: some have failed by then.
     until("the age grows", async || age(&scrape(&server).await) > 8.0).await;
