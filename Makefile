@@ -53,7 +53,7 @@ apiserver: ## The chart on a real API server, whose binaries KUBE_APISERVER and 
 image: ## The root directory of the image, assembled and run as its user
 	@bash scripts/image.sh
 
-release: ## What a release consists of, into dist/: binary, symbols, chart, descriptors, SBOM, checksums
+release: ## What a release consists of, into dist/: binary, symbols, chart, descriptors, client libraries, SBOM, checksums
 	@bash scripts/release.sh
 
 fmt: ## Format the code

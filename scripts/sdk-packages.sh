@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The client libraries as their users install them, into a folder: the crate, a wheel and an sdist, the npm package, the zip of the Go
-# module as a module proxy serves it. Takes what is committed; needs what scripts/sdk.sh needs.
+# module as a module proxy serves it. Commit first: the zip is made of the commit, the others of the folder. Needs what scripts/sdk.sh needs.
 # Usage: scripts/sdk-packages.sh FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.tools/bin:$PATH"
-folder=$(realpath "${1:?which folder?}")
+mkdir -p "${1:?which folder?}"
+folder=$(realpath "$1")
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -21,6 +21,6 @@ mod replicas;
 mod restored;
 pub mod rolling;
 pub mod schedules;
-mod standard;
+pub mod standard;
 mod twins;
 mod watch;

@@ -26,6 +26,7 @@ use crate::chaos::kills::all_told;
 use crate::chaos::load::Load;
 use crate::chaos::load::watcher::Watcher;
 use crate::chaos::rolling::{a_standard_retry_does, nothing_begun_went_unanswered};
+use crate::chaos::standard::{Standard, policy};
 use crate::support::app::{Wire, shown};
 use crate::support::database::TestDb;
 
@@ -161,6 +162,7 @@ async fn an_upgrade_of_the_chart_under_load_fails_no_call_loses_nothing_and_does
     load.fleet.route((0..3).map(|_| balancer.channel()).collect());
     let watchers: Vec<Watcher> = (0..3).map(|partner| Watcher::start(load.caller(partner))).collect();
     let impatient = Impatient::start(&balancer, &load.fleet.partners[0].token, PAUSE);
+    let standard = Standard::start(balancer.address(), &load.fleet.partners[2].token, &policy());
     let enough = CancellationToken::new();
     let (running, told) = (load.clone(), enough.clone());
     let work = tokio::spawn(async move { running.run(LOAD, u64::MAX, 1, told).await });
@@ -173,6 +175,7 @@ async fn an_upgrade_of_the_chart_under_load_fails_no_call_loses_nothing_and_does
     assert!(!work.is_finished(), "the load has ended early");
     enough.cancel();
     let ends = work.await.unwrap();
+    let seen = standard.map(|standard| standard.end().all_answered(&load.caller(2))).unwrap_or_default();
     all_told(&load, &watchers).await;
     let (calls, failed) = impatient.end().await;
     assert_eq!(failed, Vec::<String>::new(), "of {calls} calls that nobody repeats");
@@ -186,7 +189,7 @@ async fn an_upgrade_of_the_chart_under_load_fails_no_call_loses_nothing_and_does
     nothing_begun_went_unanswered(&load, &repeats);
     a_standard_retry_does(&repeats);
     println!(
-        "{} pods; {calls} calls on connections of their own, 0 failed; {}; {repeats:?}",
+        "{} pods; {calls} calls on connections of their own, 0 failed; {seen}; {}; {repeats:?}",
         stops.len(),
         ends.summary()
     );
