@@ -1,6 +1,6 @@
 # The one list of commands. CI calls `make test` and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help check test bench paths soak model chaos attacks mutants fuzz demo build helm apiserver image release fmt generate sdk tools deny
+.PHONY: help check test bench paths soak model chaos attacks mutants plans fuzz demo build helm apiserver image release fmt generate sdk tools deny
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ attacks: ## What strangers and clients can do to connections, in full, and 1,000
 
 mutants: ## Take away each condition that keeps partners apart, and see a test notice (some 15 minutes)
 	@bash scripts/mutants.sh
+
+plans: ## The plans of statements on a database of 100,000 registrations: none may read a large table whole (2 minutes)
+	@bash scripts/plans.sh
 
 fuzz: ## Fuzz the readers of strangers' texts, TIME seconds each (60), TARGETS some of them; needs nightly
 	@bash scripts/fuzz.sh $(or $(TIME),60) $(TARGETS)
