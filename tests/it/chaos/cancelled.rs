@@ -173,7 +173,7 @@ impl Stage {
     /// Nobody has a connection, and none is inside a transaction.
     async fn quiet(&mut self) {
         let db = &self.slow.db;
-        until("no connection of the pool is in use", async || busy(&db) == 0).await;
+        until("no connection of the pool is in use", async || busy(db) == 0).await;
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()";
         let direct = &mut self.direct;
         until("no connection is left inside a transaction", async || {
