@@ -227,13 +227,15 @@ impl Drop for Server {
 }
 
 /// Quick to look, and quick to take over what a killed server held.
-fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 19] {
+fn settings(sandbox: &Sandbox, url: &str) -> [(&'static str, String); 20] {
     [
         ("server.listen", "127.0.0.1:0".to_owned()),
         ("server.watch_poll_ms", "50".to_owned()),
         ("metrics.listen", "127.0.0.1:0".to_owned()),
         ("metrics.poll_ms", "200".to_owned()),
         ("database.url", url.to_owned()),
+        // Many tests share the disk, and commits wait for it.
+        ("database.pool_size", "16".to_owned()),
         ("gateways.taxpayers.base_url", sandbox.http_url()),
         ("gateways.taxpayers.api_key", "key-1".to_owned()),
         ("gateways.accounts.url", sandbox.grpc_url()),
