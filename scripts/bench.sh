@@ -2,8 +2,8 @@
 # Measures the release binary beside its floors, and writes the figures into docs/performance.md.
 # bench.sh: everything. bench.sh soak: the same work for SOAK seconds (half an hour). bench.sh smoke: everything, small, on the
 # debug binary, for whether the answers are right; figures mean nothing then and are written nowhere.
-# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting. TIME, ROUNDS, ROWS, CALLERS, WAITING
-# choose sizes; BINARY another program.
+# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting scale. TIME, ROUNDS, ROWS, CALLERS,
+# WAITING, KKTS choose sizes; BINARY another program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ unset CARGO_TARGET_DIR
 
 case ${1:-run} in
 smoke)
-    BINARY=${BINARY:-target/debug/litebox-partner} TIME=1 ROUNDS=1 ROWS=200 WAITING=200 exec "$bench" run
+    BINARY=${BINARY:-target/debug/litebox-partner} TIME=1 ROUNDS=1 ROWS=200 WAITING=200 KKTS=4000 exec "$bench" run
     ;;
 soak)
     [ -n "${BINARY:-}" ] || cargo build --locked --release --quiet

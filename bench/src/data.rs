@@ -45,16 +45,20 @@ async fn registered(caller: &Caller, kkt_id: &str) -> Outcome<usize> {
     }
 }
 
-/// Companies 1,000,000 and on.
-fn copy_clients(stage: &Stage, id: &str, rows: u64) -> Outcome<()> {
-    let nine = "'77' || lpad((1000000 + g)::text, 7, '0')";
+/// The tax number of the company that is copy number `g` of one.
+pub fn inn_sql(g: &str) -> String {
+    let nine = format!("'77' || lpad((1000000 + {g})::text, 7, '0')");
     let digit = |place: usize, weight: u32| format!("substr({nine}, {place}, 1)::int * {weight}");
     let weights = [2, 4, 10, 3, 5, 9, 4, 6, 8];
     let sum: Vec<String> = weights.iter().enumerate().map(|(i, weight)| digit(i + 1, *weight)).collect();
-    let inn = format!("({nine}) || (({}) % 11 % 10)::text", sum.join(" + "));
+    format!("({nine}) || (({}) % 11 % 10)::text", sum.join(" + "))
+}
+
+/// Companies 1,000,000 and on.
+fn copy_clients(stage: &Stage, id: &str, rows: u64) -> Outcome<()> {
     let other = [
         ("id", id_sql("0190a000", "g")),
-        ("inn", inn),
+        ("inn", inn_sql("g")),
         ("login", "'copy' || g || '@example.ru'".to_owned()),
         ("company", "company || ' ' || g".to_owned()),
         ("created_ms", "created_ms - g".to_owned()),

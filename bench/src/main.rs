@@ -13,6 +13,7 @@ mod reads;
 mod repeats;
 mod report;
 mod rounds;
+mod scale;
 mod soak;
 mod stage;
 mod waiting;
@@ -32,7 +33,7 @@ use writes::Numbers;
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What is measured, in this order.
-const SCENARIOS: [&str; 6] = ["idle", "reads", "writes", "repeats", "overload", "waiting"];
+const SCENARIOS: [&str; 7] = ["idle", "reads", "writes", "repeats", "overload", "waiting", "scale"];
 /// Where the figures stand in the document.
 const MARKS: [&str; 2] = ["<!-- figures of make bench -->", "<!-- end of figures -->"];
 
@@ -79,12 +80,16 @@ async fn run() -> Outcome<()> {
     let wanted = |name: &str| only.iter().any(|one| one == name);
     let (binary, mut report) = (binary()?, Report::default());
     let before = machine::others();
-    if SCENARIOS.into_iter().any(|name| name != "waiting" && wanted(name)) {
+    if SCENARIOS.into_iter().any(|name| !["waiting", "scale"].contains(&name) && wanted(name)) {
         calls_of_partners(&binary, plan, wanted, &mut report).await?;
     }
     if wanted("waiting") {
         let came = waiting::measure(&binary, number("WAITING", 100_000), plan, &mut report).await;
         report.ended("waiting", came);
+    }
+    if wanted("scale") {
+        let came = scale::measure(&binary, number("KKTS", 4_000_000), plan, &mut report).await;
+        report.ended("scale", came);
     }
     let text = format!("{}\n{}", headline(&plan, &before), report.tables());
     println!("\n{text}");

@@ -110,18 +110,37 @@ impl Postgres {
 
     /// Copies the rows `of` a table so often, with other values in some columns; `g` counts from 1.
     pub fn copies(&self, table: &str, of: &str, times: u64, other: &[(&str, &str)]) -> Outcome<()> {
+        self.sql(&self.copying(table, of, times, other)?).map(drop)
+    }
+
+    /// Copies the only row of a table millions of times: nothing is checked meanwhile, and the indexes are built after it.
+    pub fn many(&self, table: &str, times: u64, other: &[(&str, String)]) -> Outcome<()> {
+        let of_constraints = "(SELECT conindid FROM pg_constraint)";
+        let indexes = format!(
+            "FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indrelid = '{table}'::regclass AND indexrelid NOT IN {of_constraints}"
+        );
+        let build = self.sql(&format!("SELECT string_agg(pg_get_indexdef(indexrelid), '; ') {indexes}"))?;
+        let leave = self.sql(&format!("SELECT string_agg('DROP INDEX ' || c.relname, '; ') {indexes}"))?;
+        let other: Vec<_> = other.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let copy = self.copying(table, "true", times, &other)?;
+        self.sql(&format!(
+            "SET session_replication_role = replica; SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; {leave}; {copy}; {build}"
+        ))
+        .map(drop)
+    }
+
+    fn copying(&self, table: &str, of: &str, times: u64, other: &[(&str, &str)]) -> Outcome<String> {
         let columns = self.sql(&format!(
             "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
         ))?;
         let value =
             |name: &str| other.iter().find(|(n, _)| *n == name).map_or(format!("t.{name}"), |(_, v)| (*v).to_owned());
         let values: Vec<String> = columns.lines().map(value).collect();
-        self.sql(&format!(
+        Ok(format!(
             "INSERT INTO {table} ({}) SELECT {} FROM {table} t, generate_series(1, {times}) g WHERE {of}",
             columns.lines().collect::<Vec<_>>().join(", "),
             values.join(", ")
         ))
-        .map(drop)
     }
 
     /// The next number of a transaction that writes: what lies between two of them has been begun.

@@ -1,5 +1,6 @@
 //! The contract of the storage, on both databases.
 
+mod lines;
 mod migrating;
 pub mod trouble;
 

@@ -18,7 +18,7 @@ use crate::support::postgres;
 use crate::support::slow_proxy::{Line, name_of};
 
 /// A PostgreSQL database, and a pool of this size on it that waits no longer than it has to.
-async fn pool(size: u32) -> Option<(TestDb, Db)> {
+pub async fn pool(size: u32) -> Option<(TestDb, Db)> {
     if !backends().contains(&Backend::Postgres) {
         return None;
     }
@@ -27,23 +27,23 @@ async fn pool(size: u32) -> Option<(TestDb, Db)> {
     Some((test, db))
 }
 
-fn quick(test: &TestDb, size: u32, url: SecretString) -> DatabaseConfig {
+pub fn quick(test: &TestDb, size: u32, url: SecretString) -> DatabaseConfig {
     DatabaseConfig { url, pool_size: size, acquire_timeout_ms: 300, ..test.config.clone() }
 }
 
 /// A unit of work that has a connection until it is let go.
-struct Held {
+pub struct Held {
     go: oneshot::Sender<()>,
     unit: JoinHandle<Result<(), StoreError>>,
 }
 
 impl Held {
-    async fn new(db: &Db) -> Self {
+    pub async fn new(db: &Db) -> Self {
         Self::after(db, "SELECT 1").await
     }
 
     /// The same, once it has done this.
-    async fn after(db: &Db, sql: &'static str) -> Self {
+    pub async fn after(db: &Db, sql: &'static str) -> Self {
         let ((go, gone), (tell, told)) = (oneshot::channel::<()>(), oneshot::channel::<()>());
         let db = db.clone();
         let unit = tokio::spawn(async move {
@@ -61,22 +61,22 @@ impl Held {
         Self { go, unit }
     }
 
-    async fn end(self) -> Result<(), StoreError> {
+    pub async fn end(self) -> Result<(), StoreError> {
         self.go.send(()).unwrap();
         self.unit.await.unwrap()
     }
 }
 
-async fn write(db: &Db, n: u128) -> Result<(), StoreError> {
+pub async fn write(db: &Db, n: u128) -> Result<(), StoreError> {
     db.unit(move |tx| Box::pin(insert(tx, n))).await
 }
 
-async fn read(db: &Db) -> Result<(), StoreError> {
+pub async fn read(db: &Db) -> Result<(), StoreError> {
     single(db, "SELECT 1").await
 }
 
 /// A statement without a transaction.
-async fn single(db: &Db, sql: &str) -> Result<(), StoreError> {
+pub async fn single(db: &Db, sql: &str) -> Result<(), StoreError> {
     db.direct().execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
     Ok(())
 }
@@ -88,7 +88,7 @@ pub fn busy(db: &Db) -> u32 {
 }
 
 /// How a database's answer reads for a caller.
-fn kind(error: &StoreError) -> &'static str {
+pub fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Unavailable(_) => "unavailable",
         StoreError::Exhausted(_) => "exhausted",
@@ -186,62 +186,6 @@ async fn a_pool_whose_connections_are_all_stuck_at_a_database_that_is_away_says_
     }
     cluster.start(node).await;
     read(&db).await.unwrap();
-}
-
-/// Half of the connections are for single statements: neither those nor units of work wait for the others.
-#[tokio::test]
-async fn single_statements_and_units_of_work_do_not_wait_for_each_other() {
-    if !backends().contains(&Backend::Postgres) {
-        return;
-    }
-    let test = TestDb::new(Backend::Postgres).await;
-    let config = DatabaseConfig { lock_timeout_ms: 20_000, ..quick(&test, 2, test.config.url.clone()) };
-    let db = Db::connect(&DatabaseConfig { statement_timeout_ms: 20_000, ..config }).await.unwrap();
-    let held = Held::new(&db).await;
-    read(&db).await.unwrap();
-    assert_eq!(kind(&write(&db, 1).await.unwrap_err()), "exhausted");
-    held.end().await.unwrap();
-
-    let lock = Held::after(&test.db, "LOCK TABLE partner").await;
-    until("nothing is in use", async || busy(&db) == 0).await;
-    let meanwhile = async {
-        until("it waits", async || busy(&db) == 1).await;
-        assert_eq!(kind(&read(&db).await.unwrap_err()), "exhausted");
-        Held::new(&db).await.end().await.unwrap();
-        lock.end().await.unwrap();
-    };
-    let (waited, ()) = tokio::join!(single(&db, "DELETE FROM partner"), meanwhile);
-    waited.unwrap();
-    read(&db).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_pool_is_closed_with_the_connections_of_single_statements() {
-    let Some((test, db)) = pool(4).await else { return };
-    for read in join_all((0..2).map(|_| read(&db))).await {
-        read.unwrap();
-    }
-    db.clone().close().await.unwrap();
-    assert_eq!(db.pools(), (Pool { open: 0, in_use: 0, most: 2 }, Some(Pool { open: 0, in_use: 0, most: 2 })));
-    assert_eq!(kind(&read(&db).await.unwrap_err()), "unavailable");
-    written_is_seen(&test.db, &test, 1).await;
-}
-
-/// A connection is handed on from statement to statement, and from one that fails too.
-#[tokio::test]
-async fn single_statements_share_their_connections() {
-    let Some((_test, db)) = pool(4).await else { return };
-    let pid = async || {
-        let row = db.direct().query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()"));
-        row.await.unwrap().unwrap().try_get_by::<i32, _>(0).unwrap()
-    };
-    let first = pid().await;
-    for _ in 0..3 {
-        assert_eq!(pid().await, first);
-        assert_eq!(kind(&single(&db, "SELECT 1/0").await.unwrap_err()), "other");
-        until("it is back", async || busy(&db) == 0).await;
-    }
-    assert_eq!(db.pools().1, Some(Pool { open: 1, in_use: 0, most: 2 }));
 }
 
 /// A machine that has lost its power says nothing, not even that it is gone. Statements, units of work and commits are

@@ -1,0 +1,135 @@
+//! Connections of single statements, beside those of units of work: each is handed on to the next statement as soon as it is free.
+
+use futures::future::join_all;
+use litebox_partner::readiness::{self, HealthConfig};
+use litebox_partner::storage::{Backend, DatabaseConfig, Db, Pool};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::trouble::{Held, busy, kind, pool, quick, read, single, write};
+use super::written_is_seen;
+use crate::support::app::until;
+use crate::support::database::{TestDb, backends};
+use crate::support::slow_proxy::name_of;
+
+/// Half of the connections are for single statements: neither those nor units of work wait for the others.
+#[tokio::test]
+async fn single_statements_and_units_of_work_do_not_wait_for_each_other() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let test = TestDb::new(Backend::Postgres).await;
+    let config = DatabaseConfig { lock_timeout_ms: 20_000, ..quick(&test, 2, test.config.url.clone()) };
+    let db = Db::connect(&DatabaseConfig { statement_timeout_ms: 20_000, ..config }).await.unwrap();
+    let held = Held::new(&db).await;
+    read(&db).await.unwrap();
+    assert_eq!(kind(&write(&db, 1).await.unwrap_err()), "exhausted");
+    held.end().await.unwrap();
+
+    let lock = Held::after(&test.db, "LOCK TABLE partner").await;
+    until("nothing is in use", async || busy(&db) == 0).await;
+    let meanwhile = async {
+        until("it waits", async || busy(&db) == 1).await;
+        assert_eq!(kind(&read(&db).await.unwrap_err()), "exhausted");
+        Held::new(&db).await.end().await.unwrap();
+        lock.end().await.unwrap();
+    };
+    let (waited, ()) = tokio::join!(single(&db, "DELETE FROM partner"), meanwhile);
+    waited.unwrap();
+    read(&db).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pool_is_closed_with_the_connections_of_single_statements() {
+    let Some((test, db)) = pool(4).await else { return };
+    for read in join_all((0..2).map(|_| read(&db))).await {
+        read.unwrap();
+    }
+    db.clone().close().await.unwrap();
+    assert_eq!(db.pools(), (Pool { open: 0, in_use: 0, most: 2 }, Some(Pool { open: 0, in_use: 0, most: 2 })));
+    assert_eq!(kind(&read(&db).await.unwrap_err()), "unavailable");
+    written_is_seen(&test.db, &test, 1).await;
+}
+
+/// A connection is handed on from statement to statement, and from one that fails too.
+#[tokio::test]
+async fn single_statements_share_their_connections() {
+    let Some((_test, db)) = pool(4).await else { return };
+    let pid = async || {
+        let row = db.direct().query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()"));
+        row.await.unwrap().unwrap().try_get_by::<i32, _>(0).unwrap()
+    };
+    let first = pid().await;
+    for _ in 0..3 {
+        assert_eq!(pid().await, first);
+        assert_eq!(kind(&single(&db, "SELECT 1/0").await.unwrap_err()), "other");
+        until("it is back", async || busy(&db) == 0).await;
+    }
+    assert_eq!(db.pools().1, Some(Pool { open: 1, in_use: 0, most: 2 }));
+}
+
+/// The connections' own questions are transactions that are rolled back; the database counts those.
+#[tokio::test]
+async fn a_connection_is_handed_on_without_a_question_of_its_own() {
+    let Some((test, db)) = pool(2).await else { return };
+    let rolled_back = async || {
+        // What a connection has counted is told when it has counted a table.
+        single(&db, "SELECT (SELECT count(*) FROM partner), pg_stat_force_next_flush()").await.unwrap();
+        let sql = format!("SELECT xact_rollback FROM pg_stat_database WHERE datname = '{}'", name_of(&test));
+        number(&test.db, &sql).await
+    };
+    let before = rolled_back().await;
+    for _ in 0..10 {
+        read(&db).await.unwrap();
+    }
+    assert_eq!(rolled_back().await, before);
+    // Whoever leaves something behind is cleaned up after, which is counted.
+    single(&db, "SET lock_timeout = 7").await.unwrap();
+    read(&db).await.unwrap();
+    assert!(rolled_back().await > before);
+}
+
+/// A role has places for one connection: whichever of the two kinds cannot have one, calls cannot be served.
+#[tokio::test]
+async fn readiness_goes_when_either_kind_of_connections_cannot_be_had() {
+    for of_units in [true, false] {
+        let Some((test, db)) = pool(2).await else { return };
+        let role = format!("place_{}_{of_units}", name_of(&test));
+        let rights = "IN ROLE pg_read_all_data, pg_write_all_data";
+        db.direct().execute_unprepared(&format!("CREATE ROLE {role} LOGIN {rights}")).await.unwrap();
+        let url = test.config.url.expose_secret().replace("postgres@", &format!("{role}@"));
+        let few = Db::connect(&quick(&test, 2, url.into())).await.unwrap();
+        let (tell, mut told) = watch::channel(false);
+        let config = HealthConfig { probe_ms: 10, failures: 1, successes: 1 };
+        let stop = CancellationToken::new();
+        let probing = tokio::spawn(readiness::probe(few.clone(), config, tell, stop.clone()));
+        told.wait_for(|ready| *ready).await.unwrap();
+
+        let of_statements = backend(few.direct()).await;
+        let sql =
+            format!("SELECT pid::bigint FROM pg_stat_activity WHERE usename = '{role}' AND pid <> {of_statements}");
+        let lost = if of_units { number(&test.db, &sql).await } else { of_statements };
+        db.direct().execute_unprepared(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await.unwrap();
+        number(&test.db, &format!("SELECT pg_terminate_backend({lost}, 5000)::int::bigint")).await;
+        told.wait_for(|ready| !ready).await.unwrap();
+        db.direct().execute_unprepared(&format!("ALTER ROLE {role} CONNECTION LIMIT 2")).await.unwrap();
+        told.wait_for(|ready| *ready).await.unwrap();
+        probing.abort();
+        few.close().await.unwrap();
+        db.direct().execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
+    }
+}
+
+/// The process of the server behind the connection that `on` uses now.
+async fn backend(on: &impl ConnectionTrait) -> i64 {
+    let sql = "SELECT pg_backend_pid()::bigint";
+    let row = on.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+    row.unwrap().try_get_by(0).unwrap()
+}
+
+async fn number(db: &Db, sql: &str) -> i64 {
+    let row = db.direct().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
+    row.unwrap().try_get_by(0).unwrap()
+}
