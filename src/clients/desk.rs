@@ -103,5 +103,5 @@ fn listed(row: client::Model) -> Result<Listed, StoreError> {
 
 fn scoped(row: client::Model) -> Result<(PartnerScope, Client), StoreError> {
     let scope = PartnerScope::new(PartnerId::new(row.partner_id));
-    Ok((scope, rows::read(row)?))
+    Ok((scope, rows::read(row.into())?))
 }

@@ -63,9 +63,6 @@ pub struct Client {
     pub names: Names,
     /// Address given at registration.
     pub address: Address,
-    /// What the state register had then. What is filed with FNS comes from here or from a fresh look-up, never from
-    /// `names`.
-    pub taxpayer: Taxpayer,
     /// The partner's own number for it.
     pub external_ref: Option<String>,
     /// Version of the password that was sent last, or that is in force when ACTIVE.
@@ -275,7 +272,7 @@ pub struct Draft {
     pub names: Names,
     /// See [`Client::address`].
     pub address: Address,
-    /// See [`Client::taxpayer`].
+    /// What the state register had then, for the file: what is told to FNS comes from a fresh look-up.
     pub taxpayer: Taxpayer,
     /// See [`Client::external_ref`].
     pub external_ref: Option<String>,

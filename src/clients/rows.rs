@@ -1,18 +1,64 @@
 //! Between rows and clients. A row that cannot be understood is named, never guessed.
 
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, InsertStatement, Query};
+use sea_orm::{ActiveModelTrait, DerivePartialModel, Iterable};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::model::{Client, Draft, Names, State, StateName};
 use crate::storage::StoreError;
 use crate::storage::entity::client;
 use crate::values::{ClientId, Email, Inn, PartnerScope, Phone};
 
+/// What a client is read from. The others are for searches, for whoever finishes it, and for the file.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "client::Entity", from_query_result)]
+pub struct Row {
+    pub id: Uuid,
+    pub inn: String,
+    pub state: String,
+    pub login: String,
+    pub phone: String,
+    pub company: String,
+    pub last_name: String,
+    pub first_name: String,
+    pub middle_name: String,
+    pub address: String,
+    pub external_ref: Option<String>,
+    pub account_id: Option<String>,
+    pub password_version: i64,
+    pub created_ms: i64,
+    pub updated_ms: i64,
+}
+
+impl From<client::Model> for Row {
+    fn from(row: client::Model) -> Self {
+        Self {
+            id: row.id,
+            inn: row.inn,
+            state: row.state,
+            login: row.login,
+            phone: row.phone,
+            company: row.company,
+            last_name: row.last_name,
+            first_name: row.first_name,
+            middle_name: row.middle_name,
+            address: row.address,
+            external_ref: row.external_ref,
+            account_id: row.account_id,
+            password_version: row.password_version,
+            created_ms: row.created_ms,
+            updated_ms: row.updated_ms,
+        }
+    }
+}
+
 /// The client in a row.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] with the id of the row.
-pub fn read(row: client::Model) -> Result<Client, StoreError> {
+pub fn read(row: Row) -> Result<Client, StoreError> {
     let id = ClientId::new(row.id);
     let corrupt = |column: &str| StoreError::Corrupt { table: "client", what: format!("{column} of {id}") };
     Ok(Client {
@@ -23,7 +69,6 @@ pub fn read(row: client::Model) -> Result<Client, StoreError> {
         phone: Phone::parse(&row.phone).map_err(|_| corrupt("phone"))?,
         names: Names { last: row.last_name, first: row.first_name, middle: row.middle_name, company: row.company },
         address: serde_json::from_str(&row.address).map_err(|_| corrupt("address"))?,
-        taxpayer: serde_json::from_str(&row.taxpayer).map_err(|_| corrupt("taxpayer"))?,
         external_ref: row.external_ref,
         password_version: row.password_version,
         created_ms: row.created_ms,
@@ -62,24 +107,50 @@ pub fn content(draft: &Draft, password_version: i64, now_ms: i64) -> Result<clie
     })
 }
 
-/// The row of a new client, ACCOUNT_PENDING.
+/// Writes the row of a new client, ACCOUNT_PENDING and `due` by the database's clock.
 ///
 /// # Errors
 /// As [`content`].
-pub fn new(scope: PartnerScope, id: ClientId, draft: &Draft, now_ms: i64) -> Result<client::ActiveModel, StoreError> {
-    Ok(client::ActiveModel {
+pub fn new(
+    scope: PartnerScope,
+    id: ClientId,
+    draft: &Draft,
+    now_ms: i64,
+    due: Expr,
+) -> Result<InsertStatement, StoreError> {
+    let row = client::ActiveModel {
         id: Set(id.uuid()),
         partner_id: Set(scope.partner().uuid()),
         inn: Set(draft.inn.as_str().to_owned()),
         state: Set(StateName::AccountPending.as_str().to_owned()),
-        account_id: Set(None),
         created_ms: Set(now_ms),
-        due_ms: Set(None),
         lease_until_ms: Set(0),
         fence: Set(0),
-        erased_ms: Set(None),
         ..content(draft, 1, now_ms)?
-    })
+    };
+    // What is not set is NULL.
+    let set = client::Column::iter().filter_map(|column| Some((column, Expr::val(row.get(column).into_value()?))));
+    let (columns, values): (Vec<_>, Vec<_>) = set.chain([(client::Column::DueMs, due)]).unzip();
+    let mut insert = Query::insert();
+    insert.into_table(client::Entity).columns(columns).values(values).map_err(|e| StoreError::Other(e.to_string()))?;
+    Ok(insert)
+}
+
+/// What a Register call leaves there: a new client, or one that it has continued.
+pub fn pending(id: ClientId, draft: &Draft, before: Option<&Client>, now_ms: i64) -> Client {
+    Client {
+        id,
+        inn: draft.inn.clone(),
+        state: State::AccountPending,
+        email: draft.email.clone(),
+        phone: draft.phone.clone(),
+        names: draft.names.clone(),
+        address: draft.address.clone(),
+        external_ref: draft.external_ref.clone(),
+        password_version: before.map_or(1, |before| before.password_version + 1),
+        created_ms: before.map_or(now_ms, |before| before.created_ms),
+        updated_ms: now_ms,
+    }
 }
 
 fn write<T: Serialize>(value: &T) -> Result<String, StoreError> {

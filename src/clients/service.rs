@@ -168,7 +168,7 @@ impl ClientService {
     pub(super) async fn known(&self, key: Key, fingerprint: &[u8]) -> Result<Option<Repeat>, Failure> {
         let Some(known) = self.parts.store.known(key).await? else { return Ok(None) };
         known.accepted.is_of(fingerprint, "client")?;
-        let client = known.resource.map(rows::read).transpose()?;
+        let client = known.resource.map(|row| rows::read(row.into())).transpose()?;
         Ok(client.map(|client| Repeat { client, stopped: known.stopped != Some(false) }))
     }
 

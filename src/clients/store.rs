@@ -97,8 +97,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer or the row is corrupt.
     pub async fn get(&self, scope: PartnerScope, id: ClientId) -> Result<Option<Client>, StoreError> {
-        let row = mine(scope).filter(client::Column::Id.eq(id.uuid())).one(self.db.direct()).await?;
-        row.map(rows::read).transpose()
+        let query = mine(scope).filter(client::Column::Id.eq(id.uuid()));
+        query.into_partial_model().one(self.db.direct()).await?.map(rows::read).transpose()
     }
 
     /// The partner's own client with this INN that is not abandoned.
@@ -188,6 +188,7 @@ impl Store {
             .order_by(column, direction.clone())
             .order_by(client::Column::Id, direction)
             .limit(limit)
+            .into_partial_model()
             .all(self.db.direct())
             .await?;
         rows.into_iter().map(rows::read).collect()
@@ -225,7 +226,7 @@ impl Store {
     pub async fn claim(&self, limit: u32, lease_ms: i64) -> Result<Vec<(PartnerScope, Client)>, StoreError> {
         let rows = self.db.claim_due_clients(limit, lease_ms).await?;
         // A row that cannot be read must not keep the others waiting.
-        let scoped = |(scope, row)| match rows::read(row) {
+        let scoped = |(scope, row): (_, client::Model)| match rows::read(row.into()) {
             Ok(client) => Some((scope, client)),
             Err(error) => {
                 tracing::error!(%error, "a client cannot be read");
@@ -251,22 +252,15 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
             None => return Ok(Held::Erased),
         },
     };
+    let due = Expr::cust(format!("{db_now} + {}", intent.due_in_ms));
     match &before {
-        Some(pending) => renew(tx, intent, pending).await?,
+        Some(pending) => renew(tx, intent, pending, due).await?,
         None => {
-            let row = rows::new(scope, id, &intent.draft, intent.now_ms)?;
-            client::Entity::insert(row).exec_without_returning(tx).await?;
+            tx.execute(&rows::new(scope, id, &intent.draft, intent.now_ms, due)?).await?;
         }
     }
-    put_off(tx, scope, id, db_now, intent.due_in_ms).await?;
-    remember(tx, intent, id).await?;
-    Ok(Held::Pending(written(tx, scope, id).await?))
-}
-
-/// What stands there now.
-async fn written(tx: &Tx, scope: PartnerScope, id: ClientId) -> Result<Client, StoreError> {
-    let row = mine(scope).filter(client::Column::Id.eq(id.uuid())).one(tx).await?;
-    rows::read(row.ok_or(StoreError::Contention)?)
+    remember(tx, intent, id, before.is_some()).await?;
+    Ok(Held::Pending(rows::pending(id, &intent.draft, before.as_ref(), intent.now_ms)))
 }
 
 /// The id of the client that this call makes: the first of its generations that is not there yet. `None` when it has made one
@@ -284,24 +278,19 @@ async fn unused(tx: &Tx, key: Key) -> Result<Option<ClientId>, StoreError> {
 }
 
 /// Gives a pending client this call's data, and the call a password version that no other call has.
-async fn renew(tx: &Tx, intent: &Intent, pending: &Client) -> Result<(), StoreError> {
+async fn renew(tx: &Tx, intent: &Intent, pending: &Client, due: Expr) -> Result<(), StoreError> {
     let update = client::Entity::update_many()
         .set(rows::content(&intent.draft, pending.password_version + 1, intent.now_ms)?)
+        .col_expr(client::Column::DueMs, due)
         .filter(as_seen(intent.key.scope, pending));
     changed(update.exec(tx).await?.rows_affected)
 }
 
-async fn put_off(tx: &Tx, scope: PartnerScope, id: ClientId, db_now: &str, ms: i64) -> Result<(), StoreError> {
-    let update = client::Entity::update_many()
-        .col_expr(client::Column::DueMs, Expr::cust(format!("{db_now} + {ms}")))
-        .filter(of_partner(client::Column::PartnerId, scope))
-        .filter(client::Column::Id.eq(id.uuid()));
-    changed(update.exec(tx).await?.rows_affected)
-}
-
-async fn remember(tx: &Tx, intent: &Intent, id: ClientId) -> Result<(), StoreError> {
+/// A call that continues a client may be the one that began it.
+async fn remember(tx: &Tx, intent: &Intent, id: ClientId, continues: bool) -> Result<(), StoreError> {
     let accepted = Accepted { fingerprint: intent.fingerprint.clone(), resource: id.uuid() };
-    match requests::find(tx, intent.key).await? {
+    let before = if continues { requests::find(tx, intent.key).await? } else { None };
+    match before {
         Some(known) if known == accepted => Ok(()),
         Some(_) => Err(StoreError::Contention),
         None => requests::insert(tx, intent.key, &accepted, intent.now_ms).await,
@@ -312,6 +301,7 @@ async fn open<C: ConnectionTrait>(on: &C, scope: PartnerScope, inn: &Inn) -> Res
     let row = mine(scope)
         .filter(client::Column::Inn.eq(inn.as_str()))
         .filter(client::Column::State.ne(StateName::Abandoned.as_str()))
+        .into_partial_model()
         .one(on)
         .await?;
     row.map(rows::read).transpose()

@@ -69,7 +69,6 @@ pub(super) fn client(state: State) -> Client {
         phone: draft.phone,
         names: draft.names,
         address: draft.address,
-        taxpayer: draft.taxpayer,
         external_ref: None,
         password_version: 1,
         created_ms: 1,

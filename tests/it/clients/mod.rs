@@ -98,8 +98,11 @@ impl Stage {
         }
     }
 
+    /// What it answers is what is kept.
     async fn register(&self, caller: &Caller, order: &Register) -> Result<Card, Failure> {
-        self.service().register(caller, order).await.map(Option::unwrap)
+        let card = self.service().register(caller, order).await.map(Option::unwrap)?;
+        assert_eq!(self.service().get(caller.scope, card.client.id).await.as_ref(), Ok(&card));
+        Ok(card)
     }
 
     fn effects(&self, operation: &str) -> usize {
