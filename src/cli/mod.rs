@@ -268,6 +268,9 @@ async fn migrate(config: &Config, wait: Duration, output: &Output) -> Result<(),
     };
     let (before, db) = storage::patiently(wait, StoreError::passes, opened).await?;
     db.migrate().await?;
+    if before != Schema::Newer && db.searches_slowly().await? {
+        eprintln!("warning: {}", storage::LACKING);
+    }
     output.line(match before {
         Schema::Older { .. } => "migrated",
         Schema::Current => "up to date",

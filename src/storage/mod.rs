@@ -24,7 +24,7 @@ pub mod vault;
 pub use alone::Alone;
 pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now, patiently};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
-pub use migration::Schema;
+pub use migration::{LACKING, Schema};
 pub use observed::Observed;
 pub use tenancy::{of_partner, of_partner_sql};
 pub use unit::{Tx, Work};

@@ -4,12 +4,14 @@
 mod indexes;
 mod lock;
 mod run;
+mod trigrams;
 
 use sea_orm::ConnectionTrait;
 
 use super::{Backend, Db, StoreError};
 
 pub(super) use run::Migrating;
+pub use trigrams::LACKING;
 
 /// Which schema the database has, compared with this program's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,7 @@ const FILES: &[File] = &[
     whole("m0009_operations", include_str!("m0009_operations.sql")),
     beside("m0010_periods", include_str!("m0010_periods.sql")),
     whole("m0011_gone_hubs", include_str!("m0011_gone_hubs.sql")),
+    beside("m0012_searches", include_str!("m0012_searches.sql")),
 ];
 
 /// How many migrations there are.

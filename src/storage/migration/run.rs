@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::sleep;
 
 use super::lock::Lock;
-use super::{FILES, File, How, Schema, indexes};
+use super::{FILES, File, How, Schema, indexes, trigrams};
 use crate::storage::{Backend, DatabaseConfig, Db, StoreError};
 
 /// Between two tries to get a lock: whoever has waited behind the first one passes.
@@ -53,7 +53,27 @@ impl Db {
         while let Some(next) = self.missing().await?.first() {
             self.patiently(next).await?;
         }
+        if self.searches_slowly().await? {
+            self.search_by_trigrams().await?;
+        }
         Ok(())
+    }
+
+    /// Nothing but searches needs them.
+    async fn search_by_trigrams(&self) -> Result<(), StoreError> {
+        let own = self.beside(How::Beside).await?;
+        if let Err(error) = trigrams::build(&own).await {
+            tracing::warn!(%error, "{}", trigrams::LACKING);
+        }
+        Ok(own.close().await?)
+    }
+
+    /// Whether searches by text lack their index: [`LACKING`](super::LACKING) says what to do.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer.
+    pub async fn searches_slowly(&self) -> Result<bool, StoreError> {
+        Ok(self.backend() == Backend::Postgres && self.rows(trigrams::BUILT).await?.is_empty())
     }
 
     /// One migration. What those before it took, an index may take an hour, is no waiting.

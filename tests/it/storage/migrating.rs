@@ -187,3 +187,42 @@ async fn a_migration_waits_for_a_database_that_takes_no_connections_yet() {
     line.switch(postgres::server().unwrap().socket());
     assert_eq!(ended(waiting).await, (0, "migrated\n".to_owned()));
 }
+
+const BY_TEXT: &str =
+    "FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid WHERE relname = 'client_by_text' AND indisvalid";
+
+/// Managed databases let nobody but their maker add modules, and put them where they like.
+#[tokio::test]
+async fn searches_get_their_index_as_soon_as_the_database_has_what_it_needs() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let test = TestDb::empty(Backend::Postgres).await;
+    let (mut eye, role) = (connection(&test).await, format!("plain_{}", name_of(&test)));
+    let make = format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&mut eye).await.unwrap();
+    let url = test.config.url.expose_secret().replace("postgres@", &format!("{role}@"));
+    for expected in ["migrated\n", "up to date\n"] {
+        let (code, said) = ended(migrate(&url, &[])).await;
+        assert!(code == 0 && said.contains(expected) && said.contains("CREATE EXTENSION pg_trgm"), "{said}");
+    }
+    assert_eq!(test.db.schema().await.unwrap(), Schema::Current);
+    assert_eq!(count(&mut eye, BY_TEXT).await, 0);
+    run(&mut eye, "CREATE SCHEMA \"of the maker\"; CREATE EXTENSION pg_trgm SCHEMA \"of the maker\"").await;
+    let (code, said) = ended(migrate(&url, &[])).await;
+    assert!(code == 0 && said.contains("CREATE EXTENSION pg_trgm"), "it may not look into that schema: {said}");
+    let allow = format!("GRANT USAGE ON SCHEMA \"of the maker\" TO {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(allow)).execute(&mut eye).await.unwrap();
+    assert_eq!(ended(migrate(&url, &[])).await, (0, "up to date\n".to_owned()));
+    assert_eq!(count(&mut eye, BY_TEXT).await, 1);
+}
+
+/// Whoever may add it gets it without a word.
+#[tokio::test]
+async fn a_new_database_has_the_index_of_searches() {
+    if !backends().contains(&Backend::Postgres) {
+        return;
+    }
+    let test = TestDb::new(Backend::Postgres).await;
+    assert_eq!(count(&mut connection(&test).await, BY_TEXT).await, 1);
+}
