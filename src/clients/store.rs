@@ -13,7 +13,7 @@ use super::rows;
 use crate::gateways::Gateway;
 use crate::storage::entity::client;
 use crate::storage::requests::{self, Accepted, Columns, Key, Known};
-use crate::storage::{Db, StoreError, Tx, of_partner, switches};
+use crate::storage::{Db, StoreError, Tx, in_ms, of_partner, switches};
 use crate::values::{ClientId, Inn, PartnerScope};
 
 /// Clients in the database.
@@ -237,7 +237,7 @@ impl Store {
     }
 }
 
-async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError> {
+async fn hold(tx: &Tx, intent: &Intent, db_now: &'static str) -> Result<Held, StoreError> {
     switches::pass(tx, Gateway::Accounts).await?;
     let scope = intent.key.scope;
     let before = match open(tx, scope, &intent.draft.inn).await? {
@@ -252,7 +252,7 @@ async fn hold(tx: &Tx, intent: &Intent, db_now: &str) -> Result<Held, StoreError
             None => return Ok(Held::Erased),
         },
     };
-    let due = Expr::cust(format!("{db_now} + {}", intent.due_in_ms));
+    let due = in_ms(db_now, intent.due_in_ms);
     match &before {
         Some(pending) => renew(tx, intent, pending, due).await?,
         None => {

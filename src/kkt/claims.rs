@@ -11,7 +11,7 @@ use super::store::{At, Change, Store, write};
 use crate::chaos::Side;
 use crate::storage::entity::kkt;
 use crate::storage::requests::{self, Accepted, Key};
-use crate::storage::{StoreError, of_partner};
+use crate::storage::{StoreError, in_ms, of_partner};
 use crate::values::{EffectId, KktId, PartnerScope};
 
 /// How long a call may hold a registration, milliseconds. Whoever comes later may take it all the same.
@@ -36,7 +36,7 @@ impl Store {
                     };
                     kkt::Entity::update_many()
                         .col_expr(kkt::Column::Fence, Expr::col(kkt::Column::Fence).add(1))
-                        .col_expr(kkt::Column::LeaseUntilMs, Expr::cust(format!("{db_now} + {LEASE_MS}")))
+                        .col_expr(kkt::Column::LeaseUntilMs, in_ms(db_now, LEASE_MS))
                         .filter(mine())
                         .exec(tx)
                         .await?;

@@ -12,7 +12,7 @@ use crate::chaos::{Broken, Side};
 use crate::gateways::Gateway;
 use crate::storage::documents::{self, Owner, Sealed};
 use crate::storage::entity::{effect, kkt};
-use crate::storage::{StoreError, Tx, of_partner};
+use crate::storage::{StoreError, Tx, in_ms, of_partner};
 use crate::values::{EffectId, PartnerScope};
 
 /// A registration that this worker may drive until its lease ends.
@@ -226,7 +226,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer. A lost claim is no error: somebody else drives it.
     pub async fn postpone(&self, claim: &Claim, due_in_ms: i64, failing: Failing) -> Result<(), StoreError> {
-        self.give_back(claim, Expr::cust(format!("{} + {due_in_ms}", self.db.now_sql())), failing).await
+        self.give_back(claim, in_ms(self.db.now_sql(), due_in_ms), failing).await
     }
 
     /// Under the revision too: a call that came meanwhile has set a due time of its own.
@@ -254,7 +254,7 @@ impl Store {
 pub(super) async fn hold(tx: &Tx, claim: &Claim, db_now: &'static str, lease_ms: i64) -> Result<(), StoreError> {
     let lease = match lease_ms {
         0 => Expr::col(kkt::Column::LeaseUntilMs),
-        ms => Expr::cust(format!("{db_now} + {ms}")),
+        ms => in_ms(db_now, ms),
     };
     let update = kkt::Entity::update_many()
         .col_expr(kkt::Column::LeaseUntilMs, lease)

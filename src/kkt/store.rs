@@ -17,7 +17,7 @@ use crate::fleet;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::recovery::Recovery;
 use crate::storage::requests::{self, Accepted, Columns, Key, Known};
-use crate::storage::{Db, StoreError, Tx, of_partner};
+use crate::storage::{Db, StoreError, Tx, in_ms, of_partner};
 use crate::values::{DeviceId, EffectId, KktId, PartnerScope, RequestId};
 
 /// A position in a list: creation time and id of the last entry.
@@ -292,7 +292,7 @@ pub(super) async fn write(
         row.since_ms = Set(at.now_ms);
         row.attempts = Set(0);
     }
-    let due = change.due_in_ms.map_or_else(|| Expr::cust("NULL"), |ms| Expr::cust(format!("{} + {ms}", at.db_now)));
+    let due = change.due_in_ms.map_or_else(|| Expr::cust("NULL"), |ms| in_ms(at.db_now, ms));
     let keeps_lease = at.attempt > 0 && change.due_in_ms == Some(0);
     let mut update = kkt::Entity::update_many()
         .set(row)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -247,6 +248,12 @@ pub fn db_now(on: &impl ConnectionTrait) -> &'static str {
         DbBackend::Postgres => now_sql(Backend::Postgres),
         _ => now_sql(Backend::Sqlite),
     }
+}
+
+/// So many milliseconds from now by this clock, as the database is to reckon. A value of its own: one in the text would make
+/// another statement of it, to be planned anew.
+pub fn in_ms(now_sql: &'static str, ms: i64) -> Expr {
+    Expr::cust(now_sql).add(ms)
 }
 
 pub(super) const fn now_sql(backend: Backend) -> &'static str {

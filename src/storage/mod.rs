@@ -22,7 +22,7 @@ mod unit;
 pub mod vault;
 
 pub use alone::Alone;
-pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now, patiently};
+pub use connect::{Backend, DatabaseConfig, Db, Pool, db_now, in_ms, patiently};
 pub use error::{Constraint, STOPPED_RETRY, StoreError};
 pub use migration::{LACKING, Schema};
 pub use observed::Observed;

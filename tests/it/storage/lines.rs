@@ -1,11 +1,14 @@
 //! Connections of single statements, beside those of units of work: each is handed on to the next statement as soon as it is free.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use litebox_partner::readiness::{self, HealthConfig};
 use litebox_partner::storage::{Backend, DatabaseConfig, Db, Pool};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::trouble::{Held, busy, kind, pool, quick, read, single, write};
@@ -105,7 +108,7 @@ async fn readiness_goes_when_either_kind_of_connections_cannot_be_had() {
         let config = HealthConfig { probe_ms: 10, failures: 1, successes: 1 };
         let stop = CancellationToken::new();
         let probing = tokio::spawn(readiness::probe(few.clone(), config, tell, stop.clone()));
-        told.wait_for(|ready| *ready).await.unwrap();
+        becomes(&mut told, true).await;
 
         let of_statements = backend(few.direct()).await;
         let sql =
@@ -113,13 +116,18 @@ async fn readiness_goes_when_either_kind_of_connections_cannot_be_had() {
         let lost = if of_units { number(&test.db, &sql).await } else { of_statements };
         db.direct().execute_unprepared(&format!("ALTER ROLE {role} CONNECTION LIMIT 1")).await.unwrap();
         number(&test.db, &format!("SELECT pg_terminate_backend({lost}, 5000)::int::bigint")).await;
-        told.wait_for(|ready| !ready).await.unwrap();
+        becomes(&mut told, false).await;
         db.direct().execute_unprepared(&format!("ALTER ROLE {role} CONNECTION LIMIT 2")).await.unwrap();
-        told.wait_for(|ready| *ready).await.unwrap();
+        becomes(&mut told, true).await;
         probing.abort();
         few.close().await.unwrap();
         db.direct().execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
     }
+}
+
+async fn becomes(told: &mut watch::Receiver<bool>, ready: bool) {
+    let seen = told.wait_for(|now| *now == ready);
+    timeout(Duration::from_secs(60), seen).await.unwrap_or_else(|_| panic!("it does not become {ready}")).unwrap();
 }
 
 /// The process of the server behind the connection that `on` uses now.
