@@ -2,6 +2,7 @@
 
 mod lines;
 mod migrating;
+mod searching;
 pub mod trouble;
 
 use std::time::Duration;
