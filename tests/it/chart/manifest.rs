@@ -7,24 +7,33 @@ use std::process::Command;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::volumes::Volume;
+
+/// The release that is rendered, and where.
+pub const NAMESPACE: &str = "partners";
+const RELEASE: &str = "shop";
+
 /// All that a release of the chart asks of the cluster here.
 #[derive(Debug, Clone)]
 pub struct Release {
     pub deployment: Deployment,
+    objects: Vec<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Deployment {
+    #[serde(default = "one_pod")]
     pub replicas: usize,
     pub strategy: Strategy,
-    pub template: Template,
+    /// As it is rendered: where its files are differs from pod to pod.
+    pub template: Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Strategy {
     pub r#type: String,
-    pub rolling_update: RollingUpdate,
+    pub rolling_update: Option<RollingUpdate>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -41,20 +50,22 @@ pub struct Template {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Metadata {
-    labels: BTreeMap<String, String>,
+    #[serde(default)]
     pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodSpec {
+    pub service_account_name: String,
     /// Seconds.
+    #[serde(default = "thirty")]
     pub termination_grace_period_seconds: u64,
     #[serde(default)]
     pub init_containers: Vec<Container>,
     pub containers: Vec<Container>,
+    #[serde(default)]
     pub volumes: Vec<Volume>,
 }
 
@@ -74,6 +85,7 @@ pub struct Container {
     pub startup_probe: Option<Probe>,
     pub liveness_probe: Option<Probe>,
     pub readiness_probe: Option<Probe>,
+    #[serde(default)]
     pub volume_mounts: Vec<Mount>,
 }
 
@@ -112,43 +124,6 @@ pub struct Mount {
     pub mount_path: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Volume {
-    pub name: String,
-    #[serde(rename = "downwardAPI")]
-    pub downward_api: Option<Downward>,
-    pub empty_dir: Option<Value>,
-}
-
-/// What a pod tells itself: its own annotations as files.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Downward {
-    pub items: Vec<Item>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Item {
-    pub path: String,
-    field_ref: FieldRef,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct FieldRef {
-    field_path: String,
-}
-
-impl Item {
-    /// The annotation that it is.
-    pub fn annotation(&self) -> &str {
-        let name = self.field_ref.field_path.strip_prefix("metadata.annotations['");
-        name.and_then(|name| name.strip_suffix("']")).unwrap()
-    }
-}
-
 /// With the defaults of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -178,6 +153,14 @@ pub struct Exec {
     pub command: Vec<String>,
 }
 
+const fn one_pod() -> usize {
+    1
+}
+
+const fn thirty() -> u64 {
+    30
+}
+
 const fn ten() -> u64 {
     10
 }
@@ -204,21 +187,48 @@ pub fn helm() -> Option<PathBuf> {
 impl Release {
     /// Renders the chart as it is with these values of `ci/`, and others over them.
     pub fn render(helm: &Path, mode: &str, over: &Value) -> Self {
-        let (home, root) = (tempfile::tempdir().unwrap(), Path::new(env!("CARGO_MANIFEST_DIR")));
-        let (chart, values) = (root.join("helm/litebox-partner"), home.path().join("over.yaml"));
-        std::fs::write(&values, over.to_string()).unwrap();
-        let mut command = Command::new(helm);
-        command.args(["template", "shop", "--namespace", "partners", "--kube-version", "1.37"]).arg(&chart);
-        command.arg("--values").arg(chart.join("ci").join(mode)).arg("--values").arg(&values);
-        command.env_clear().env("HOME", home.path());
-        Self::of(&objects(&told(command)))
+        let rendered = ran(helm, &["template", RELEASE, "--kube-version", "1.37"], mode, over);
+        Self::of(objects(&rendered))
     }
 
-    fn of(objects: &[Value]) -> Self {
+    fn of(objects: Vec<Value>) -> Self {
         let server = |object: &&Value| object["metadata"]["labels"]["app.kubernetes.io/component"] == "server";
         let deployment = objects.iter().filter(|object| object["kind"] == "Deployment").find(server).unwrap();
-        Self { deployment: serde_json::from_value(deployment["spec"].clone()).unwrap() }
+        Self { deployment: serde_json::from_value(deployment["spec"].clone()).unwrap(), objects }
     }
+
+    /// All objects of this kind.
+    pub fn kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.objects.iter().filter(move |object| object["kind"] == kind)
+    }
+
+    /// The pods of `helm test`.
+    pub fn tests(&self) -> impl Iterator<Item = &Value> {
+        self.kind("Pod").inspect(|pod| assert_eq!(pod["metadata"]["annotations"]["helm.sh/hook"], "test", "{pod}"))
+    }
+}
+
+/// The values of each mode that the chart is tested with.
+pub fn modes() -> Vec<String> {
+    let folder = std::fs::read_dir(chart().join("ci")).unwrap();
+    let mut names: Vec<_> = folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn chart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("helm/litebox-partner")
+}
+
+fn ran(helm: &Path, args: &[&str], mode: &str, over: &Value) -> String {
+    let (home, chart) = (tempfile::tempdir().unwrap(), chart());
+    let values = home.path().join("over.yaml");
+    std::fs::write(&values, over.to_string()).unwrap();
+    let mut command = Command::new(helm);
+    command.args(args).args(["--namespace", NAMESPACE]).arg(&chart);
+    command.arg("--values").arg(chart.join("ci").join(mode)).arg("--values").arg(&values);
+    command.env_clear().env("HOME", home.path());
+    told(command)
 }
 
 /// Documents of YAML. What the tests of the chart read them with reads them here.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::kubelet::{Ended, Namespace, Pod};
-use super::manifest::{Deployment, Release};
+use super::kubelet::{Ended, Pod};
+use super::manifest::{Deployment, Release, RollingUpdate};
+use super::place::Namespace;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -53,7 +54,7 @@ impl Rollouts {
     fn step(&mut self, release: &Release) -> bool {
         let Deployment { replicas, strategy, .. } = &release.deployment;
         assert_eq!(strategy.r#type, "RollingUpdate");
-        let (surge, unavailable) = (strategy.rolling_update.max_surge, strategy.rolling_update.max_unavailable);
+        let RollingUpdate { max_surge: surge, max_unavailable: unavailable } = strategy.rolling_update.clone().unwrap();
         let new = self.staying().filter(|pod| pod.revision == self.revision).count();
         if new < *replicas && self.staying().count() < replicas + surge {
             self.started += 1;

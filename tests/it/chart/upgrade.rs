@@ -16,8 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::kubelet::{Ended, Namespace};
+use super::kubelet::Ended;
 use super::manifest::{KeyRef, Release, helm};
+use super::place::Namespace;
 use super::rollout::Rollouts;
 use crate::chaos::balancer::Balancer;
 use crate::chaos::checker::{Evidence, assert_clean};

@@ -44,8 +44,13 @@ impl Authority {
     }
 
     pub fn pair(&self) -> Pair {
+        self.pair_of(NAME)
+    }
+
+    /// For another name.
+    pub fn pair_of(&self, name: &str) -> Pair {
         let key = KeyPair::generate().unwrap();
-        let cert = CertificateParams::new(vec![NAME.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
         Pair { cert: cert.pem(), key: key.serialize_pem() }
     }
 
