@@ -4,12 +4,10 @@ The program is $LITEBOX_BIN, or target/debug/litebox-partner.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -109,19 +107,6 @@ class Plain:
 
     def url(self, query=""):
         return f"postgres://user:password@127.0.0.1:{self.listener.getsockname()[1]}/litebox{query}"
-
-
-@contextlib.contextmanager
-def demo():
-    """A server with the outer systems emulated, and what its demo exports."""
-    with tempfile.TemporaryDirectory() as folder:
-        with subprocess.Popen([BIN, "demo", "--bare"], env={"TMPDIR": folder}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            try:
-                lines = itertools.takewhile(lambda line: "Ctrl-C ends it" not in line, process.stdout)
-                yield dict(line.removeprefix("export ").strip().split("=", 1) for line in lines if line.startswith("export "))
-            finally:
-                process.send_signal(signal.SIGINT)
-                process.communicate()
 
 
 def flat(table, path=""):
@@ -232,15 +217,6 @@ class Server(unittest.TestCase):
                 self.assertEqual(migrate["command"][:2], ["litebox-partner", "migrate"])
                 self.assertEqual(run(env, "migrate").returncode, 1)
             self.assertEqual(set(postgresql.asked), ways, (sets, query))
-
-    def test_the_call_that_the_notes_show_is_answered(self):
-        said = notes(next(mode for mode in MODES if mode.name == "test-sqlite-values.yaml"))
-        call = re.search(r"^ *grpcurl (?:.*\\\n)*.*$", said, re.M)[0]
-        with demo() as exports:
-            env = {"PATH": f"{ROOT / '.tools/bin'}:/usr/bin:/bin", "TOKEN": exports["TOKEN"]}
-            done = subprocess.run(["sh", "-euc", call.replace("127.0.0.1:50051", exports["ADDR"])], env=env, capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("7707083893", done.stdout)
 
     def accepted(self, words):
         """clap reads in order: what it does not know comes before --help."""

@@ -100,6 +100,17 @@ class Sandbox(unittest.TestCase):
         self.assertEqual(ports, [16732, 16733])
         self.assertNotIn("sandbox", " ".join(kinds(render(*LIVE))))
 
+    def test_it_is_shown_a_key_which_it_asks_for_as_dadata_does(self):
+        def key(*sets):
+            return [env for env in server(render(*sets))[1]["env"] if env["name"].startswith("LITEBOX_GATEWAYS_TAXPAYERS_API_KEY")]
+
+        name = "LITEBOX_GATEWAYS_TAXPAYERS_API_KEY"
+        self.assertEqual(key(*TEST), [{"name": name, "value": "sandbox"}])
+        own = {"secretKeyRef": {"name": "s", "key": "api-key"}}
+        self.assertEqual(key(*TEST, "secrets.taxpayersApiKey.existingSecret=s"), [{"name": name, "valueFrom": own}])
+        self.assertEqual(key(*TEST, "secrets.taxpayersApiKey.file=/key"), [{"name": f"{name}_FILE", "value": "/key"}])
+        self.assertEqual(key(*LIVE), [])
+
     def test_an_address_that_is_configured_stands_over_it(self):
         gateways = tomllib.loads(config(render(*TEST, "config.gateways.fns.url=http://mine:1")))["gateways"]
         self.assertEqual(gateways["fns"]["url"], "http://mine:1")

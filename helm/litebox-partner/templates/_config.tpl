@@ -135,7 +135,13 @@ mode = {{ include "litebox-partner.toml" $config.mode }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_SERVER_PAGE_KEYS" "from" .pageKeys) }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_DOCUMENTS_KEYS" "from" .documentsKeys) }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_ERASURE_KEY" "from" .erasureKey) }}
+{{- if or .taxpayersApiKey.existingSecret .taxpayersApiKey.file }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_GATEWAYS_TAXPAYERS_API_KEY" "from" .taxpayersApiKey) }}
+{{- else if $.Values.sandbox.enabled }}
+{{- /* The sandbox's DaData takes any key, but none is refused there as well. */}}
+- name: LITEBOX_GATEWAYS_TAXPAYERS_API_KEY
+  value: sandbox
+{{- end }}
 {{- include "litebox-partner.secret" (dict "name" "LITEBOX_GATEWAYS_DEVICE_PASSWORD" "from" .devicePassword) }}
 {{- end }}
 {{- with .Values.extraEnv }}

@@ -208,6 +208,12 @@ impl Release {
     }
 }
 
+/// What Helm prints after the installation.
+pub fn notes(helm: &Path, mode: &str, over: &Value) -> String {
+    let said = ran(helm, &["install", RELEASE, "--dry-run=client"], mode, over);
+    said.split_once("NOTES:\n").unwrap().1.to_owned()
+}
+
 /// The values of each mode that the chart is tested with.
 pub fn modes() -> Vec<String> {
     let folder = std::fs::read_dir(chart().join("ci")).unwrap();

@@ -6,6 +6,7 @@ mod helm_test;
 mod kubelet;
 mod manifest;
 mod modes;
+mod notes;
 mod place;
 mod probes;
 mod rollout;

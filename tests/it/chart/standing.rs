@@ -22,7 +22,7 @@ use crate::support::database::TestDb;
 use crate::support::process::Server;
 
 /// The Service, by the name that callers in the cluster know.
-const SERVICE: &str = "shop-litebox-partner.partners.svc";
+pub const SERVICE: &str = "shop-litebox-partner.partners.svc";
 /// 32 bytes.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -31,6 +31,7 @@ pub struct Standing {
     pub release: Release,
     /// The pod that the probes found ready.
     pub target: Target,
+    pub authority: Authority,
     namespace: Namespace,
     server: Server,
     place: Place,
@@ -58,7 +59,7 @@ impl Standing {
         let place = Place::of(&release.deployment.template, Arc::new(namespace.clone()));
         let (_, server, target) = started(&place).await;
         namespace.names.push((format!("{SERVICE}:{}", port(&release)), target.address.to_string()));
-        Some(Self { release, target, namespace, server, place, _sandbox: sandbox, _database: database })
+        Some(Self { release, target, authority, namespace, server, place, _sandbox: sandbox, _database: database })
     }
 
     /// The probes of its one container: startup, liveness and readiness.
@@ -189,7 +190,7 @@ async fn migrated(release: &Release, namespace: &Namespace) {
 }
 
 /// At which the Service is called.
-fn port(release: &Release) -> u64 {
+pub fn port(release: &Release) -> u64 {
     let own = release.kind("Service").find(|service| service["metadata"]["name"] == "shop-litebox-partner");
     own.unwrap()["spec"]["ports"][0]["port"].as_u64().unwrap()
 }
