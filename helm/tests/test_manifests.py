@@ -1,27 +1,26 @@
 """What holds for every object of every mode in ci/."""
 
+import copy
 import functools
+import hashlib
 import json
 import re
 import unittest
 
+import crds
 import jsonschema
 import kubernetes_validate
 import yaml
-from chart import CHART, MODES, NEWEST, OLDEST, ROOT, SOURCE, config, helm, notes, pods, render
+from chart import CHART, MODES, NEWEST, OLDEST, SOURCE, config, helm, notes, pods, render
 
 kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)  # Megabytes each.
-CRDS = yaml.safe_load((ROOT / "helm/tests/crds.yaml").read_text())
 
 
 def invalid(made, version):
     """What is wrong with an object for this Kubernetes, or None."""
-    own = CRDS.get(f"{made['apiVersion']}/{made['kind']}")
     try:
-        if own is None:
+        if not crds.check(made):
             kubernetes_validate.validate(made, version, strict=True)
-        else:
-            jsonschema.validate(made["spec"], own)
     except (jsonschema.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
         return f"{made['kind']} {made['metadata']['name']}: {error.message}"
     return None
@@ -156,6 +155,37 @@ class EveryMode(unittest.TestCase):
             for part in ["partner add", "token issue", 'grpcurl -', "LookupTaxpayer", "helm test shop"]:
                 self.assertIn(part, said, file.name)
             self.assertIsNone(re.search(r"base64 -d|get secret|secretKeyRef|postgres://|lbp_(live|test)_", said), file.name)
+
+
+class Custom(unittest.TestCase):
+    """Resources that others define."""
+
+    def rendered(self):
+        found = (one for file in MODES for one in render(file=file))
+        return [one for one in found if (one["apiVersion"], one["kind"]) in crds.definitions("oldest")]
+
+    def test_each_that_is_defined_here_is_rendered_by_a_mode(self):
+        kinds = {(one["apiVersion"], one["kind"]) for one in self.rendered()}
+        for age in crds.AGES:
+            self.assertLessEqual(kinds, set(crds.definitions(age)))
+            self.assertEqual({kind for _, kind in kinds}, {kind for _, kind in crds.definitions(age)})
+
+    def test_a_field_that_nobody_defined_and_a_value_of_another_kind_are_errors(self):
+        for one in self.rendered():
+            self.assertIsNone(invalid(one, NEWEST))
+            for part in [one, one["metadata"], one["spec"], *one["spec"].get("endpoints", []), *one["spec"].get("rules", [])]:
+                part["strange"] = 1
+                self.assertIn("strange", invalid(one, NEWEST))
+                del part["strange"]
+            wrong = copy.deepcopy(one)
+            wrong["spec"] = {key: 1 for key in one["spec"]}
+            self.assertIn("is not of type", invalid(wrong, NEWEST))
+            self.assertIsNotNone(invalid({**one, "apiVersion": one["apiVersion"] + "x"}, NEWEST))
+
+    def test_definitions_are_as_they_were_fetched(self):
+        sums = dict(reversed(line.split()) for line in (crds.FOLDER / "SHA256SUMS").read_text().splitlines())
+        files = {str(file.relative_to(crds.FOLDER)): hashlib.sha256(file.read_bytes()).hexdigest() for file in crds.FOLDER.glob("*/*")}
+        self.assertEqual(files, sums)
 
 
 class Schema(unittest.TestCase):
