@@ -13,7 +13,7 @@ check: ## The quick loop: format, clippy with warnings denied, unit tests
 test: ## Everything: also both databases, buf lint, the demo, the README's commands (installs what it needs)
 	@bash scripts/test.sh
 
-bench: ## Figures beside their floors, written to docs/performance.md (some 15 minutes); ONLY="reads writes" some of them
+bench: ## Figures beside their floors, written to docs/performance.md (some 25 minutes, 20 GB of disk); ONLY="reads writes" some of them
 	@bash scripts/bench.sh run
 
 paths: ## Figures of the pure paths that every call takes (criterion; builds for release)
@@ -34,7 +34,7 @@ attacks: ## What strangers and clients can do to connections, in full, and 1,000
 mutants: ## Take away each condition that keeps partners apart, and see a test notice (some 15 minutes)
 	@bash scripts/mutants.sh
 
-plans: ## The plans of statements on a database of 100,000 registrations: none may read a large table whole (2 minutes)
+plans: ## The plans of statements on a database of 100,000 registrations: none may read a large table whole (some 15 minutes, 25 GB of disk)
 	@bash scripts/plans.sh
 
 fuzz: ## Fuzz the readers of strangers' texts, TIME seconds each (60), TARGETS some of them; needs nightly

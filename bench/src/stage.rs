@@ -235,7 +235,8 @@ fn settings(database: &str, sandbox: &Sandbox, floor: &str) -> Vec<(String, Stri
         ("TRACES_OTLP_ENDPOINT", floor),
         ("TRACES_SAMPLE_RATIO", "0.01"),
     ];
-    pairs.map(|(key, value)| (format!("LITEBOX_{key}"), value.to_owned())).to_vec()
+    let tried = std::env::var("POOL_SIZE").ok().map(|size| ("LITEBOX_DATABASE_POOL_SIZE".to_owned(), size));
+    pairs.map(|(key, value)| (format!("LITEBOX_{key}"), value.to_owned())).into_iter().chain(tried).collect()
 }
 
 fn sandbox(log: &str) -> Option<Sandbox> {
