@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import records
+from frames import Call
+from postgres import Postgres
 from proxy import Proxy
-from world import PATIENCE, Trouble, World
+from world import PATIENCE, Server, Trouble, World
 
 MOSCOW = timezone(timedelta(hours=3))
 
@@ -23,8 +25,10 @@ class Control:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.proxy = Proxy(lambda: world.server.address)
+        self.proxied = world.server
+        self.proxy = Proxy(lambda: self.proxied.address)
         self.case = ""
+        self.places: list[Call] = []
         self.heard = time.monotonic()
 
     def carry_out(self, body: dict) -> dict:
@@ -39,6 +43,9 @@ class Control:
         """A case begins: nothing that another one has set is left."""
         world = self.world
         self.case = case
+        while self.places:
+            self.places.pop().close()
+        self.proxied = world.server
         world.end_extra()
         world.sandbox.reset()
         self.proxy.reset()
@@ -94,8 +101,8 @@ class Control:
     def do_calls(self) -> dict:
         """What the proxy has seen since the case began, what it has done with it, and what it still has to do."""
         arms = self.proxy.arms
-        done = {name: getattr(arms, name) for name in ("cut", "stalled", "recorded")}
-        return {"count": arms.calls, "waiting": len(arms.records), **done}
+        done = {name: getattr(arms, name) for name in ("cut", "stalled", "answered")}
+        return {"count": arms.calls, "waiting": len(arms.answers), **done}
 
     def do_cut_next_answer(self, times: int = 1) -> None:
         self.proxy.arm(lambda arms: setattr(arms, "cuts", times))
@@ -114,8 +121,42 @@ class Control:
         self.proxy.arm(lambda arms: setattr(arms, "stalls", times))
 
     def do_recorded(self, times: int = 1, **record: object) -> None:
-        fields = records.fields(record)
-        self.proxy.arm(lambda arms: arms.records.extend([fields] * times))
+        headers = records.headers(record)
+        self.proxy.arm(lambda arms: arms.answers.extend([headers] * times))
+
+    def do_misdirect_next(self) -> None:
+        """The next call goes to a method of a release to come: the server is asked for it, and its answer passed on."""
+        later = Call(self.world.server.address, "/litebox.kkt.v1.KktService/InventedLater", self.world.token, b"")
+        headers = later.refusal()
+        self.proxy.arm(lambda arms: arms.answers.append(headers))
+
+    def do_occupy(self, places: int) -> None:
+        """So many calls of other partners are under way at the newest second server, each waiting for the registers."""
+        server = self.newest()
+        self.do_fault("taxpayers.party:hold")
+        for number in range(places):
+            token = server.token(server.partner(f"Занятой {number}"))
+            request = records.told(1, self.world.shop()["inn"])
+            self.places.append(Call(server.address, "/litebox.client.v1.ClientService/LookupTaxpayer", token, request))
+        if not self.world.sandbox.parked(places):
+            raise Trouble(f"{places} calls were not parked")
+
+    def do_lock_database(self) -> None:
+        """Of the newest second server: whoever is about to write waits."""
+        self.newest().lock()
+
+    def do_stop_database(self) -> None:
+        """Of the newest second server, under it."""
+        for extra in self.world.extra:
+            if isinstance(extra, Postgres):
+                return extra.stop()
+        raise Trouble("no server of the case is on PostgreSQL")
+
+    def newest(self) -> Server:
+        newest = self.world.extra[-1:]
+        if not newest or not isinstance(newest[0], Server):
+            raise Trouble("the case has no second server")
+        return newest[0]
 
     def do_restart_server(self, hard: bool = False, new_page_keys: bool = False) -> None:
         if new_page_keys:
@@ -139,14 +180,19 @@ class Control:
     def do_spoil(self, serial: str) -> None:
         self.world.server.spoil(serial)
 
-    def do_server(self, settings: dict | None = None, recover: str = "", tls: bool = False) -> dict:
-        """A second server, without the proxy, until the case ends."""
+    def do_server(self, settings: dict | None = None, recover: str = "", tls: bool = False, **where: bool) -> dict:
+        """A second server until the case ends. `where`: on `postgres`; `proxied`, in place of the first."""
         files = certificates(self.world.folder) if tls else {}
         secured = {"LITEBOX_TLS_CERT": files["cert"], "LITEBOX_TLS_KEY": files["key"]} if tls else {}
         if tls:
             secured |= {"LITEBOX_TLS_CLIENT_CA": files["ca_file"], "LITEBOX_TLS_CLIENT_REQUIRED": "true"}
-        server, partner, token = self.world.another({**secured, **(settings or {})}, recover)
-        return {"address": server.address, "partner_id": partner, "token": token, **files}
+        postgres = where.get("postgres", False)
+        server, partner, token = self.world.another({**secured, **(settings or {})}, recover, postgres)
+        if where.get("proxied"):
+            self.proxied = server
+            self.proxy.cut_all()  # what leads to the first one is not used any more
+        address = self.proxy.address if where.get("proxied") else server.address
+        return {"address": address, "partner_id": partner, "token": token, **files}
 
 
 def certificates(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A TCP proxy between a client library and the server that loses answers, refuses connections and answers from records.
+"""A TCP proxy between a client library and the server that loses answers, refuses connections and gives other answers.
 
 It reads the heads of HTTP/2 frames and nothing else: headers are compressed, so a fault strikes the next call, whichever it is.
 """
@@ -9,36 +9,9 @@ import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, GOAWAY = 0, 1, 3, 7
-END_STREAM, END_HEADERS = 1, 4
+from frames import DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, frame, parts
+
 LINGER = 2.0
-
-Fields = list[tuple[str, bytes]]
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def number(value: int, prefix: int) -> bytes:
-    """An integer of HPACK (RFC 7541, 5.1)."""
-    most = (1 << prefix) - 1
-    if value < most:
-        return bytes([value])
-    out, value = bytearray([most]), value - most
-    while value >= 128:
-        out.append(value % 128 + 128)
-        value //= 128
-    return bytes(out) + bytes([value])
-
-
-def literals(fields: Fields) -> bytes:
-    """Headers that need no table of the reader's: `:status 200`, then literals without indexing."""
-    out = bytearray([0x88])
-    for name, value in fields:
-        out += b"\x00" + number(len(name), 7) + name.encode() + number(len(value), 7) + value
-    return bytes(out)
 
 
 @dataclass
@@ -48,12 +21,12 @@ class Arms:
     cuts: int = 0
     refusals: int = 0
     stalls: int = 0
-    records: list[Fields] = field(default_factory=list)
+    answers: list[bytes] = field(default_factory=list)
     # What has happened, for cases that count attempts.
     calls: int = 0
     cut: int = 0
     stalled: int = 0
-    recorded: int = 0
+    answered: int = 0
 
 
 class Connection:
@@ -65,7 +38,7 @@ class Connection:
         self.silent: set[int] = set()
         self.living: set[int] = set()
         self.newest = 0
-        self.ended = False  # answered from a record: nothing more goes to the server
+        self.ended = False  # answered in place of the server: nothing more goes to the server
         self.greeted = asyncio.Event()
 
     async def outwards(self) -> None:
@@ -87,9 +60,9 @@ class Connection:
 
     async def call(self, stream: int) -> None:
         """A call has begun."""
-        if self.arms.records:
-            self.arms.recorded += 1
-            await self.answer(stream, self.arms.records.pop(0))
+        if self.arms.answers:
+            self.arms.answered += 1
+            await self.answer(stream, self.arms.answers.pop(0))
         elif self.arms.stalls > 0:
             self.arms.stalls -= 1
             self.stall(stream)
@@ -102,12 +75,12 @@ class Connection:
         self.silent |= set(streams)
         self.arms.stalled += len(streams)
 
-    async def answer(self, stream: int, fields: Fields) -> None:
+    async def answer(self, stream: int, headers: bytes) -> None:
         """The server never hears of the call, and so can read no later one: the connection ends."""
         await self.greeted.wait()
         self.ended = True
         flags = END_STREAM | END_HEADERS
-        self.client.writer.write(frame(HEADERS, flags, stream, literals(fields)))
+        self.client.writer.write(frame(HEADERS, flags, stream, headers))
         self.client.writer.write(frame(GOAWAY, 0, 0, struct.pack(">II", stream, 0)))
         await self.client.writer.drain()
         asyncio.get_running_loop().call_later(LINGER, self.client.writer.close)
@@ -137,8 +110,7 @@ class Pipe:
     async def frame(self) -> tuple[int, int, bytes]:
         """The next frame: kind, stream, all of it."""
         head = await self.reader.readexactly(9)
-        length, kind = int.from_bytes(head[:3], "big"), head[3]
-        stream = int.from_bytes(head[5:9], "big") & 0x7FFFFFFF
+        length, kind, _, stream = parts(head)
         return kind, stream, head + await self.reader.readexactly(length)
 
     def abort(self) -> None:
@@ -205,7 +177,7 @@ class Proxy:
         connection = self.open[client] = Connection(self.arms, client, server)
         tasks = [asyncio.ensure_future(way) for way in (connection.outwards(), connection.inwards())]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if connection.ended and not tasks[0].done():  # the client still has to take what was recorded for it
+        if connection.ended and not tasks[0].done():  # the client still has to take what was answered
             await asyncio.wait(tasks[:1], timeout=LINGER)
         for task in tasks:
             task.cancel()

@@ -11,14 +11,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+from postgres import STARTED, Postgres
+
 BINARY = os.environ.get("LITEBOX_BIN", "target/debug/litebox-partner")
 PATIENCE = 30.0
 # Operator's words for things of which each case wants a fresh one.
 FIRST_DEVICE = 100_100
 FIRST_INN = 771_200_000
-
-# Everything that was started and may have to be ended in a hurry.
-STARTED: set[subprocess.Popen] = set()
 
 
 class Trouble(Exception):
@@ -93,6 +92,14 @@ class Sandbox:
         self.call("DELETE", "faults")
         self.call("POST", "holds/release")
 
+    def parked(self, count: int) -> bool:
+        """Whether so many calls come to be parked."""
+        end = time.monotonic() + PATIENCE / 2
+        while time.monotonic() < end:
+            if len(self.call("GET", "holds?wait=500")["holds"]) >= count:
+                return True
+        return False
+
     def entries(self, operation: str, kind: str, wanted: dict[str, str], more: str = "") -> list[dict]:
         """Entries of the ledger with these facts; `protocol.Operation` as in rules of faults."""
         protocol, name = operation.split(".")
@@ -112,11 +119,12 @@ class Sandbox:
 class Server:
     """One server with a database of its own; started again it is found where it was."""
 
-    def __init__(self, folder: Path, sandbox: Sandbox, settings: dict[str, str], recover: str = "") -> None:
-        self.folder, self.recover, self.starts = folder, recover, 0
+    def __init__(self, folder: Path, sandbox: Sandbox, settings: dict[str, str]) -> None:
+        self.folder, self.recover, self.starts = folder, "", 0
         self.database = folder / "litebox.db"
+        self.lockers: list[sqlite3.Connection] = []
         self.settings = {**server_settings(sandbox, self.database), **settings}
-        self.operate("migrate")
+        self.operate("migrate", "--wait", "20")
         self.start()
 
     def start(self) -> None:
@@ -129,6 +137,11 @@ class Server:
     def restart(self, how: signal.Signals) -> None:
         self.process.end(how)
         self.start()
+
+    def end(self) -> None:
+        self.process.end()
+        for locker in self.lockers:
+            locker.close()
 
     def operate(self, *arguments: str) -> str:
         """A command of the operator's; what it prints."""
@@ -155,6 +168,12 @@ class Server:
         (count,) = database.execute(lines, (serial, detail)).fetchone()
         database.close()
         return count
+
+    def lock(self) -> None:
+        """Another one is writing, and does not come to an end."""
+        locker = sqlite3.connect(self.database, timeout=PATIENCE, check_same_thread=False)
+        self.lockers.append(locker)
+        locker.execute("BEGIN IMMEDIATE")
 
     def spoil(self, serial: str) -> None:
         """Makes a row that nobody can read: a defect, as far as callers can tell."""
@@ -205,7 +224,7 @@ class World:
         self.folder = Path(self.temp.name)
         self.devices, self.inns, self.others = FIRST_DEVICE, FIRST_INN, 0
         self.sandbox = Sandbox(self.folder)
-        self.extra: list[Server] = []
+        self.extra: list[Server | Postgres] = []
         try:
             self.server = Server(self.sub("main"), self.sandbox, {})
         except BaseException:
@@ -221,9 +240,12 @@ class World:
         path.mkdir()
         return path
 
-    def another(self, settings: dict[str, str], recover: str = "") -> tuple[Server, str, str]:
+    def another(self, settings: dict[str, str], recover: str = "", postgres: bool = False) -> tuple[Server, str, str]:
         """A server with other settings, a partner on it and its token."""
         self.others += 1
+        if postgres:
+            self.extra.append(database := Postgres())
+            settings = {"LITEBOX_DATABASE_URL": database.url, **settings}
         server = Server(self.sub(f"other-{self.others}"), self.sandbox, settings)
         self.extra.append(server)
         partner = server.partner("Партнёр Гамма")
@@ -235,7 +257,7 @@ class World:
 
     def end_extra(self) -> None:
         while self.extra:
-            self.extra.pop().process.end()
+            self.extra.pop().end()
 
     def device(self, words: str = "", ending: str = "", hub: str = "") -> dict[str, str]:
         """A register behind the sandbox's hub, never used before, assigned to the partner."""

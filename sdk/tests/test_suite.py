@@ -48,6 +48,14 @@ class Harness(unittest.TestCase):
             step = {"wait": "k", key: [{"use": "report"}]}
             self.assertEqual(cases.written_out(step, {}, {"report": [{"call": "c"}]}), [{"wait": "k", key: [{"call": "c"}]}])
 
+    def test_a_reason_that_only_a_record_gives_is_missing(self) -> None:
+        real = cases.load()
+        record = {"control": {"do": "recorded", "reason": "NOT_OFFERED"}}
+        played = [{**case, "steps": [record, *case["steps"]]} if case["name"] == "NOT_OFFERED" else case for case in real]
+        for told, missing in ((real, set()), (played, {"NOT_OFFERED"})):
+            with mock.patch.object(cases, "load", lambda told=told: told):
+                self.assertEqual(cases.missing_reasons(), missing)
+
 
 class Readme(unittest.TestCase):
     def test_it_shows_the_program_of_each_language(self) -> None:
