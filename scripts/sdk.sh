@@ -84,7 +84,7 @@ else
 fi
 [ -n "$(missing python)" ] || part suite env PYTHONDONTWRITEBYTECODE=1 python3 -m unittest discover -s sdk/tests
 rm -f .tools/sdk/conformance-go .tools/sdk/conformance-rust sdk/typescript/build/conformance/runner.js # never those of an earlier run
-runners=()
+runners=() there=()
 for language in "$@"; do
     lacks=$(missing "$language")
     if [ -n "$lacks" ]; then
@@ -92,8 +92,10 @@ for language in "$@"; do
         continue
     fi
     part "$language" env CASES=no bash "scripts/sdk-$language.sh"
+    there+=("$language")
     mapfile -t -O "${#runners[@]}" runners < <(runner "$language")
 done
+if [ ${#there[@]} -gt 0 ]; then part names python3 sdk/names.py "${there[@]}"; fi
 if [ -x .tools/sdk-python/bin/python ] && [ -x node_modules/.bin/buf ]; then
     part released bash scripts/sdk-released.sh
 else

@@ -13,6 +13,7 @@ SDK = Path(__file__).parents[1]
 sys.path[:0] = [str(SDK), str(SDK / "conformance")]
 import cases
 import harness
+import names
 import readme
 import snippets
 
@@ -55,6 +56,33 @@ class Harness(unittest.TestCase):
         for told, missing in ((real, set()), (played, {"NOT_OFFERED"})):
             with mock.patch.object(cases, "load", lambda told=told: told):
                 self.assertEqual(cases.missing_reasons(), missing)
+
+
+class Names(unittest.TestCase):
+    TABLE = {
+        "twins": ["Watch"],
+        "concepts": [{"type": {"go": "Options", "python": "Watch()"}, "members": ["partner_id"]}],
+        "only": {"go": {"*.String": ""}, "python": {}},
+    }
+
+    def told(self, language: str, *found: str) -> list[str]:
+        with mock.patch.object(names, "reasons", lambda _: iter(())):
+            return names.differences(language, set(found), self.TABLE)
+
+    def test_a_name_that_is_as_the_language_writes_it_is_good(self) -> None:
+        self.assertEqual(self.told("go", "Options", "Options.PartnerID", "Options.String"), [])
+        self.assertEqual(self.told("python", "Watch", "Watch().partner_id", "AsyncWatch", "AsyncWatch().partner_id"), [])
+
+    def test_what_a_library_lacks_and_what_nobody_knows_is_told(self) -> None:
+        self.assertEqual(
+            self.told("go", "Options", "Options.PartnerId"),
+            [
+                "go has no Options.PartnerID",
+                "go has Options.PartnerId, which the table does not know",
+                "go has nothing like *.String, which the table says it alone has",
+            ],
+        )
+        self.assertIn("python has no AsyncWatch().partner_id", self.told("python", "Watch", "Watch().partner_id", "AsyncWatch"))
 
 
 class Readme(unittest.TestCase):

@@ -2,7 +2,7 @@ export { Partner } from "./partner.js";
 export type { CallOptions, PartnerOptions, TlsOptions } from "./options.js";
 export type { Clients, ListClientsInit, Registered, RegisterInit } from "./clients.js";
 export type { AmendInit, CancelInit, FiscalizeInit, Kkts, ListKktsInit, QuickRegisterInit, WithKkt } from "./kkts.js";
-export type { KktWatch, WatchOptions } from "./watch.js";
+export type { Watch, WatchOptions } from "./watch.js";
 export type { WaitOptions } from "./wait.js";
 export { isReason, PartnerError, REASONS, RegistrationEndedError } from "./errors.js";
 export type { Code, FieldViolation, PartnerErrorInit, PreconditionViolation, Reason } from "./errors.js";

@@ -18,7 +18,7 @@ import type {
 import type { CallOptions } from "./options.js";
 import { entries } from "./pages.js";
 import { waitUntilRegistered, type WaitOptions } from "./wait.js";
-import { KktWatch, type WatchOptions } from "./watch.js";
+import { Watch, type WatchOptions } from "./watch.js";
 
 export type QuickRegisterInit = MessageInitShape<typeof QuickRegisterRequestSchema>;
 export type FiscalizeInit = MessageInitShape<typeof FiscalizeRequestSchema>;
@@ -85,8 +85,8 @@ export class Kkts {
   }
 
   /** Every change of these registrations, of all when none is named, for as long as it is read. */
-  watch(kktIds: readonly string[] = [], options?: WatchOptions): KktWatch {
-    return new KktWatch(this.#caller, kktIds, options);
+  watch(kktIds: readonly string[] = [], options?: WatchOptions): Watch {
+    return new Watch(this.#caller, kktIds, options);
   }
 
   /** Follows a registration to its card. */

@@ -4,7 +4,7 @@ import { explain } from "./explain.js";
 import { KktState, type Blocked, type Kkt } from "./gen/litebox/kkt/v1/kkt_pb.js";
 import type { Kkts } from "./kkts.js";
 import { checkedTimeout, linked, LONGEST_TIMER_MS } from "./timing.js";
-import { KktWatch } from "./watch.js";
+import { Watch } from "./watch.js";
 
 /** A callback may be async, and is waited for. What it throws ends the waiting, and is what the waiting fails with. */
 export interface WaitOptions {
@@ -53,7 +53,7 @@ async function follow(
   if (await tell(first)) return first;
   let seen = first.revision;
   // Get has reached the service, so that the watch need not prove that it can.
-  for await (const kkt of new KktWatch(caller, [kktId], { signal }, true)) {
+  for await (const kkt of new Watch(caller, [kktId], { signal }, true)) {
     if (kkt.revision === seen) continue; // the same one was told twice; it is lower after a restored backup
     seen = kkt.revision;
     if (await tell(kkt)) return kkt;

@@ -18,7 +18,7 @@ export interface WatchOptions {
  * repeat from news. It reconnects by itself where it left off, also when a stream is silent for too long. A service that was never
  * reached is given up after the timeout of a call, so that a wrong address is told; one that was is waited for.
  */
-export class KktWatch implements AsyncIterable<Kkt> {
+export class Watch implements AsyncIterable<Kkt> {
   readonly #caller: Caller;
   readonly #kktIds: readonly string[];
   readonly #signal: AbortSignal | undefined;

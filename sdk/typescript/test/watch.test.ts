@@ -9,7 +9,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from "../src/gen/litebox/kkt/v1/kkt_service_pb.js";
-import type { KktWatch } from "../src/index.js";
+import type { Watch } from "../src/index.js";
 import { BadRequestSchema } from "../src/rpc/google/rpc/error_details_pb.js";
 import { failure, folder, givenUp, kkt, partnerOf, serve, unavailable } from "./support.js";
 
@@ -39,7 +39,7 @@ async function play(t: TestContext, ...scripts: Script[]) {
 }
 
 /** The revisions that a watch hands over until its script is over. */
-async function revisions(watch: KktWatch): Promise<string[]> {
+async function revisions(watch: Watch): Promise<string[]> {
   const seen: string[] = [];
   try {
     for await (const { id, revision } of watch) seen.push(`${id}:${revision}`);
@@ -250,7 +250,7 @@ test("where registrations are named, a token that is not known any more is done 
 
 test("a token of the caller's own that is not known is told, and so is one of a watch of everything", async (t) => {
   const own = await play(t, { messages: [], fails: unknownToken() });
-  const reading = async (watch: KktWatch) => {
+  const reading = async (watch: Watch) => {
     for await (const _ of watch);
   };
   const mine = partnerOf(t, own.address).kkts.watch(["kkt-1"], { resumeToken: "mine" });

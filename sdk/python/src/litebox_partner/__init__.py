@@ -5,7 +5,7 @@ for each reason of an error in `reasons`.
 """
 
 from litebox_partner import client_v1, kkt_v1, reasons
-from litebox_partner._async_partner import AsyncPartner
+from litebox_partner._async_partner import AsyncClients, AsyncKkts, AsyncPartner
 from litebox_partner._async_watch import AsyncWatch
 from litebox_partner._error import FieldViolation, PartnerError, PreconditionViolation
 from litebox_partner._following import (
@@ -14,14 +14,18 @@ from litebox_partner._following import (
     RegistrationRejectedError,
 )
 from litebox_partner._options import Tls
-from litebox_partner._partner import Partner
+from litebox_partner._partner import Clients, Kkts, Partner
 from litebox_partner._version import __version__
 from litebox_partner._watch import Watch
 
 __all__ = [
+    "AsyncClients",
+    "AsyncKkts",
     "AsyncPartner",
     "AsyncWatch",
+    "Clients",
     "FieldViolation",
+    "Kkts",
     "Partner",
     "PartnerError",
     "PreconditionViolation",
