@@ -17,7 +17,7 @@ bench: ## Figures beside their floors, written to docs/performance.md (some 25 m
 	@bash scripts/bench.sh run
 
 paths: ## Figures of the pure paths that every call takes (criterion; builds for release)
-	cargo bench --locked --bench paths
+	cargo bench --locked --manifest-path bench/Cargo.toml --target-dir target/bench --bench paths
 
 soak: ## The same work for SOAK seconds (1800); fails when the memory grows
 	@bash scripts/bench.sh soak

@@ -48,7 +48,7 @@ part locks 40 bash -c 'for other in fuzz bench; do cargo tree --locked --quiet -
 # Before anything else is built, so that on a fresh machine all of it is: with a Rust toolchain, a C compiler and make alone.
 part build 330 bash scripts/bare.sh cargo build --locked
 part clippy 400 bash -c 'cargo clippy --locked --all-targets -- -D warnings &&
-    cargo clippy --locked --manifest-path bench/Cargo.toml --target-dir target -- -D warnings'
+    cargo clippy --locked --all-targets --manifest-path bench/Cargo.toml --target-dir target -- -D warnings'
 part rust 1310 cargo test --locked --no-fail-fast
 part mutants 130 bash scripts/mutants.sh 12
 part plans 150 bash scripts/plans.sh share
