@@ -10,6 +10,7 @@ LITEBOX_BIN=$(realpath "${LITEBOX_BIN:-target/debug/litebox-partner}")
 
 work=$(mktemp -d)
 demo=
+strict=(--strict --module nodenext --target es2022 --lib es2022,esnext.disposable --types node)
 finish() {
     if [ -n "$demo" ]; then kill "$demo" 2>/dev/null || true; wait "$demo" 2>/dev/null || true; fi
     rm -rf "$work"
@@ -28,6 +29,19 @@ start_demo() { # a server, a partner and a register of its own; takes over what 
     eval "$(grep '^export [A-Z_]*=[^ ]*$' "$work/demo.log")"
 }
 
+oldest() { # oldest README: the oldest Node and compilers that it names; the program compiles with these compilers
+    local node types compiler
+    node=$(sed -n 's/^Node \([0-9.]*\) or later.*/\1/p' "$1")
+    types=$(sed -n 's/.*TypeScript \([0-9.]*\) or later.*/\1/p' "$1")
+    compiler=$(sed -n 's/.*from \([0-9.]*\) on with `skipLibCheck`.*/\1/p' "$1")
+    npm install --silent --no-audit --no-fund --prefer-offline --prefix .oldest \
+        "node@$node" "typescript@npm:typescript@$types" "typescript-lax@npm:typescript@$compiler"
+    [[ "$(.oldest/node_modules/.bin/node --version)" == "v$node."* ]]
+    node .oldest/node_modules/typescript/bin/tsc "${strict[@]}" --noEmit quickstart.ts snippets.ts
+    node .oldest/node_modules/typescript-lax/bin/tsc "${strict[@]}" --noEmit --skipLibCheck quickstart.ts snippets.ts
+    echo "ok: the README's program with Node $node and TypeScript $types, and with $compiler"
+}
+
 from_the_package() { # the README's program, by what a user has: the package, a compiler, the types of Node
     local here=$PWD/sdk/typescript compiler types
     compiler=$(node -p 'require(process.argv[1]).version' "$here/node_modules/typescript/package.json")
@@ -41,10 +55,11 @@ from_the_package() { # the README's program, by what a user has: the package, a 
     npm install --silent --no-audit --no-fund --prefer-offline --save-dev "typescript@$compiler" "@types/node@$types"
     awk '/^```ts$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$here/README.md" >quickstart.ts
     python3 "$here/../snippets.py" "$here/README.md" ts "$here/example/snippets.ts" >snippets.ts
-    npx --no-install tsc --strict --module nodenext --target es2022 --lib es2022,esnext.disposable --types node quickstart.ts snippets.ts
+    npx --no-install tsc "${strict[@]}" quickstart.ts snippets.ts
+    oldest "$here/README.md"
     start_demo
     node quickstart.js | tee printed
-    node quickstart.js >again # it goes on with what is there
+    .oldest/node_modules/.bin/node quickstart.js >again # it goes on with what is there
     cd "$OLDPWD"
     grep -q '^registered: .* card 7' "$work/empty/printed"
     grep -q '^registered: .* card 7' "$work/empty/again"

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import shutil
 import sys
 import tempfile
@@ -99,6 +100,25 @@ class Readme(unittest.TestCase):
             shown.write_text(text.replace("<!-- go", "<!- go"))
             with contextlib.redirect_stderr(io.StringIO()):
                 self.assertEqual(readme.main(), 1)
+
+
+class Needs(unittest.TestCase):
+    # Where each language is told what the library needs; a compiler or an installer holds programs and these tests to it.
+    SAID = {
+        "go": ("Go", "go/go.mod", r"^go (\d+\.\d+)\.0$"),
+        "python": ("Python", "python/pyproject.toml", r'^(?:requires-python = ">=|python_version = ")([\d.]+)"$'),
+        "rust": ("Rust", "../Cargo.toml", r'^rust-version = "([\d.]+)"$'),
+        "typescript": ("Node", "typescript/package.json", r'^    "node": ">=([\d.]+)"$'),
+    }
+
+    def test_the_readmes_say_the_versions_that_the_manifests_do(self) -> None:
+        overview = (SDK / "README.md").read_text()
+        for language, (name, manifest, pattern) in self.SAID.items():
+            with self.subTest(language):
+                told = set(re.findall(pattern, (SDK / manifest).read_text(), re.MULTILINE))
+                told |= set(re.findall(rf"\b{name} (\d[\d.]*\d) or later", (SDK / language / "README.md").read_text()))
+                told |= set(re.findall(rf"\| {name} (\d[\d.]*\d)\b", overview))
+                self.assertEqual(len(told), 1, told)
 
 
 class Snippets(unittest.TestCase):
