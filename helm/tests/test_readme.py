@@ -3,16 +3,21 @@
 import json
 import re
 import shlex
+import tomllib
 import unittest
 from pathlib import Path
 
 import yaml
-from chart import CHART, NEWEST, ROOT, SOURCE, Refused, helm, objects
+from chart import CHART, NAME, NEWEST, OLDEST, ROOT, SOURCE, Refused, config, helm, objects
+from test_manifests import invalid
 from test_server import VALUES, run
 
 README = (SOURCE / "README.md").read_text()
 # Of the whole, in both languages.
 ROOTS = {name: (ROOT / name).read_text() for name in ["README.md", "README.ru.md"]}
+DEFAULTS = tomllib.loads((ROOT / "src/default.toml").read_text())
+# How ingress-nginx is told of gRPC, and to wait.
+NGINX = {"backend-protocol", "proxy-read-timeout", "proxy-send-timeout"}
 # What Helm keeps of the release before, and what only matters to a cluster.
 DROPPED = {"--wait", "--create-namespace", "--reuse-values", "--reset-then-reuse-values"}
 
@@ -62,6 +67,24 @@ class Readme(unittest.TestCase):
         self.assertEqual(made[0] & made[1], set())
         for command in commands():
             self.assertFalse(command[1] == "upgrade" and "tls.enabled=true" in command, command)
+
+    def test_each_way_in_from_outside_is_valid_whole_and_leads_to_the_service(self):
+        ways = re.findall(r"^```yaml\n(.*?)^```", README, re.M | re.S)
+        install = next(words for words in commands() if words[1:3] == ["install", "shop"])
+        kinds = []
+        for text in ways:
+            (self.folder / "ways.yaml").write_text(text)
+            found = objects(self.rendered(install[2:], ["--values", str(self.folder / "ways.yaml")]))
+            self.assertEqual([wrong for one in found for version in [OLDEST, NEWEST] if (wrong := invalid(one, version))], [])
+            way = next(one for one in found if one["kind"] in ("Ingress", "GRPCRoute"))
+            kinds.append(way["kind"])
+            self.assertIn(NAME, json.dumps(way["spec"]["rules"]))
+            self.assertEqual(tomllib.loads(config(found))["connections"]["trusted_peers"], ["10.0.0.0/8"])
+            shown = yaml.safe_load(text).get("ingress", {}).get("annotations", {})
+            self.assertIn({name.removeprefix("nginx.ingress.kubernetes.io/") for name in shown}, [NGINX, set()])
+            timeouts = [int(wait) * 1000 for name, wait in shown.items() if name.endswith("-timeout")]
+            self.assertTrue(all(wait > DEFAULTS["server"]["stream_ms"] for wait in timeouts), timeouts)
+        self.assertEqual(kinds, ["Ingress", "GRPCRoute"])
 
     def test_live_mode_is_shown_with_every_secret_that_all_have(self):
         shown = set(yaml.safe_load(live())["secrets"])
