@@ -50,6 +50,13 @@ def panels():
             yield panel["title"], target["expr"]
 
 
+def variables():
+    """The dashboard's own, which ask Prometheus: name to (metric, label) of `label_values`."""
+    for one in json.loads((CHART / "files/dashboard.json").read_text())["templating"]["list"]:
+        if one["type"] == "query":
+            yield one["name"], re.fullmatch(r"label_values\((\w+), (\w+)\)", one["query"]).groups()
+
+
 class Metrics(unittest.TestCase):
     def check(self, where, expression, recorded=()):
         known = documented()
@@ -70,6 +77,20 @@ class Metrics(unittest.TestCase):
     def test_the_dashboard_names_what_exists(self):
         seen = [self.check(where, expression) for where, expression in panels()]
         self.assertGreater(len(seen), 15)
+
+    def test_the_dashboards_variables_are_labels_that_their_metric_has_and_panels_use_them(self):
+        known, asked = documented(), " ".join(expression for _, expression in panels())
+        found = dict(variables())
+        self.assertIn("job", found)
+        for name, (metric, label) in found.items():
+            self.assertIn(metric, known, name)
+            self.assertIn(label, known[metric] | OUTSIDE - {"le"}, name)
+            self.assertRegex(asked, rf'\b{label}=~"\${name}"', name)
+
+    def test_every_panel_asks_only_for_variables_that_there_are(self):
+        given = {"__rate_interval", "datasource", *dict(variables())}
+        for where, expression in panels():
+            self.assertLessEqual(set(re.findall(r"\$\{?(\w+)", expression)), given, where)
 
     def test_the_dashboard_shows_every_metric_that_tells_of_trouble(self):
         shown = set().union(*(used(expression)[0] for _, expression in panels()))
