@@ -91,17 +91,21 @@ fn copy(stage: &Stage, count: u64) -> Outcome<()> {
 
 async fn drain(stage: &Stage, known: u64, client: &str, plan: Plan, report: &mut Report) -> Outcome<()> {
     const REST: &str = "SELECT count(*) FROM kkt WHERE due_ms <= extract(epoch FROM clock_timestamp()) * 1000";
+    const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let looked = "SELECT coalesce(sum(attempts), 0) FROM kkt";
     let (attempts, writes) = (stage.pg.number(looked)?, stage.pg.writes()?);
     stage.pg.sql("UPDATE kkt SET due_ms = 0 WHERE serial_key NOT LIKE 'copy%'")?;
-    let begun = Instant::now();
+    let (begun, begun_ms) = (Instant::now(), stage.pg.number(NOW)?);
     while stage.pg.number(REST)? > 0 {
         if begun.elapsed() > Duration::from_secs(300) {
             return Err("what was due is not drained".into());
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Each look costs a connection, which takes time from what is measured.
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let rate = known as f64 / begun.elapsed().as_secs_f64();
+    // Each was put off for the same time when it had been looked at.
+    let last = format!("SELECT max(due_ms) - {LONG_MS} FROM kkt WHERE serial_key NOT LIKE 'copy%'");
+    let rate = known as f64 * 1e3 / (stage.pg.number(&last)? - begun_ms) as f64;
     let commits = (stage.pg.writes()? - writes - 1) as f64 / known as f64;
     // Each was looked at: nothing was put off without.
     let looks = stage.pg.number(looked)? - attempts;
