@@ -37,7 +37,7 @@ use crate::partners::jwt::Services;
 use crate::storage::audit::{Act, Deed, Desk, Unsaid};
 use crate::storage::recovery::Begun;
 use crate::storage::vault::{self, Vault};
-use crate::storage::{self, Alone, Db, Schema, StoreError};
+use crate::storage::{self, Alone, Db, LACKING, Schema, StoreError};
 use crate::support::switches::Switched;
 
 /// Why the server did not start or did not go on.
@@ -246,9 +246,13 @@ async fn database(config: &Config) -> Result<(Db, Alone), AppError> {
         db.migrate().await?;
     }
     match db.schema().await? {
-        Schema::Older { missing } => Err(AppError::OldSchema(missing)),
-        Schema::Current | Schema::Newer => Ok((db, alone)),
+        Schema::Older { missing } => return Err(AppError::OldSchema(missing)),
+        Schema::Current | Schema::Newer => {}
     }
+    if db.searches_slowly().await? {
+        tracing::warn!("{LACKING}");
+    }
+    Ok((db, alone))
 }
 
 /// The reference data; says when the working calendar is about to run out.

@@ -268,8 +268,8 @@ async fn migrate(config: &Config, wait: Duration, output: &Output) -> Result<(),
     };
     let (before, db) = storage::patiently(wait, StoreError::passes, opened).await?;
     db.migrate().await?;
-    if before != Schema::Newer && db.searches_slowly().await? {
-        eprintln!("warning: {}", storage::LACKING);
+    if let Some(why) = db.index_searches().await {
+        eprintln!("warning: {}, which cannot be done now: {why}", storage::LACKING);
     }
     output.line(match before {
         Schema::Older { .. } => "migrated",

@@ -26,10 +26,13 @@ pub(super) fn statements(sql: &str) -> Vec<String> {
 
 async fn build(on: &impl ConnectionTrait, create: &str, index: &str) -> Result<(), DbErr> {
     let name = index.split_whitespace().next().unwrap_or_default();
-    if is_broken(on, name).await? {
-        drop(on, name).await?;
-    }
+    clear(on, name).await?;
     on.execute_unprepared(&format!("{create} INDEX CONCURRENTLY IF NOT EXISTS {index}")).await.map(|_| ())
+}
+
+/// Drops an index whose build was interrupted.
+pub(super) async fn clear(on: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {
+    if is_broken(on, name).await? { drop(on, name).await } else { Ok(()) }
 }
 
 async fn drop(on: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {

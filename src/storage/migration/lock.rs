@@ -45,19 +45,21 @@ impl Lock {
 
     /// Asked for again and again: whoever waits for it inside a statement would be waited for by whoever builds an index.
     async fn advisory(db: &Db) -> Result<Self, StoreError> {
-        let options = db.patient([("statement_timeout", 0), ("lock_timeout", 0)]);
-        let mut connection = PgConnection::connect_with(&options).await.map_err(unavailable)?;
+        let mut connection = connected(db).await?;
         let give_up = Instant::now() + db.migrating.patience;
-        loop {
-            let query = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(KEY);
-            if query.fetch_one(&mut connection).await.map_err(unavailable)? {
-                return Ok(Self::Advisory(Box::new(connection)));
-            }
+        while !is_ours(&mut connection).await? {
             if Instant::now() >= give_up {
                 return Err(StoreError::Unavailable("somebody else migrates it".into()));
             }
             sleep(POLL).await;
         }
+        Ok(Self::Advisory(Box::new(connection)))
+    }
+
+    /// That of a PostgreSQL, unless somebody else has it.
+    pub(super) async fn at_once(db: &Db) -> Result<Option<Self>, StoreError> {
+        let mut connection = connected(db).await?;
+        Ok(is_ours(&mut connection).await?.then(|| Self::Advisory(Box::new(connection))))
     }
 
     pub(super) async fn release(self) -> Result<(), StoreError> {
@@ -67,6 +69,16 @@ impl Lock {
         }
         Ok(())
     }
+}
+
+async fn connected(db: &Db) -> Result<PgConnection, StoreError> {
+    let options = db.patient([("statement_timeout", 0), ("lock_timeout", 0)]);
+    PgConnection::connect_with(&options).await.map_err(unavailable)
+}
+
+async fn is_ours(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let query = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(KEY);
+    query.fetch_one(connection).await.map_err(unavailable)
 }
 
 fn unavailable(_: sqlx::Error) -> StoreError {

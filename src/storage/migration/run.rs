@@ -43,6 +43,10 @@ impl Db {
     /// ([`StoreError::Contention`]) somebody holds a lock for too long. A failed migration leaves nothing behind but an index
     /// that is not used; the next one builds it again.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        // Whoever lacks nothing waits for nobody.
+        if self.schema().await?.serves() {
+            return Ok(());
+        }
         let lock = Lock::take(self).await?;
         let result = if self.schema().await? == Schema::Newer { Ok(()) } else { self.up().await };
         lock.release().await?;
@@ -53,27 +57,35 @@ impl Db {
         while let Some(next) = self.missing().await?.first() {
             self.patiently(next).await?;
         }
-        if self.searches_slowly().await? {
-            self.search_by_trigrams().await?;
-        }
         Ok(())
     }
 
-    /// Nothing but searches needs them.
-    async fn search_by_trigrams(&self) -> Result<(), StoreError> {
-        let own = self.beside(How::Beside).await?;
-        if let Err(error) = trigrams::build(&own).await {
-            tracing::warn!(%error, "{}", trigrams::LACKING);
-        }
-        Ok(own.close().await?)
-    }
-
-    /// Whether searches by text lack their index: [`LACKING`](super::LACKING) says what to do.
+    /// Whether searches by text lack their index.
     ///
     /// # Errors
     /// [`StoreError`] when the database does not answer.
     pub async fn searches_slowly(&self) -> Result<bool, StoreError> {
         Ok(self.backend() == Backend::Postgres && self.rows(trigrams::BUILT).await?.is_empty())
+    }
+
+    /// Builds the index of searches by text when it is missing and nobody else migrates; why that cannot be done. It may take
+    /// minutes, and everything is right without: nobody may have to wait for it to serve.
+    pub async fn index_searches(&self) -> Option<String> {
+        match self.searches_slowly().await {
+            Ok(false) => None,
+            Ok(true) => self.search_by_trigrams().await.err(),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    async fn search_by_trigrams(&self) -> Result<(), String> {
+        let told = |error: StoreError| error.to_string();
+        let Some(lock) = Lock::at_once(self).await.map_err(told)? else { return Ok(()) };
+        let own = self.beside(How::Beside).await.map_err(told)?;
+        let built = trigrams::build(&own).await.map_err(|error| error.to_string());
+        // Both end with this process at the latest.
+        let _ = (own.close().await, lock.release().await);
+        built
     }
 
     /// One migration. What those before it took, an index may take an hour, is no waiting.

@@ -1,14 +1,14 @@
 //! Searches by a part of a text, on PostgreSQL: an index of trigrams finds the clients. It needs the module `pg_trgm`, which
 //! comes with PostgreSQL, but which a system may lack and an account may have no right to add; then a search reads all
-//! clients of the partner. So this is no migration of its own: each one looks whether the index can be built by now.
+//! clients of the partner. So this is no migration: `litebox-partner migrate` looks each time whether it can be built by now.
 
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use super::indexes;
 
 /// What operators are told.
-pub const LACKING: &str = "searches by text read all clients of a partner: have CREATE EXTENSION pg_trgm done by somebody \
-                           who may, then migrate again";
+pub const LACKING: &str = "searches by text read all clients of a partner: `litebox-partner migrate` builds their index \
+                           with PostgreSQL's module pg_trgm";
 
 /// Whether it is there.
 pub(super) const BUILT: &str = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('client_by_text') AND indisvalid";
@@ -30,7 +30,13 @@ pub(super) async fn build(on: &impl ConnectionTrait) -> Result<(), DbErr> {
     };
     let class = schema.map(|schema| format!("{schema}.gin_trgm_ops"));
     let class = class.ok_or_else(|| DbErr::Migration("there is no module pg_trgm".into()))?;
-    indexes::change(on, &format!("CREATE INDEX client_by_text ON client USING gin (search {class})")).await
+    let built = indexes::change(on, &format!("CREATE INDEX client_by_text ON client USING gin (search {class})")).await;
+    if built.is_err() {
+        // What is half built costs every write. The first error is the one that matters, and time has been spent.
+        let _ = on.execute_unprepared("SET statement_timeout = 10000").await;
+        let _ = indexes::clear(on, "client_by_text").await;
+    }
+    built
 }
 
 async fn schema(on: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {

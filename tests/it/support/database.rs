@@ -112,6 +112,7 @@ fn template() -> &'static str {
             server.admin("CREATE DATABASE template_lb".to_owned()).await.unwrap();
             let db = Db::connect(&patient(server.url("template_lb"))).await.unwrap();
             db.migrate().await.unwrap();
+            assert_eq!(db.index_searches().await, None);
             db.close().await.unwrap();
             if let Some(rows) = filled::rows() {
                 let url = server.url("template_lb");
