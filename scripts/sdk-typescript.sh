@@ -29,7 +29,7 @@ start_demo() { # a server, a partner and a register of its own; takes over what 
     eval "$(grep '^export [A-Z_]*=[^ ]*$' "$work/demo.log")"
 }
 
-oldest() { # oldest README: the oldest Node and compilers that it names; the program compiles with these compilers
+oldest() { # oldest README: the oldest Node and compilers that it names; the program compiles with these, and the tests of connections run
     local node types compiler
     node=$(sed -n 's/^Node \([0-9.]*\) or later.*/\1/p' "$1")
     types=$(sed -n 's/.*TypeScript \([0-9.]*\) or later.*/\1/p' "$1")
@@ -39,6 +39,8 @@ oldest() { # oldest README: the oldest Node and compilers that it names; the pro
     [[ "$(.oldest/node_modules/.bin/node --version)" == "v$node."* ]]
     node .oldest/node_modules/typescript/bin/tsc "${strict[@]}" --noEmit quickstart.ts snippets.ts
     node .oldest/node_modules/typescript-lax/bin/tsc "${strict[@]}" --noEmit --skipLibCheck quickstart.ts snippets.ts
+    .oldest/node_modules/.bin/node --test --test-timeout=60000 "$OLDPWD/sdk/typescript/build/test/retry.test.js" >"$work/retry.log" ||
+        { cat "$work/retry.log" >&2; exit 1; }
     echo "ok: the README's program with Node $node and TypeScript $types, and with $compiler"
 }
 

@@ -54,13 +54,13 @@ newer_node() { # from npm, which is here already; for Linux alone
     cp scripts/node/package*.json .tools/node/
     npm ci --silent --no-audit --no-fund --prefix .tools/node
     node=$(find .tools/node/node_modules -path '*/bin/node' -type f | head -1)
-    [ -n "$node" ] || { echo "please install Node 20.4 or later" >&2; return 1; }
+    [ -n "$node" ] || { echo "please install Node 20.11 or later" >&2; return 1; }
     ln -sf "../../$node" .tools/bin/node
 }
 
 command -v go >/dev/null || debian golang-go
 if older "$(GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')" 1.21; then newer_go; fi
-if older "$(node --version | tr -d v)" 20.4; then newer_node; fi
+if older "$(node --version | tr -d v)" 20.11; then newer_node; fi
 
 go_tool() { # go_tool NAME PACKAGE@VERSION: GO_JOBS compilers at once
     if [ -x ".tools/bin/$1" ]; then return; fi
