@@ -147,11 +147,16 @@ class Secrets(unittest.TestCase):
 
 
 class Scale(unittest.TestCase):
-    def test_several_pods_have_a_disruption_budget_and_one_has_none(self):
+    def test_where_several_pods_may_run_there_is_a_disruption_budget_and_where_one_runs_none(self):
+        scaled = ["autoscaling.enabled=true", "autoscaling.minReplicas=1"]
         for sets, has in [([], True), (["replicas=1"], False), (["podDisruptionBudget.enabled=false"], False), (["autoscaling.enabled=true"], True),
-                          (["autoscaling.enabled=true", "autoscaling.minReplicas=1"], False)]:  # fmt: skip
+                          (scaled, True), ([*scaled, "replicas=1"], True), ([*scaled, "autoscaling.maxReplicas=1"], False)]:  # fmt: skip
             self.assertEqual("PodDisruptionBudget" in {o["kind"] for o in render(*LIVE, *sets)}, has, sets)
         self.assertNotIn("PodDisruptionBudget", {o["kind"] for o in render(*TEST)})
+
+    def test_the_disruption_budget_lets_one_pod_go_even_if_it_is_the_only_one(self):
+        spec = one(render(*LIVE, "autoscaling.enabled=true", "autoscaling.minReplicas=1"), "PodDisruptionBudget")["spec"]
+        self.assertEqual((spec["maxUnavailable"], spec.get("minAvailable")), (1, None))
 
     def test_the_autoscaler_owns_the_number_of_pods(self):
         found = render(*LIVE, "autoscaling.enabled=true", "autoscaling.maxReplicas=4", 'autoscaling.metrics:=[{"type":"Pods"}]')
