@@ -164,6 +164,12 @@ class Scale(unittest.TestCase):
         spec = one(found, "HorizontalPodAutoscaler")["spec"]
         self.assertEqual((spec["minReplicas"], spec["maxReplicas"], len(spec["metrics"])), (2, 4, 2))
         self.assertEqual(spec["scaleTargetRef"]["name"], NAME)
+        self.assertNotIn("behavior", spec)
+
+    def test_the_autoscaler_is_as_fast_as_it_is_told(self):
+        behavior = {"scaleDown": {"stabilizationWindowSeconds": 600, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}]}}
+        found = render(*LIVE, "autoscaling.enabled=true", f"autoscaling.behavior:={json.dumps(behavior)}")
+        self.assertEqual(one(found, "HorizontalPodAutoscaler")["spec"]["behavior"], behavior)
 
 
 class Metrics(unittest.TestCase):
