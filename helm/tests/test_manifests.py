@@ -192,7 +192,7 @@ class Schema(unittest.TestCase):
     """Objects that Kubernetes defines, and maps of names, are left open; everything else is closed."""
 
     OPEN = {"global", "affinity", "tolerations", "extraVolumes", "extraVolumeMounts", "extraObjects", "valueFrom", "metrics", "parentRefs"}
-    OPEN |= {"ingressFrom", "metricsFrom", "egress", "dns", "behavior"}
+    OPEN |= {"ingressFrom", "metricsFrom", "egress", "dns", "behavior", "relabelings", "metricRelabelings"}
 
     def walk(self, schema, path):
         kind = schema.get("type")

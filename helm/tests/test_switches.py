@@ -186,6 +186,15 @@ class Metrics(unittest.TestCase):
             self.assertEqual(one(found, kind)["metadata"]["labels"]["release"], "prometheus")
             self.assertNotIn(kind, {o["kind"] for o in render(*TEST)})
 
+    def test_each_monitor_reads_as_it_is_told_and_else_as_prometheus_does(self):
+        more = {"scrapeTimeout": "5s", "relabelings": [{"targetLabel": "node"}], "metricRelabelings": [{"action": "labeldrop", "regex": "a"}]}
+        for monitor, kind, places in [("serviceMonitor", "ServiceMonitor", "endpoints"), ("podMonitor", "PodMonitor", "podMetricsEndpoints")]:
+            sets = [f"metrics.{monitor}.enabled=true", f"metrics.{monitor}.interval=15s"]
+            plain = {"port": "metrics", "path": "/metrics", "interval": "15s"}
+            self.assertEqual(one(render(*TEST, *sets), kind)["spec"][places], [plain])
+            sets += [f"metrics.{monitor}.{key}:={json.dumps(value)}" for key, value in more.items()]
+            self.assertEqual(one(render(*TEST, *sets), kind)["spec"][places], [{**plain, **more}])
+
     def test_the_service_monitor_finds_the_metrics_service_and_only_that(self):
         found = render(*TEST, "metrics.serviceMonitor.enabled=true")
         wanted = one(found, "ServiceMonitor")["spec"]["selector"]["matchLabels"].items()
