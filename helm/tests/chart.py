@@ -65,13 +65,18 @@ def objects(text):
     return found
 
 
-def render(*sets, file=None, version=NEWEST, name="shop", files=()):
-    """All objects of a release, tests and hooks too. `sets`: KEY=VALUE, or KEY:=JSON."""
-    args = ["template", name, CHART, "--namespace", "partners", "--kube-version", version]
-    args += ["--values", file] if file else []
+def given(sets, file):
+    """The arguments for values: a file, and KEY=VALUE, or KEY:=JSON, over it."""
+    args = ["--values", file] if file else []
     for one in sets:
         key, value = one.split("=", 1)
         args += ["--set-json", f"{key[:-1]}={value}"] if key.endswith(":") else ["--set", one]
+    return args
+
+
+def render(*sets, file=None, version=NEWEST, name="shop", files=()):
+    """All objects of a release, tests and hooks too. `sets`: as `given`."""
+    args = ["template", name, CHART, "--namespace", "partners", "--kube-version", version, *given(sets, file)]
     args += [part for key, value in files for part in ("--set-file", f"{key}={value}")]
     return objects(rendered(*args))
 
@@ -81,9 +86,9 @@ def rendered(*args):
     return helm(*args)
 
 
-def notes(file):
+def notes(*sets, file=None):
     """NOTES.txt as it is printed."""
-    text = helm("install", "shop", CHART, "--namespace", "partners", "--values", file, "--dry-run=client")
+    text = helm("install", "shop", CHART, "--namespace", "partners", *given(sets, file), "--dry-run=client")
     return text.split("NOTES:\n", 1)[1]
 
 

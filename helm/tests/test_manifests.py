@@ -151,7 +151,7 @@ class EveryMode(unittest.TestCase):
 
     def test_the_notes_show_commands_and_no_secret(self):
         for file in MODES:
-            said = notes(file)
+            said = notes(file=file)
             for part in ["partner add", "token issue", 'grpcurl -', "LookupTaxpayer", "helm test shop"]:
                 self.assertIn(part, said, file.name)
             self.assertIsNone(re.search(r"base64 -d|get secret|secretKeyRef|postgres://|lbp_(live|test)_", said), file.name)

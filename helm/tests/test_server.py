@@ -234,7 +234,7 @@ class Server(unittest.TestCase):
                         if line[0] == "litebox-partner":
                             seen.add(line[1])
                             self.assertTrue(self.accepted(line), line)
-            for line in re.findall(r"-- (litebox-partner [^)\n]*)", notes(file)):
+            for line in re.findall(r"-- (litebox-partner [^)\n]*)", notes(file=file)):
                 words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
                 seen.add(" ".join(words[3:5]))
                 self.assertTrue(self.accepted(words), line)

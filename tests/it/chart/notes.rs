@@ -72,6 +72,7 @@ async fn every_command_of_the_notes_does_what_it_is_printed_for_in_every_mode() 
 async fn while_a_restore_is_recovered_the_notes_say_that_nobody_is_let_in_and_nobody_is() {
     let Some(helm) = helm() else { return };
     let (printed, done) = typed(&helm, "test-sqlite-values.yaml", json!({"recover": "2026-11-24"})).await.unwrap();
+    assert!(printed.contains("until then the answer is UNAVAILABLE, RECOVERING:\n"), "{printed}");
     assert!(printed.contains("NOTE: a restore is being recovered: tokens and fleet are held back"), "{printed}");
     let error = String::from_utf8(done.stderr).unwrap();
     assert!(error.contains("a backup was restored, and this is held back"), "{error}");
