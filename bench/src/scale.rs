@@ -42,8 +42,8 @@ pub async fn measure(binary: &Path, kkts: u64, plan: Plan, report: &mut Report) 
     println!("{kkts} registrations loaded in {} s, {size}", begun.elapsed().as_secs());
     let server = stage.serve(&settings).await?;
     let caller = Caller::new(&partner, &server.channels(CONNECTIONS)?);
-    pages_of_kkts(&caller, kkts, plan, report).await?;
-    pages_of_clients(&caller, kkts / EACH, plan, report).await?;
+    pages(List::Kkts, &caller, kkts, plan, report).await?;
+    pages(List::Clients, &caller, kkts / EACH, plan, report).await?;
     searches(&stage, &caller, kkts / EACH, report).await
 }
 
@@ -109,54 +109,53 @@ fn own_kkt(n: u64, kkts: u64) -> u64 {
     (own_client(n, kkts / EACH) - 1) * EACH + 1 + n % EACH
 }
 
-async fn page_of_kkts(caller: &Caller, n: u64, page_token: String) -> Result<pb::ListResponse, String> {
-    let request = pb::ListRequest { page_size: PAGE, page_token, ..Default::default() };
-    Ok(caller.kkts(n).list(request).await.map_err(told)?.into_inner())
+/// A list with pages, as it is asked here.
+#[derive(Clone, Copy)]
+enum List {
+    Kkts,
+    Clients,
 }
 
-async fn page_of_clients(caller: &Caller, n: u64, page_token: String) -> Result<cl::ListResponse, String> {
-    let request = cl::ListRequest { page_size: PAGE, page_token, ..Default::default() };
-    Ok(caller.clients(n).list(request).await.map_err(told)?.into_inner())
+impl List {
+    /// The ids of a page, and the token of the next.
+    async fn page(self, caller: &Caller, n: u64, page_token: String) -> Result<(Vec<String>, String), String> {
+        Ok(match self {
+            Self::Kkts => {
+                let ask = pb::ListRequest { page_size: PAGE, page_token, ..Default::default() };
+                let page = caller.kkts(n).list(ask).await.map_err(told)?.into_inner();
+                (page.kkts.into_iter().map(|kkt| kkt.id).collect(), page.next_page_token)
+            }
+            Self::Clients => {
+                let ask = cl::ListRequest { page_size: PAGE, page_token, ..Default::default() };
+                let page = caller.clients(n).list(ask).await.map_err(told)?.into_inner();
+                (page.clients.into_iter().map(|client| client.id).collect(), page.next_page_token)
+            }
+        })
+    }
 }
 
 /// Walks down to the page far below, sees that nothing comes twice, and measures the first against it.
-async fn pages_of_kkts(caller: &Caller, kkts: u64, plan: Plan, report: &mut Report) -> Outcome<()> {
-    let far = FAR.min(kkts / SHARE / PAGE as u64 - 1);
+async fn pages(list: List, caller: &Caller, all: u64, plan: Plan, report: &mut Report) -> Outcome<()> {
+    let far = FAR.min(all / SHARE / PAGE as u64 - 1);
     let (mut seen, mut token) = (HashSet::new(), String::new());
     for n in 1..far {
-        let page = page_of_kkts(caller, n, token).await?;
-        seen.extend(page.kkts.into_iter().map(|kkt| kkt.id));
-        token = page.next_page_token;
+        let (ids, next) = list.page(caller, n, token).await?;
+        seen.extend(ids);
+        token = next;
     }
     all_seen(seen.len(), far)?;
     let ask = |token: String| {
         let caller = caller.clone();
         move |n| {
             let (caller, token) = (caller.clone(), token.clone());
-            async move { full(page_of_kkts(&caller, n, token).await?.kkts.len()) }
+            async move { full(list.page(&caller, n, token).await?.0.len()) }
         }
     };
-    compared(&format!("registrations, {kkts}: page {far}"), ask(String::new()), ask(token), plan, report).await
-}
-
-/// The same for clients.
-async fn pages_of_clients(caller: &Caller, clients: u64, plan: Plan, report: &mut Report) -> Outcome<()> {
-    let far = FAR.min(clients / SHARE / PAGE as u64 - 1);
-    let (mut seen, mut token) = (HashSet::new(), String::new());
-    for n in 1..far {
-        let page = page_of_clients(caller, n, token).await?;
-        seen.extend(page.clients.into_iter().map(|client| client.id));
-        token = page.next_page_token;
-    }
-    all_seen(seen.len(), far)?;
-    let ask = |token: String| {
-        let caller = caller.clone();
-        move |n| {
-            let (caller, token) = (caller.clone(), token.clone());
-            async move { full(page_of_clients(&caller, n, token).await?.clients.len()) }
-        }
+    let what = match list {
+        List::Kkts => "registrations",
+        List::Clients => "clients",
     };
-    compared(&format!("clients, {clients}: page {far}"), ask(String::new()), ask(token), plan, report).await
+    compared(&format!("{what}, {all}: page {far}"), ask(String::new()), ask(token), plan, report).await
 }
 
 fn full(entries: usize) -> Result<(), String> {

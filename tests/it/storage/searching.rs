@@ -37,6 +37,16 @@ async fn looks(db: &Db, index: &str) -> i64 {
     row.unwrap().try_get_by(0).unwrap()
 }
 
+/// Searches until the index has been looked into: connections tell it late.
+async fn looked_into(db: &Db, index: &str, search: impl AsyncFn()) {
+    let before = looks(db, index).await;
+    until(&format!("{index} is looked into"), async || {
+        search().await;
+        looks(db, index).await > before
+    })
+    .await;
+}
+
 fn by(change: impl FnOnce(&mut ListRequest)) -> ListRequest {
     let mut request = ListRequest::default();
     change(&mut request);
@@ -73,22 +83,18 @@ async fn what_is_searched_for_is_found_by_an_index_of_it() {
         ("client_by_inn", by(|r| r.inn = client.inn.clone())),
         ("client_by_ref", by(|r| r.external_ref = "own".into())),
     ] {
-        let before = looks(db, index).await;
-        until(&format!("{index} is looked into"), async || {
+        looked_into(db, index, async || {
             let found = server.clients(&stage.partner.token).list(request.clone()).await.unwrap().into_inner().clients;
             assert_eq!(found.iter().map(|one| &one.id).collect::<Vec<_>>(), [&id], "{request:?}");
-            looks(db, index).await > before
         })
         .await;
     }
     for (index, request) in
         [("kkt_by_inn", of(|r| r.inn = client.inn.clone())), ("kkt_by_ref", of(|r| r.external_ref = "own".into()))]
     {
-        let before = looks(db, index).await;
-        until(&format!("{index} is looked into"), async || {
+        looked_into(db, index, async || {
             let found = server.kkts(&stage.partner.token).list(request.clone()).await.unwrap().into_inner().kkts;
             assert_eq!(found.iter().map(|one| &one.id).collect::<Vec<_>>(), [&kkt], "{request:?}");
-            looks(db, index).await > before
         })
         .await;
     }
