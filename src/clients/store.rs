@@ -53,24 +53,27 @@ pub enum Held {
 /// A longer name, in bytes, makes a token that the contract does not take: it is looked for by its client.
 const LONGEST_NAME: usize = 1_000;
 
-/// Where a page of a list ended.
-#[derive(Clone, Serialize, Deserialize)]
+/// Where a page of a list ended: what the client there is sorted by is asked for again only when it is not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum End {
-    /// At this client.
-    Client(ClientId),
+    /// At this client, which was made at this time.
+    Made(ClientId, i64),
     /// At this client, which had this name: one that is erased has none, and keeps its place in the order of names.
     Named(ClientId, String),
+    /// At this client, of a name that is too long for a token. Tokens of former versions name times so, too.
+    Client(ClientId),
 }
 
 impl End {
     /// At this client, in this order.
     pub fn at(client: &Client, order: Order) -> Self {
         match order {
+            Order::Newest | Order::Oldest => Self::Made(client.id, client.created_ms),
             Order::Company if client.names.company.len() <= LONGEST_NAME => {
                 Self::Named(client.id, client.names.company.clone())
             }
-            Order::Company | Order::Newest | Order::Oldest => Self::Client(client.id),
+            Order::Company => Self::Client(client.id),
         }
     }
 }
@@ -197,6 +200,7 @@ impl Store {
     /// The condition of keyset paging: what comes after `last` in this order, also when that was erased since.
     async fn beyond(&self, scope: PartnerScope, order: Order, last: &End) -> Result<Expr, StoreError> {
         let (id, sorted_by) = match last {
+            End::Made(id, created_ms) => (*id, Expr::val(*created_ms)),
             End::Named(id, company) => (*id, Expr::val(company.as_str())),
             End::Client(id) => match self.place(scope, order, *id).await? {
                 Some(place) => (*id, place),
@@ -327,6 +331,7 @@ fn as_seen(scope: PartnerScope, seen: &Client) -> Where {
     Where::all()
         .add(of_partner(client::Column::PartnerId, scope))
         .add(client::Column::Id.eq(seen.id.uuid()))
+        .add(client::Column::ErasedMs.is_null())
         .add(client::Column::State.eq(StateName::AccountPending.as_str()))
         .add(client::Column::PasswordVersion.eq(seen.password_version))
 }

@@ -1,6 +1,7 @@
 //! The section «Клиенты».
 
 use litebox_partner::clients::model::{Filter, ListQuery, Order, StateName};
+use litebox_partner::clients::store::End;
 use litebox_partner::erasure::key::{Key, generate};
 use litebox_partner::erasure::service::{Done, Erasures};
 use litebox_partner::failure::Failure;
@@ -78,6 +79,38 @@ async fn a_list_goes_on_when_the_client_at_the_end_of_a_page_was_erased() {
             asked.token = first.next;
             erase(&stage, first.cards[1].client.id).await;
             assert_eq!(companies(&stage, &caller, asked).await, whole[2..], "{order:?}");
+        }
+    })
+    .await;
+}
+
+/// What is told of the end of a page: all that is needed to go on from there, or its client alone as in tokens of former versions.
+#[tokio::test]
+async fn a_page_goes_on_at_a_time_that_nobody_is_asked_for_and_after_a_token_of_a_former_version() {
+    on_both_databases(|database| async move {
+        let (stage, caller) = filled(database).await;
+        let store = Store::new(stage.db.clone());
+        let after = async |order, end: &End| {
+            let rest = store.list(caller.scope, &Filter::default(), order, Some(end), 50).await.unwrap();
+            rest.into_iter().map(|client| client.id).collect::<Vec<_>>()
+        };
+        for order in [Order::Newest, Order::Oldest] {
+            let asked = ListQuery { order, ..query(Filter::default()) };
+            let cards = stage.service().list(caller.scope, &asked).await.unwrap().cards;
+            let ids: Vec<_> = cards.iter().map(|card| card.client.id).collect();
+            let third = &cards[2].client;
+            assert_eq!(after(order, &End::at(third, order)).await, ids[3..], "{order:?}");
+            let former: End = serde_json::from_value(serde_json::json!(third.id)).unwrap();
+            assert_eq!(former, End::Client(third.id));
+            assert_eq!(after(order, &former).await, ids[3..], "{order:?}");
+            let nobody = ClientId::new(Uuid::nil());
+            assert_eq!(after(order, &End::Client(nobody)).await, [], "{order:?}: has no place");
+            let moment = End::Made(nobody, third.created_ms);
+            let rest = after(order, &moment).await;
+            assert!(
+                ids.ends_with(&rest) && (2..=3).contains(&rest.len()),
+                "{order:?}: a time has one without its client"
+            );
         }
     })
     .await;
