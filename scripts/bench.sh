@@ -3,7 +3,7 @@
 # bench.sh: everything. bench.sh soak: the same work for SOAK seconds (half an hour). bench.sh smoke: everything, small, on the
 # debug binary, for whether the answers are right; figures mean nothing then and are written nowhere.
 # ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting scale. TIME, ROUNDS, ROWS, CALLERS,
-# WAITING, KKTS choose sizes, POOL_SIZE the server's; BINARY another program.
+# WAITING, KKTS choose sizes; BINARY another program, LITEBOX_… other settings of the server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 pub struct Tally {
     /// Calls that were answered as they should be.
     pub good: u64,
-    /// Those of them that came after the time of sending was over.
-    pub late: u64,
+    /// Those of them that came before it was counted, or after the time of sending was over.
+    uncounted: u64,
     /// The others, by what they were told.
     pub bad: BTreeMap<String, u64>,
-    /// From the first call to the last answer.
+    /// So long it was counted.
     pub seconds: f64,
     micros: Vec<u32>,
 }
@@ -41,9 +41,9 @@ impl Tally {
         }
     }
 
-    /// Good answers a second, while calls were sent.
+    /// Good answers a second, while it was counted.
     pub fn rate(&self) -> f64 {
-        (self.good - self.late) as f64 / self.seconds.max(0.001)
+        (self.good - self.uncounted) as f64 / self.seconds.max(0.001)
     }
 
     /// Milliseconds within which this share of the good answers came.
@@ -91,14 +91,16 @@ where
     sum
 }
 
-/// `rate` calls a second for so long, whether or not the ones before are answered; `seconds` is the time of sending.
-pub async fn open<F, A>(rate: f64, time: Duration, numbers: &Arc<AtomicU64>, call: F) -> Tally
+/// `rate` calls a second for so long, whether or not the ones before are answered. It is counted when `warm` is over, for as long as
+/// calls are sent: first answers come late, when those of a steady stream would have come.
+pub async fn open<F, A>(rate: f64, (warm, time): (Duration, Duration), numbers: &Arc<AtomicU64>, call: F) -> Tally
 where
     F: Fn(u64) -> A + Clone + Send + 'static,
     A: Future<Output = Result<(), String>> + Send + 'static,
 {
     let (begun, mut sent, mut all, mut sum) = (Instant::now(), 0.0, JoinSet::new(), Tally::default());
-    while begun.elapsed() < time {
+    let mut early = None;
+    while begun.elapsed() < warm + time {
         while sent < begun.elapsed().as_secs_f64() * rate {
             sent += 1.0;
             let (call, n) = (call.clone(), numbers.fetch_add(1, Ordering::Relaxed));
@@ -110,13 +112,17 @@ where
         while let Some(Ok((answer, took))) = all.try_join_next() {
             sum.count(answer, took);
         }
+        if early.is_none() && begun.elapsed() >= warm {
+            early = Some((sum.good, Instant::now()));
+        }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    sum.seconds = begun.elapsed().as_secs_f64();
+    let (early, since) = early.unwrap_or((0, begun));
+    sum.seconds = since.elapsed().as_secs_f64();
     let in_time = sum.good;
     while let Some(Ok((answer, took))) = all.join_next().await {
         sum.count(answer, took);
     }
-    sum.late = sum.good - in_time;
+    sum.uncounted = early + (sum.good - in_time);
     sum
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::report::Figures;
+
 /// Clock ticks a second, as Linux counts them for everybody.
 const TICKS: f64 = 100.0;
 
@@ -16,6 +18,31 @@ pub fn cpu_of_family(pid: u32) -> f64 {
     let pids = children.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let of_children: f64 = pids.filter(|child| parent(*child) == Some(pid)).map(|child| ticks(child, 13..15)).sum();
     (ticks(pid, 13..17) + of_children) / TICKS
+}
+
+/// Processor time: of the server, the database, the sandbox, and the load itself.
+#[derive(Clone, Copy)]
+pub struct Spent(pub [f64; 4]);
+
+impl Spent {
+    /// Microseconds for each of so many calls since `before`.
+    pub fn each(self, before: &Self, calls: u64) -> Self {
+        Self(std::array::from_fn(|n| (self.0[n] - before.0[n]) * 1e6 / calls.max(1) as f64))
+    }
+
+    /// Of each the one in the middle.
+    pub fn median(all: &[Self]) -> Self {
+        Self(std::array::from_fn(|n| Figures(all.iter().map(|spent| spent.0[n]).collect()).median()))
+    }
+
+    /// That of all others.
+    pub fn without_server(self) -> f64 {
+        self.0[1..].iter().sum()
+    }
+
+    pub fn shown(self) -> String {
+        self.0.map(|us| format!("{us:.0}")).join(", ")
+    }
 }
 
 /// Memory that the process has now, MiB.
@@ -48,6 +75,18 @@ fn parent(pid: u32) -> Option<u32> {
 
 fn ticks(pid: u32, fields: std::ops::Range<usize>) -> f64 {
     stat(pid).get(fields).into_iter().flatten().filter_map(|field| field.parse::<f64>().ok()).sum()
+}
+
+/// Seconds that the processors had nothing to do so far, all together; waiting for the disk is nothing to do.
+pub fn idle() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let all = text.lines().next().unwrap_or_default().split_whitespace();
+    all.skip(4).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
+/// How many cores there are.
+pub fn cores() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
 }
 
 /// Name of the processor, its cores, and the memory.

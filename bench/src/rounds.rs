@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::report::{Figures, Row};
 use crate::stage::{HEALTH, Server, Stage};
-use crate::{Outcome, calls, floor, load, machine};
+use crate::{Outcome, calls, floor, load};
 
 /// How long and how often.
 #[derive(Clone, Copy)]
@@ -34,8 +34,7 @@ impl Row {
             goal,
             p50: none(),
             p99: none(),
-            server_us: none(),
-            database_us: none(),
+            spent: Vec::new(),
         }
     }
 
@@ -51,13 +50,11 @@ impl Row {
         F: Fn(u64) -> A + Clone + Send + 'static,
         A: Future<Output = Result<(), String>> + Send,
     {
-        let before = (machine::cpu(server.pid()), machine::cpu_of_family(stage.pg.pid()));
+        let before = stage.spent(server);
         let mut tally = load::closed(plan.callers, plan.time, numbers, call).await;
-        let after = (machine::cpu(server.pid()), machine::cpu_of_family(stage.pg.pid()));
+        let spent = stage.spent(server).each(&before, tally.good);
         tally.all_good(&self.name)?;
-        let each = |seconds: f64| seconds * 1e6 / tally.good as f64;
-        self.server_us.0.push(each(after.0 - before.0));
-        self.database_us.0.push(each(after.1 - before.1));
+        self.spent.push(spent);
         self.rate.0.push(tally.rate());
         self.p50.0.push(tally.within(0.5));
         self.p99.0.push(tally.within(0.99));

@@ -50,7 +50,7 @@ pub async fn run(binary: &Path, time: Duration) -> Outcome<()> {
         }
     };
     let (all, watching) = (Arc::default(), watch(&server, time));
-    let (tally, samples) = tokio::join!(load::open(RATE, time, &all, mixed), watching);
+    let (tally, samples) = tokio::join!(load::open(RATE, (Duration::ZERO, time), &all, mixed), watching);
     let flat = flat(&samples, tally.good);
     tally.all_good("soak")?;
     flat

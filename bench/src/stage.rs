@@ -13,6 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use crate::machine::{self, Spent};
 use crate::pg::Postgres;
 use crate::{Outcome, floor};
 
@@ -132,7 +133,7 @@ pub struct Stage {
     pub floor: String,
     /// Settings that every server here has.
     settings: Vec<(String, String)>,
-    _sandbox: Process,
+    running: Process,
     _floor: Process,
 }
 
@@ -152,10 +153,15 @@ impl Stage {
         let mut bare = Process::start(command, folder.join("floor.log"))?;
         let floor = bare.told(|told| told.contains('\n').then(|| format!("http://{}", told.trim())))?;
         let settings = settings(&pg.url(), &sandbox, &floor);
-        let stage =
-            Self { folder, binary: binary.to_owned(), pg, sandbox, floor, settings, _sandbox: running, _floor: bare };
+        let stage = Self { folder, binary: binary.to_owned(), pg, sandbox, floor, settings, running, _floor: bare };
         stage.operate(&["migrate"])?;
         Ok(stage)
+    }
+
+    /// Processor time that all of it has used so far.
+    pub fn spent(&self, server: &Server) -> Spent {
+        let [server, sandbox, load] = [server.pid(), self.running.pid(), std::process::id()].map(machine::cpu);
+        Spent([server, machine::cpu_of_family(self.pg.pid()), sandbox, load])
     }
 
     fn command(&self) -> Command {
@@ -235,7 +241,7 @@ fn settings(database: &str, sandbox: &Sandbox, floor: &str) -> Vec<(String, Stri
         ("TRACES_OTLP_ENDPOINT", floor),
         ("TRACES_SAMPLE_RATIO", "0.01"),
     ];
-    let tried = std::env::var("POOL_SIZE").ok().map(|size| ("LITEBOX_DATABASE_POOL_SIZE".to_owned(), size));
+    let tried = std::env::vars().filter(|(name, _)| name.starts_with("LITEBOX_"));
     pairs.map(|(key, value)| (format!("LITEBOX_{key}"), value.to_owned())).into_iter().chain(tried).collect()
 }
 

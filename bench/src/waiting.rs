@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::calls::{CONNECTIONS, Caller, id_sql, order, register};
 use crate::report::Report;
 use crate::rounds::Plan;
-use crate::stage::Stage;
+use crate::stage::{Server, Stage};
 use crate::writes::settled;
 use crate::{Outcome, machine};
 
@@ -24,7 +24,7 @@ pub async fn measure(binary: &Path, waiting: u64, plan: Plan, report: &mut Repor
     let server = stage.serve(&settings).await?;
     let caller = Caller::new(&stage.partner("waiting")?, &server.channels(CONNECTIONS)?);
     let known = waiting / KNOWN;
-    let client = make(&caller, known).await?;
+    make(&caller, known).await?;
     settled(&stage).await?;
     copy(&stage, waiting - known)?;
     drop(server);
@@ -50,10 +50,10 @@ pub async fn measure(binary: &Path, waiting: u64, plan: Plan, report: &mut Repor
         "database 5 % at most",
         Some(load <= 5.0),
     );
-    drain(&stage, known, &client, plan, report).await
+    drain((&stage, &server), known, plan, report).await
 }
 
-async fn make(caller: &Caller, count: u64) -> Outcome<String> {
+async fn make(caller: &Caller, count: u64) -> Outcome<()> {
     let client = caller.register(0, register(9_000_000)).await?;
     let (numbers, mut all) = (Arc::new(AtomicU64::new(0)), tokio::task::JoinSet::new());
     for _ in 0..32 {
@@ -71,7 +71,7 @@ async fn make(caller: &Caller, count: u64) -> Outcome<String> {
     while let Some(done) = all.join_next().await {
         done?.map_err(|told: String| told)?;
     }
-    Ok(client)
+    Ok(())
 }
 
 /// Copies one that waits.
@@ -89,20 +89,23 @@ fn copy(stage: &Stage, count: u64) -> Outcome<()> {
     stage.pg.sql(&format!("{far}; VACUUM ANALYZE; CHECKPOINT")).map(drop)
 }
 
-async fn drain(stage: &Stage, known: u64, client: &str, plan: Plan, report: &mut Report) -> Outcome<()> {
+async fn drain((stage, server): (&Stage, &Server), known: u64, plan: Plan, report: &mut Report) -> Outcome<()> {
     const REST: &str = "SELECT count(*) FROM kkt WHERE due_ms <= extract(epoch FROM clock_timestamp()) * 1000";
     const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let looked = "SELECT coalesce(sum(attempts), 0) FROM kkt";
     let (attempts, writes) = (stage.pg.number(looked)?, stage.pg.writes()?);
     stage.pg.sql("UPDATE kkt SET due_ms = 0 WHERE serial_key NOT LIKE 'copy%'")?;
-    let (begun, begun_ms) = (Instant::now(), stage.pg.number(NOW)?);
+    let (begun, begun_ms, spent, idle) = (Instant::now(), stage.pg.number(NOW)?, stage.spent(server), machine::idle());
+    let mut unused = 0.0;
     while stage.pg.number(REST)? > 0 {
+        unused = (machine::idle() - idle) / begun.elapsed().as_secs_f64() / machine::cores() * 100.0;
         if begun.elapsed() > Duration::from_secs(300) {
             return Err("what was due is not drained".into());
         }
         // Each look costs a connection, which takes time from what is measured.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    let spent = stage.spent(server).each(&spent, known);
     // Each was put off for the same time when it had been looked at.
     let last = format!("SELECT max(due_ms) - {LONG_MS} FROM kkt WHERE serial_key NOT LIKE 'copy%'");
     let rate = known as f64 * 1e3 / (stage.pg.number(&last)? - begun_ms) as f64;
@@ -112,10 +115,13 @@ async fn drain(stage: &Stage, known: u64, client: &str, plan: Plan, report: &mut
     if looks < known as i64 {
         return Err(format!("{looks} looks at {known} registrations").into());
     }
-    let script = script(stage, client)?;
-    let pgbench = stage.pg.pgbench(&script, plan.time)? / commits;
+    let pgbench = stage.pg.pgbench(&script(stage, commits)?, plan.time)?;
     let share = rate / pgbench;
-    let shown = format!("{share:.2} ({rate:.0}/s of {pgbench:.0}/s; {commits:.2} commits each)");
+    let spent = spent.shown();
+    let shown = format!(
+        "{share:.2} ({rate:.0}/s of {pgbench:.0}/s; {commits:.2} commits each; server, database, sandbox, load {spent} µs each; the \
+         processors {unused:.0} % idle)"
+    );
     report.fact(
         &format!("{known} due at once, drained: share of pgbench with the same commits"),
         shown,
@@ -125,11 +131,14 @@ async fn drain(stage: &Stage, known: u64, client: &str, plan: Plan, report: &mut
     Ok(())
 }
 
-/// The write of one look, as pgbench does it: the row is moved on and a commit waits for the disk.
-fn script(stage: &Stage, _client: &str) -> Outcome<String> {
+/// The writes of one look, as pgbench does them: one of so many looks takes all of them first, and each puts its row off.
+fn script(stage: &Stage, commits: f64) -> Outcome<String> {
     let rows = stage.pg.number("SELECT count(*) FROM kkt WHERE serial_key LIKE 'copy%'")?;
-    let id = id_sql("0190b000", ":n");
+    let (id, taken) = (id_sql("0190b000", ":n"), (1.0 / (commits - 1.0).max(0.01)).round());
     Ok(format!(
-        "\\set n random(1, {rows})\nBEGIN;\nUPDATE kkt SET due_ms = due_ms + 1, lease_until_ms = 0, attempts = attempts + 1 WHERE id = {id};\nCOMMIT;\n"
+        "\\set n random(1, {rows})\n\\set first random(1, {taken})\n\\if :first = 1\n\
+         BEGIN;\nUPDATE kkt SET lease_until_ms = lease_until_ms + 2, fence = fence + 1, attempts = attempts + 1 WHERE id IN \
+         (SELECT id FROM kkt WHERE id >= {id} ORDER BY id LIMIT {taken} FOR UPDATE SKIP LOCKED) RETURNING *;\nCOMMIT;\n\\endif\n\
+         BEGIN;\nUPDATE kkt SET due_ms = due_ms + 1, failures = 0, lease_until_ms = 0 WHERE id = {id};\nCOMMIT;\n"
     ))
 }
