@@ -12,10 +12,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::sleep;
 
 use super::StoreError;
-use super::direct::{Direct, Lines};
+use super::direct::Direct;
+use super::lines::Lines;
 use super::migration::Migrating;
 use super::observed::Observed;
 use super::reach::{self, Reach, Way};
+use super::transaction::Units;
 
 /// Where the data are.
 #[derive(Debug, Clone, Deserialize)]
@@ -108,7 +110,7 @@ impl Backend {
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    pub(super) connection: Observed<DatabaseConnection>,
+    pub(super) units: Observed<Units>,
     single: Observed<Direct>,
     pub(super) file: Option<PathBuf>,
     pub(super) migrating: Migrating,
@@ -164,14 +166,14 @@ impl Db {
         }
         let file = sqlite_path(url);
         let reach = Arc::new(if file.is_some() { Reach::default() } else { way(config)? });
-        let (pool, lines) = match file {
-            Some(_) => (Database::connect(sqlite_options(config)).await?, None),
+        let (pool, [of_units, of_statements]) = match file {
+            Some(_) => (Database::connect(sqlite_options(config)).await?, [None, None]),
             None => postgres(config, &reach).await?,
         };
-        let connection = Observed::new(pool.clone(), reach);
+        let units = Observed::new(Units::new(pool.clone(), of_units), reach);
         Ok(Self {
-            single: connection.with(Direct::new(pool, lines)),
-            connection,
+            single: units.with(Direct::new(pool, of_statements)),
+            units,
             file,
             migrating: Migrating::of(config),
             #[cfg(feature = "chaos")]
@@ -181,7 +183,7 @@ impl Db {
 
     /// Which database this is.
     pub fn backend(&self) -> Backend {
-        match self.connection.get_database_backend() {
+        match self.units.on.pool.get_database_backend() {
             DbBackend::Postgres => Backend::Postgres,
             _ => Backend::Sqlite,
         }
@@ -200,21 +202,22 @@ impl Db {
     /// The pool itself, for tests that do with it what nobody may do.
     #[cfg(feature = "chaos")]
     pub const fn bare(&self) -> &DatabaseConnection {
-        &self.connection.on
+        &self.units.on.pool
     }
 
     /// The connections of units of work, and those of single statements where they have their own.
     pub fn pools(&self) -> (Pool, Option<Pool>) {
-        let units = match self.backend() {
+        let pool = &self.units.on.pool;
+        let units = self.units.on.connections().unwrap_or_else(|| match self.backend() {
             Backend::Postgres => {
-                let pool = self.connection.on.get_postgres_connection_pool();
+                let pool = pool.get_postgres_connection_pool();
                 Pool::new(pool.size(), pool.num_idle(), pool.options().get_max_connections())
             }
             Backend::Sqlite => {
-                let pool = self.connection.on.get_sqlite_connection_pool();
+                let pool = pool.get_sqlite_connection_pool();
                 Pool::new(pool.size(), pool.num_idle(), pool.options().get_max_connections())
             }
-        };
+        });
         (units, self.single.on.pool())
     }
 
@@ -228,7 +231,7 @@ impl Db {
     /// # Errors
     /// [`StoreError`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.connection.see(self.connection.on.ping()).await?)
+        Ok(self.units.see(self.units.on.ping()).await?)
     }
 
     /// Closes the pool; running units and statements end first.
@@ -237,7 +240,7 @@ impl Db {
     /// [`StoreError`] when the pool cannot be closed.
     pub async fn close(self) -> Result<(), StoreError> {
         // Both are told at once that nothing new begins.
-        let ((), closed) = tokio::join!(self.single.on.close(), self.connection.on.close_by_ref());
+        let ((), closed) = tokio::join!(self.single.on.close(), self.units.on.close());
         Ok(closed?)
     }
 }
@@ -305,21 +308,26 @@ fn sqlite_options(config: &DatabaseConfig) -> ConnectOptions {
     options
 }
 
-/// The pool of units of work, and half of the connections for single statements, unless one is all there is.
+/// The pool of units of work; and the connections of units and those of single statements, half of all, which are handed on, unless
+/// one is all there is.
 async fn postgres(
     config: &DatabaseConfig,
     reach: &Arc<Reach>,
-) -> Result<(DatabaseConnection, Option<Arc<Lines>>), StoreError> {
+) -> Result<(DatabaseConnection, [Option<Arc<Lines>>; 2]), StoreError> {
     let size = config.pool_size / 2;
-    let units =
-        Database::connect(postgres_options(config, reach).max_connections(config.pool_size - size).to_owned()).await?;
+    let of_units = postgres_options(config, reach).max_connections(config.pool_size - size).to_owned();
+    let units = Database::connect(of_units).await?;
     if size == 0 {
-        return Ok((units, None));
+        return Ok((units, [None, None]));
     }
     let options = postgres_options(config, reach).max_connections(size).connect_lazy(true).to_owned();
-    let pool = Database::connect(options).await?.get_postgres_connection_pool().clone();
+    let statements = Database::connect(options).await?;
     let patience = Duration::from_millis(config.acquire_timeout_ms);
-    Ok((units, Some(Arc::new(Lines::new(pool, size, patience, Arc::clone(reach))))))
+    let lines = [(&units, config.pool_size - size), (&statements, size)].map(|(pool, size)| {
+        let pool = pool.get_postgres_connection_pool().clone();
+        Some(Arc::new(Lines::new(pool, size, patience, Arc::clone(reach))))
+    });
+    Ok((units, lines))
 }
 
 /// How the database is reached beside the pool.

@@ -1,33 +1,13 @@
 //! Statements that stand alone. On PostgreSQL they have connections of their own, each handed on to the next statement as soon
-//! as it is free: the pool would ask the server twice more after every one, for what a transaction may have left and whether
-//! the connection is still good. Nothing begins a transaction here; so there is nothing left to find, and neither waits a
-//! statement for units of work, nor they for it.
+//! as it is free. Nothing begins a transaction here; so there is nothing left to find, and neither waits a statement for units of work,
+//! nor they for it.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use sea_orm::sea_query::Values;
-use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
-    Statement,
-};
-use sea_query_sqlx::SqlxValues;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, Postgres};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, PgPool};
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
 use super::connect::Pool;
-use super::reach::Reach;
-
-/// So long a connection is handed on; then the pool sees whether it is good and how old it is.
-const TERM: Duration = Duration::from_secs(60);
-/// One that has rested for so long may be broken: the pool tries it.
-const REST: Duration = Duration::from_secs(10);
+use super::lines::{Line, Lines};
 
 /// Statements that leave nothing behind on their connection.
 const PLAIN: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
@@ -58,136 +38,15 @@ impl Direct {
     }
 }
 
-/// The connections of single statements: no more than there are turns, since who has a turn takes one that rests, if there is.
-pub(super) struct Lines {
-    pool: PgPool,
-    turns: Arc<Semaphore>,
-    /// How long a statement waits for its turn.
-    patience: Duration,
-    /// Latest last; nothing is kept any more once it is closed.
-    resting: Mutex<Option<VecDeque<Resting>>>,
-    reach: Arc<Reach>,
-}
-
-struct Resting {
-    connection: PoolConnection<Postgres>,
-    taken: Instant,
-    since: Instant,
-}
-
-/// A connection in use. Unless it is kept at the end, the pool finds out what has become of it, and the next one has its turn after that.
-struct Line {
-    held: Option<(PoolConnection<Postgres>, OwnedSemaphorePermit)>,
-    /// From the pool.
-    taken: Instant,
-    lines: Arc<Lines>,
-}
-
-impl Lines {
-    /// `size` connections of a pool that nobody else takes any from.
-    pub(super) fn new(pool: PgPool, size: u32, patience: Duration, reach: Arc<Reach>) -> Self {
-        let turns = Arc::new(Semaphore::new(size as usize));
-        Self { pool, turns, patience, resting: Mutex::new(Some(VecDeque::new())), reach }
-    }
-
-    async fn take(self: &Arc<Self>) -> Result<Line, DbErr> {
-        let connection = async {
-            let turn = self.turns.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-            let (connection, taken) = match self.rested() {
-                Some(Resting { connection, taken, .. }) => (connection, taken),
-                None => (self.pool.acquire().await?, Instant::now()),
-            };
-            Ok(Line { held: Some((connection, turn)), taken, lines: Arc::clone(self) })
-        };
-        timeout(self.patience, connection).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(none_to_be_had)
-    }
-
-    /// The one that rests for the shortest time. Those that the pool must look at go back to it.
-    fn rested(&self) -> Option<Resting> {
-        loop {
-            let latest = self.resting.lock().ok()?.as_mut()?.pop_back()?;
-            if !latest.is_over() && !self.reach.doubts(latest.since.elapsed()) {
-                return Some(latest);
-            }
-        }
-    }
-
-    fn keep(&self, latest: Resting) {
-        let over = match self.resting.lock().ok().as_deref_mut() {
-            Some(Some(resting)) => {
-                resting.push_back(latest);
-                resting.pop_front_if(|first| first.is_over())
-            }
-            _ => Some(latest),
-        };
-        // Outside the lock: a pool takes its connection back on a task.
-        drop(over);
-    }
-
-    fn connections(&self) -> Pool {
-        let resting = self.resting.lock().ok().and_then(|resting| resting.as_ref().map(VecDeque::len)).unwrap_or(0);
-        Pool::new(self.pool.size(), self.pool.num_idle() + resting, self.pool.options().get_max_connections())
-    }
-
-    async fn close(&self) {
-        drop(self.resting.lock().ok().and_then(|mut resting| resting.take()));
-        self.pool.close().await;
+/// The next statement may have the connection. One after another kind goes back to the pool, which sees to what may be left.
+fn keep(line: Line, plain: bool) {
+    if plain {
+        line.keep();
     }
 }
 
-impl Resting {
-    fn is_over(&self) -> bool {
-        self.taken.elapsed() > TERM || self.since.elapsed() > REST
-    }
-}
-
-impl Line {
-    fn on(&mut self) -> Result<&mut PgConnection, DbErr> {
-        let held = self.held.as_mut().map(|(connection, _)| &mut **connection);
-        held.ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))
-    }
-
-    /// `sql` has been answered: the next statement may have it. One of another kind may have left something behind, and is seen to.
-    fn keep(mut self, sql: &str) {
-        if PLAIN.iter().any(|kind| sql.starts_with(kind))
-            && let Some((connection, _turn)) = self.held.take()
-        {
-            self.lines.keep(Resting { connection, taken: self.taken, since: Instant::now() });
-        }
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        // At the end of the process nobody has a turn after it.
-        if let (Some((mut connection, turn)), Ok(runtime)) = (self.held.take(), Handle::try_current()) {
-            let back = connection.return_to_pool();
-            runtime.spawn(async move {
-                back.await;
-                drop(turn);
-            });
-        }
-    }
-}
-
-fn none_to_be_had(error: sqlx::Error) -> DbErr {
-    match error {
-        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-        sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-        other => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(other))),
-    }
-}
-
-fn query(sql: &str, values: Option<Values>) -> Query<'_, Postgres, SqlxValues> {
-    sqlx::query_with(AssertSqlSafe(sql), SqlxValues(values.unwrap_or_else(|| Values(Vec::new()))))
-}
-
-fn done_in_vain(error: sqlx::Error) -> DbErr {
-    DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error)))
-}
-
-fn asked_in_vain(error: sqlx::Error) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+fn is_plain(sql: &str) -> bool {
+    PLAIN.iter().any(|kind| sql.starts_with(kind))
 }
 
 #[async_trait::async_trait]
@@ -198,34 +57,32 @@ impl ConnectionTrait for Direct {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.execute_raw(statement).await };
-        let mut line = lines.take().await?;
-        let done = query(&statement.sql, statement.values).execute(line.on()?).await.map_err(done_in_vain)?;
-        line.keep(&statement.sql);
-        Ok(done.into())
+        let (mut line, plain) = (lines.take().await?, is_plain(&statement.sql));
+        let done = line.execute(statement).await?;
+        keep(line, plain);
+        Ok(done)
     }
 
-    /// Several statements at once, perhaps: whatever they leave behind is seen to.
+    /// Whatever several statements leave behind is seen to.
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.execute_unprepared(sql).await };
-        let mut line = lines.take().await?;
-        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(line.on()?).await;
-        Ok(done.map_err(done_in_vain)?.into())
+        lines.take().await?.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.query_one_raw(statement).await };
-        let mut line = lines.take().await?;
-        let row = query(&statement.sql, statement.values).fetch_optional(line.on()?).await.map_err(asked_in_vain)?;
-        line.keep(&statement.sql);
-        Ok(row.map(Into::into))
+        let (mut line, plain) = (lines.take().await?, is_plain(&statement.sql));
+        let row = line.one(statement).await?;
+        keep(line, plain);
+        Ok(row)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let Some(lines) = &self.lines else { return self.pool.query_all_raw(statement).await };
-        let mut line = lines.take().await?;
-        let rows = query(&statement.sql, statement.values).fetch_all(line.on()?).await.map_err(asked_in_vain)?;
-        line.keep(&statement.sql);
-        Ok(rows.into_iter().map(Into::into).collect())
+        let (mut line, plain) = (lines.take().await?, is_plain(&statement.sql));
+        let rows = line.all(statement).await?;
+        keep(line, plain);
+        Ok(rows)
     }
 
     fn support_returning(&self) -> bool {

@@ -11,6 +11,7 @@ mod direct;
 pub mod documents;
 pub mod entity;
 mod error;
+mod lines;
 mod migration;
 mod observed;
 mod reach;
@@ -18,6 +19,7 @@ pub mod recovery;
 pub mod requests;
 pub mod switches;
 mod tenancy;
+mod transaction;
 mod unit;
 pub mod vault;
 

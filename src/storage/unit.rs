@@ -4,18 +4,17 @@ use std::any::type_name;
 use std::future::Future;
 use std::pin::Pin;
 
-use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
-
 use tracing::Instrument;
 
 use super::observed::Observed;
+use super::transaction::Transaction;
 use super::{Db, StoreError};
 #[cfg(feature = "chaos")]
 use crate::chaos::Side;
 use crate::telemetry::traces::{self, traced};
 
 /// An open transaction.
-pub type Tx = Observed<DatabaseTransaction>;
+pub type Tx = Observed<Transaction>;
 
 /// What a unit of work does inside its transaction.
 pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
@@ -51,19 +50,13 @@ impl Db {
         result
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that begins transactions")]
     async fn transact<T, E, F>(&self, work: F) -> Result<T, E>
     where
         E: From<StoreError>,
         F: for<'t> FnOnce(&'t Tx) -> Work<'t, T, E>,
     {
-        // A deferred transaction that reads first and then writes fails at once on SQLite when another one writes.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let pool = &self.connection;
-        let begun = pool.see(pool.on.begin_with_options(options)).await;
+        let pool = &self.units;
+        let begun = pool.see(pool.on.begin()).await;
         let tx = pool.with(begun.map_err(StoreError::from)?);
         match work(&tx).await {
             Ok(value) => {

@@ -107,7 +107,7 @@ impl Db {
     }
 
     async fn rows(&self, sql: &str) -> Result<Vec<sea_orm::QueryResult>, StoreError> {
-        let backend = self.connection.get_database_backend();
+        let backend = self.direct().get_database_backend();
         Ok(self.direct().query_all_raw(sea_orm::Statement::from_string(backend, sql)).await?)
     }
 }

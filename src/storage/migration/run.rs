@@ -105,7 +105,7 @@ impl Db {
     async fn apply(&self, file: &'static File) -> Result<(), StoreError> {
         let next = Next { on: self.backend() };
         match self.backend() {
-            Backend::Sqlite => next.up(&self.connection.on, Some(1)).await?,
+            Backend::Sqlite => next.up(&self.units.on.pool, Some(1)).await?,
             Backend::Postgres => {
                 let own = self.beside(file.how).await?;
                 let done = next.up(&own, Some(1)).await;
@@ -131,7 +131,7 @@ impl Db {
 
     /// How to connect as the pool does, with other bounds, in milliseconds.
     pub(super) fn patient(&self, bounds: [(&str, u64); 2]) -> PgConnectOptions {
-        let options = self.connection.on.get_postgres_connection_pool().connect_options();
+        let options = self.units.on.pool.get_postgres_connection_pool().connect_options();
         options.as_ref().clone().options(bounds.map(|(name, ms)| (name, ms.to_string())))
     }
 }

@@ -1,10 +1,10 @@
-//! Connections of single statements, beside those of units of work: each is handed on to the next statement as soon as it is free.
+//! Connections of single statements, beside those of units of work: each is handed on as soon as it is free.
 
 use std::time::Duration;
 
 use futures::future::join_all;
 use litebox_partner::readiness::{self, HealthConfig};
-use litebox_partner::storage::{Backend, DatabaseConfig, Db, Pool};
+use litebox_partner::storage::{Backend, DatabaseConfig, Db, Pool, StoreError};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
@@ -92,6 +92,37 @@ async fn a_connection_is_handed_on_without_a_question_of_its_own() {
     single(&db, "SET lock_timeout = 7").await.unwrap();
     read(&db).await.unwrap();
     assert!(rolled_back().await > before);
+}
+
+/// So is one on which a transaction was committed; after one that came to nothing it is seen to.
+#[tokio::test]
+async fn a_connection_is_handed_on_from_one_unit_of_work_to_the_next_without_a_question_of_its_own() {
+    let Some((test, db)) = pool(2).await else { return };
+    let unit = async |end: Result<(), StoreError>| {
+        let told = "SELECT pg_backend_pid()::bigint, (SELECT count(*) FROM partner), pg_stat_force_next_flush()";
+        let work = db.unit::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, told)).await?;
+                end.map(|()| row.unwrap().try_get_by::<i64, _>(0).unwrap())
+            })
+        });
+        work.await
+    };
+    let rolled_back = async || {
+        let of = format!("SELECT xact_rollback FROM pg_stat_database WHERE datname = '{}'", name_of(&test));
+        number(&test.db, &of).await
+    };
+    let first = unit(Ok(())).await.unwrap();
+    let before = rolled_back().await;
+    for _ in 0..10 {
+        assert_eq!(unit(Ok(())).await.unwrap(), first);
+    }
+    assert_eq!(rolled_back().await, before);
+    assert_eq!(unit(Err(StoreError::Contention)).await.unwrap_err(), StoreError::Contention);
+    assert_eq!(unit(Ok(())).await.unwrap(), first);
+    assert_eq!(rolled_back().await, before + 2, "its own end, and what the pool asks");
+    until("nothing is in use", async || busy(&db) == 0).await;
+    assert_eq!(db.pools().0, Pool { open: 1, in_use: 0, most: 1 });
 }
 
 /// A role has places for one connection: whichever of the two kinds cannot have one, calls cannot be served.
