@@ -70,6 +70,7 @@ const FILES: &[File] = &[
     beside("m0010_periods", include_str!("m0010_periods.sql")),
     whole("m0011_gone_hubs", include_str!("m0011_gone_hubs.sql")),
     beside("m0012_searches", include_str!("m0012_searches.sql")),
+    beside("m0013_audit", include_str!("m0013_audit.sql")),
 ];
 
 /// How many migrations there are.
