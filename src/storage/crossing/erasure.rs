@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::storage::entity::{client, effect, erasure, kkt};
-use crate::storage::{Db, StoreError, Tx, db_now, of_partner, of_partner_sql};
+use crate::storage::{Backend, Db, StoreError, Tx, db_now, of_partner, of_partner_sql};
 use crate::values::{PartnerId, PartnerScope};
 
 /// Key of the advisory lock under which records are chained, any number of our own.
@@ -185,19 +185,27 @@ const ENDED: &str = "('REGISTERED', 'REJECTED', 'CANCELLED')";
 /// # Errors
 /// [`StoreError`] when the database does not answer.
 pub async fn drop_requests(db: &Db, before_ms: i64, limit: u64) -> Result<u64, StoreError> {
-    run(db.direct(), &requests_sql(limit), [before_ms.into()]).await
+    run(db.direct(), &requests_sql(db.backend(), limit), [before_ms.into()]).await
 }
 
 /// The statement of [`drop_requests`]. Its conditions of age and fingerprint are those of the index `request_kept`, to the
-/// letter. What became of each is asked by its key: an `EXISTS` would let PostgreSQL read all registrations instead.
-pub fn requests_sql(limit: u64) -> String {
-    format!(
-        "DELETE FROM request WHERE (partner_id, method, request_id) IN (SELECT r.partner_id, r.method, r.request_id \
-         FROM request r WHERE r.created_ms < $1 AND length(r.fingerprint) > 0 \
-         AND COALESCE((SELECT c.state <> 'ACCOUNT_PENDING' FROM client c WHERE c.id = r.resource_id), TRUE) \
-         AND COALESCE((SELECT k.state IN {ENDED} AND k.due_ms IS NULL FROM kkt k WHERE k.id = r.resource_id), TRUE) \
-         ORDER BY r.created_ms LIMIT {limit})"
-    )
+/// letter. What became of each is asked by its key: an `EXISTS` would let PostgreSQL read all registrations instead. Those found are
+/// deleted from where they stand: told their keys, PostgreSQL would look for a portion of them by reading all request ids.
+pub fn requests_sql(backend: Backend, limit: u64) -> String {
+    let found = |place| {
+        format!(
+            "SELECT r.{place} FROM request r WHERE r.created_ms < $1 AND length(r.fingerprint) > 0 \
+             AND COALESCE((SELECT c.state <> 'ACCOUNT_PENDING' FROM client c WHERE c.id = r.resource_id), TRUE) \
+             AND COALESCE((SELECT k.state IN {ENDED} AND k.due_ms IS NULL FROM kkt k WHERE k.id = r.resource_id), TRUE) \
+             ORDER BY r.created_ms LIMIT {limit}"
+        )
+    };
+    let these = match backend {
+        Backend::Postgres => format!("ctid = ANY (ARRAY({}))", found("ctid")),
+        Backend::Sqlite => format!("rowid IN ({})", found("rowid")),
+    };
+    // Once more of the row as it is by then: it may just have been emptied.
+    format!("DELETE FROM request WHERE length(fingerprint) > 0 AND {these}")
 }
 
 /// Deletes up to `limit` documents from before `before_ms` of registrations that ended before that, the oldest first; how many.

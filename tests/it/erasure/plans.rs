@@ -76,7 +76,7 @@ async fn looks_that_are_repeated_read_an_index_of_what_there_is_to_find() {
     fill(&desk, &made.kkt.id).await;
     let db = desk.app.db();
     for (sql, at_ms, index) in [
-        (erasure::requests_sql(PORTION), NOW, "request_kept"),
+        (erasure::requests_sql(Backend::Postgres, PORTION), NOW, "request_kept"),
         (erasure::documents_sql(PORTION), NOW, "document_by_age"),
         (operations::open_sql(&["REPORTING"]), NOW, "kkt_open"),
     ] {
@@ -94,9 +94,10 @@ async fn sqlite_finds_by_age_what_periods_remove() {
         if desk.app.db().backend() == Backend::Postgres {
             return;
         }
-        for (sql, index) in
-            [(erasure::requests_sql(PORTION), "request_kept"), (erasure::documents_sql(PORTION), "document_by_age")]
-        {
+        for (sql, index) in [
+            (erasure::requests_sql(Backend::Sqlite, PORTION), "request_kept"),
+            (erasure::documents_sql(PORTION), "document_by_age"),
+        ] {
             let rows = planned(desk.app.db(), "EXPLAIN QUERY PLAN", &sql, NOW).await;
             let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
             assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
