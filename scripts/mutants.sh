@@ -21,16 +21,8 @@ tests() {
     done
 }
 
-# Where a condition is asked for; what a function that says `track_caller` asks for is asked for by its callers, and such a
-# function is one of those whose calls are sought.
-askers=$(grep -rh -A1 --include=*.rs 'track_caller)\]' src | sed -nE 's/.*fn ([a-z_]+).*/\1/p' | sort -u | paste -sd'|')
-[ -n "$askers" ] || { echo "nothing is track_caller: what is to be taken away?"; exit 1; }
-# shellcheck disable=SC2016
-sites_of='
-    /track_caller\)\]/ { hands_on = 1 }
-    /^ *(pub(\([a-z]+\))? )?(const )?(async )?fn / { inside = hands_on; hands_on = 0; next }
-    !inside && $0 ~ "(^|[^a-z_.])(" askers ")\\([A-Za-z0-9]" && !/cfg\(test\)/ { print FILENAME ":" FNR }'
-mapfile -t sites < <(grep -rlE --include=*.rs 'of_partner' src | sort | xargs awk -v askers="$askers" "$sites_of")
+mapfile -t sites < <(bash scripts/conditions.sh)
+[ "${#sites[@]}" -gt 0 ] || { echo "there is nothing to be taken away"; exit 1; }
 met=$(mktemp)
 trap 'rm -f "$met"' EXIT
 LITEBOX_CHAOS_MET=$met tests || { echo "the tests fail with all conditions in place"; exit 1; }
