@@ -34,7 +34,7 @@ attacks: ## What strangers and clients can do to connections, in full, and 1,000
 mutants: ## Take away each condition that keeps partners apart, and see a test notice (some 15 minutes)
 	@bash scripts/mutants.sh
 
-plans: ## The plans of statements on a database of 100,000 registrations: none may read a large table whole (some 15 minutes, 25 GB of disk)
+plans: ## The plan of every statement at 100,000 registrations: none may read a large table whole (some 4 minutes)
 	@bash scripts/plans.sh
 
 fuzz: ## Fuzz the readers of strangers' texts, TIME seconds each (60), TARGETS some of them; needs nightly

@@ -25,6 +25,7 @@ mod limits;
 mod model;
 mod operators;
 mod page;
+mod plans;
 mod privacy;
 mod reasons;
 mod sandbox;

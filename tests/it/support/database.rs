@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 
 use litebox_partner::storage::{Backend, DatabaseConfig, Db};
 
-use super::filled;
 use super::postgres::{self, apart};
 
 /// A database that only one test uses. Its files are there until the last clone is gone.
@@ -114,10 +113,6 @@ fn template() -> &'static str {
             db.migrate().await.unwrap();
             assert_eq!(db.index_searches().await, None);
             db.close().await.unwrap();
-            if let Some(rows) = filled::rows() {
-                let url = server.url("template_lb");
-                filled::fill(TestDb::open(url.clone(), None).await, &url, rows).await;
-            }
         });
         "template_lb"
     })

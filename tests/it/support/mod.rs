@@ -5,7 +5,6 @@ pub mod backup;
 pub mod cluster;
 pub mod database;
 pub mod desk;
-pub mod filled;
 pub mod gate;
 pub mod postgres;
 pub mod process;

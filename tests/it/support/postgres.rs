@@ -12,14 +12,14 @@ use sqlx::{Connection, PgConnection};
 /// left as they are; only the making of the cluster is not synced.
 const SCRIPT: &str = r#"
 set -e
-plans=
-# With a file for them, the plans of statements, once they are asked for.
-if [ -n "${LITEBOX_TEST_PLANS:-}" ]; then
-    plans="-c session_preload_libraries=auto_explain -c auto_explain.log_format=json"
+asked=
+# With a file for them, the statements that anybody sends, with their parameters, each after the name of the program.
+if [ -n "${LITEBOX_TEST_ASKED:-}" ]; then
+    asked="-c log_statement=all -c log_line_prefix=%a|"
 fi
 cd "$2"
 "$1/initdb" -D data -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >initdb.log 2>&1
-"$1/postgres" -D data -k "$2" -c listen_addresses= -c max_connections=300 $plans </dev/null >"${LITEBOX_TEST_PLANS:-postgres.log}" 2>&1 &
+"$1/postgres" -D data -k "$2" -c listen_addresses= -c max_connections=300 $asked </dev/null >>"${LITEBOX_TEST_ASKED:-postgres.log}" 2>&1 &
 server=$!
 cat >/dev/null || true
 kill -INT "$server"
