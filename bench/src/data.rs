@@ -26,6 +26,8 @@ pub async fn load(stage: &Stage, partner: &str, caller: &Caller, rows: u64) -> O
     let lines = registered(caller, &kkt).await?;
     copy_clients(stage, &client, rows)?;
     copy_kkts(stage, &kkt, rows)?;
+    copy_requests(stage, &client, rows, &id_sql("0190a000", "g"))?;
+    copy_requests(stage, &kkt, rows, &id_sql("0190b000", "g"))?;
     stage.pg.sql("VACUUM ANALYZE; CHECKPOINT")?;
     Ok(Loaded { rows, lines })
 }
@@ -78,5 +80,14 @@ fn copy_kkts(stage: &Stage, id: &str, rows: u64) -> Outcome<()> {
         ("created_ms", "created_ms - g"),
     ];
     stage.pg.copies("kkt", &format!("t.id = '{id}'"), rows, &other)?;
-    stage.pg.copies("kkt_history", &format!("t.kkt_id = '{id}'"), rows, &[("kkt_id", &kkt)])
+    let (own, new_id) = (format!("t.kkt_id = '{id}'"), ("id", "gen_random_uuid()"));
+    stage.pg.copies("kkt_history", &own, rows, &[("kkt_id", &kkt)])?;
+    stage.pg.copies("effect", &own, rows, &[("kkt_id", &kkt), new_id])
+}
+
+/// The calls that stand for them. A table that is all but empty when PostgreSQL looks at it is read whole by every statement
+/// that was planned then.
+fn copy_requests(stage: &Stage, of: &str, rows: u64, resource: &str) -> Outcome<()> {
+    let other = [("request_id", "gen_random_uuid()"), ("resource_id", resource)];
+    stage.pg.copies("request", &format!("t.resource_id = '{of}'"), rows, &other)
 }
