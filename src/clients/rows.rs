@@ -1,14 +1,14 @@
 //! Between rows and clients. A row that cannot be understood is named, never guessed.
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, InsertStatement, Query};
-use sea_orm::{ActiveModelTrait, DerivePartialModel, Iterable};
+use sea_orm::DerivePartialModel;
+use sea_orm::sea_query::{Expr, InsertStatement};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::model::{Client, Draft, Names, State, StateName};
-use crate::storage::StoreError;
 use crate::storage::entity::client;
+use crate::storage::{StoreError, insertion};
 use crate::values::{ClientId, Email, Inn, PartnerScope, Phone};
 
 /// What a client is read from. The others are for searches, for whoever finishes it, and for the file.
@@ -128,12 +128,7 @@ pub fn new(
         fence: Set(0),
         ..content(draft, 1, now_ms)?
     };
-    // What is not set is NULL.
-    let set = client::Column::iter().filter_map(|column| Some((column, Expr::val(row.get(column).into_value()?))));
-    let (columns, values): (Vec<_>, Vec<_>) = set.chain([(client::Column::DueMs, due)]).unzip();
-    let mut insert = Query::insert();
-    insert.into_table(client::Entity).columns(columns).values(values).map_err(|e| StoreError::Other(e.to_string()))?;
-    Ok(insert)
+    insertion(&row, (client::Column::DueMs, due))
 }
 
 /// What a Register call leaves there: a new client, or one that it has continued.

@@ -54,7 +54,7 @@ pub enum Held {
 const LONGEST_NAME: usize = 1_000;
 
 /// Where a page of a list ended: what the client there is sorted by is asked for again only when it is not here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum End {
     /// At this client, which was made at this time.
@@ -64,6 +64,8 @@ pub enum End {
     /// At this client, of a name that is too long for a token. Tokens of former versions name times so, too.
     Client(ClientId),
 }
+
+crate::values::discreet::discreet!(End);
 
 impl End {
     /// At this client, in this order.

@@ -1,7 +1,6 @@
 //! The first write of a registration, together with the request that asked for it.
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait};
 
 use super::hire::sold;
 use super::model::Kkt;
@@ -10,10 +9,10 @@ use super::store::Store;
 use crate::clients;
 use crate::fleet;
 use crate::fleet::model::FleetDevice;
-use crate::storage::entity::{kkt, kkt_history};
+use crate::storage::entity::kkt_history;
 use crate::storage::requests::{self, Accepted, Key};
-use crate::storage::{StoreError, Tx, db_now, of_partner};
-use crate::values::{KktId, PartnerScope};
+use crate::storage::{StoreError, Tx, db_now};
+use crate::values::PartnerScope;
 
 impl Store {
     /// Takes one of the `candidates` out of the fleet and creates the registration of it together with the request that
@@ -63,19 +62,9 @@ impl Store {
 async fn insert(tx: &Tx, key: Key, accepted: &Accepted, kkt: &Kkt) -> Result<(), StoreError> {
     clients::store::keep(tx, key.scope, kkt.client_id).await?;
     requests::insert(tx, key, accepted, kkt.created_ms).await?;
-    kkt::Entity::insert(rows::new(key.scope, kkt)?).exec_without_returning(tx).await?;
-    mark(tx, key.scope, kkt.id).await?;
+    tx.execute(&rows::new(key.scope, kkt, db_now(tx))?).await?;
     first_line(key.scope, kkt).insert(tx).await?;
     Ok(())
-}
-
-/// Gives the registration the database's time as that of its last change.
-pub(super) async fn mark(tx: &Tx, scope: PartnerScope, id: KktId) -> Result<(), StoreError> {
-    let update = kkt::Entity::update_many()
-        .col_expr(kkt::Column::ChangedMs, Expr::cust(db_now(tx)))
-        .filter(of_partner(kkt::Column::PartnerId, scope))
-        .filter(kkt::Column::Id.eq(id.uuid()));
-    if update.exec(tx).await?.rows_affected == 1 { Ok(()) } else { Err(StoreError::Contention) }
 }
 
 fn first_line(scope: PartnerScope, kkt: &Kkt) -> kkt_history::ActiveModel {

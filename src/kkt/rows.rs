@@ -1,6 +1,7 @@
 //! Between rows and registrations. A row that cannot be understood is named, never guessed.
 
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, InsertStatement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,8 +9,8 @@ use super::guide;
 use super::model::{Facts, Kkt, Step};
 use super::policy::Failing;
 use super::state::{Name, State};
-use crate::storage::StoreError;
 use crate::storage::entity::{kkt, kkt_history};
+use crate::storage::{StoreError, insertion};
 use crate::values::{ClientId, DeviceId, EffectId, Inn, KktId, PartnerScope, RequestId};
 
 /// The registration in a row.
@@ -47,13 +48,13 @@ pub fn device(facts: &str) -> Option<DeviceId> {
     parse::<Facts>(facts).and_then(|facts| facts.register.device_id)
 }
 
-/// The row of a new registration, due at once.
+/// Writes the row of a new registration, due at once, with the database's time as that of its last change.
 ///
 /// # Errors
 /// [`StoreError::Other`] when a value cannot be written as JSON, which is a defect.
-pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreError> {
+pub fn new(scope: PartnerScope, kkt: &Kkt, db_now: &'static str) -> Result<InsertStatement, StoreError> {
     let register = &kkt.facts.register;
-    Ok(kkt::ActiveModel {
+    let row = kkt::ActiveModel {
         id: Set(kkt.id.uuid()),
         partner_id: Set(scope.partner().uuid()),
         client_id: Set(kkt.client_id.uuid()),
@@ -78,7 +79,7 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
         since_ms: Set(kkt.since_ms),
         created_ms: Set(kkt.created_ms),
         updated_ms: Set(kkt.updated_ms),
-        changed_ms: Set(kkt.updated_ms),
+        changed_ms: NotSet,
         due_ms: Set(Some(0)),
         lease_until_ms: Set(0),
         fence: Set(0),
@@ -87,7 +88,8 @@ pub fn new(scope: PartnerScope, kkt: &Kkt) -> Result<kkt::ActiveModel, StoreErro
         failing_since_ms: Set(None),
         origin: Set(kkt.origin.clone()),
         erased_ms: Set(None),
-    })
+    };
+    insertion(&row, (kkt::Column::ChangedMs, Expr::cust(db_now)))
 }
 
 /// The columns that a move to `after` changes besides times and leases; `corrected` when what is asked for changes too.

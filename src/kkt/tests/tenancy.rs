@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use super::samples::company;
 use crate::kkt::store::Store;
-use crate::kkt::{creation, desk, effects, intents};
+use crate::kkt::{desk, effects, intents};
 use crate::partners;
 use crate::storage::StoreError;
 use crate::storage::requests::{self, Accepted, Key};
@@ -29,14 +29,6 @@ async fn a_strangers_key_settles_and_reopens_no_effect() {
         s.db.unit(move |tx| Box::pin(async move { desk::settle(tx, scope, unsent, done, 1).await })).await
     };
     assert_eq!((rule(s.stranger).await, rule(s.owner).await), (Err(StoreError::Contention), Ok(())));
-}
-
-#[tokio::test]
-async fn a_strangers_key_marks_no_registration_as_changed() {
-    let s = Somebodys::new().await;
-    let kkt = s.kkt;
-    let mark = async |scope| s.db.unit(move |tx| Box::pin(async move { creation::mark(tx, scope, kkt).await })).await;
-    assert_eq!((mark(s.stranger).await, mark(s.owner).await), (Err(StoreError::Contention), Ok(())));
 }
 
 #[tokio::test]
