@@ -46,6 +46,8 @@ pub(super) struct Line {
     held: Option<(PoolConnection<Postgres>, OwnedSemaphorePermit)>,
     /// From the pool.
     taken: Instant,
+    /// All that was asked has been answered well.
+    whole: bool,
     lines: Arc<Lines>,
 }
 
@@ -63,7 +65,7 @@ impl Lines {
                 Some(Resting { connection, taken, .. }) => (connection, taken),
                 None => (self.pool.acquire().await?, Instant::now()),
             };
-            Ok(Line { held: Some((connection, turn)), taken, lines: Arc::clone(self) })
+            Ok(Line { held: Some((connection, turn)), taken, whole: true, lines: Arc::clone(self) })
         };
         timeout(self.patience, connection).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(none_to_be_had)
     }
@@ -97,6 +99,7 @@ impl Lines {
 
     /// Closes them; whoever has one ends first.
     pub(super) async fn close(&self) {
+        self.turns.close();
         drop(self.resting.lock().ok().and_then(|mut resting| resting.take()));
         self.pool.close().await;
     }
@@ -122,24 +125,38 @@ impl Line {
     }
 
     pub(super) async fn execute(&mut self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let whole = std::mem::take(&mut self.whole);
         let done = query(&statement.sql, statement.values).execute(self.on()?).await;
+        self.whole = whole && done.is_ok();
         Ok(done.map_err(done_in_vain)?.into())
     }
 
     /// Several statements at once, perhaps.
     pub(super) async fn execute_unprepared(&mut self, sql: &str) -> Result<ExecResult, DbErr> {
+        let whole = std::mem::take(&mut self.whole);
         let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.on()?).await;
+        self.whole = whole && done.is_ok();
         Ok(done.map_err(done_in_vain)?.into())
     }
 
     pub(super) async fn one(&mut self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let whole = std::mem::take(&mut self.whole);
         let row = query(&statement.sql, statement.values).fetch_optional(self.on()?).await;
+        self.whole = whole && row.is_ok();
         Ok(row.map_err(asked_in_vain)?.map(Into::into))
     }
 
     pub(super) async fn all(&mut self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let whole = std::mem::take(&mut self.whole);
         let rows = query(&statement.sql, statement.values).fetch_all(self.on()?).await;
+        self.whole = whole && rows.is_ok();
         Ok(rows.map_err(asked_in_vain)?.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether each question was answered, and well. In a transaction another one is as if it had never begun, and PostgreSQL does not say
+    /// so at its COMMIT.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// Whether the server answers on it.

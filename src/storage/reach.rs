@@ -26,6 +26,9 @@ const READ_ONLY: &str = "SHOW transaction_read_only";
 /// is closed.
 const CLEAN: &str = "BEGIN; ROLLBACK";
 
+/// In a transaction that has failed. It says nothing about other connections.
+const FAILED: &str = "25P02";
+
 /// The way to a server.
 pub(super) struct Way {
     /// How to connect.
@@ -103,8 +106,13 @@ impl Reach {
 
     /// Takes a connection out of whatever its user has left it in; an error when that cannot be done.
     pub(super) async fn clean(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let cleaned = self.soon(async { sqlx::raw_sql(CLEAN).execute(connection).await.map(drop) });
-        cleaned.await.inspect_err(|_| self.doubt())
+        let cleaned = self.soon(async { sqlx::raw_sql(CLEAN).execute(connection).await.map(drop) }).await;
+        cleaned.inspect_err(|error| {
+            let failed = error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == FAILED);
+            if !failed {
+                self.doubt();
+            }
+        })
     }
 
     /// What a connection is asked by the pool itself. It must not use up the time in which a caller could get another one.

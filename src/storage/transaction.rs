@@ -76,6 +76,9 @@ impl Transaction {
             On::Pool(transaction) => transaction.commit().await,
             On::Line(line) => {
                 let mut line = line.into_inner();
+                if !line.is_whole() {
+                    return Err(DbErr::Custom("a statement of the transaction has failed".into()));
+                }
                 line.execute_unprepared("COMMIT").await?;
                 line.keep();
                 Ok(())

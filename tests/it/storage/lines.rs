@@ -125,6 +125,29 @@ async fn a_connection_is_handed_on_from_one_unit_of_work_to_the_next_without_a_q
     assert_eq!(db.pools().0, Pool { open: 1, in_use: 0, most: 1 });
 }
 
+/// PostgreSQL takes the COMMIT of a transaction in which a statement has failed, writes nothing and says so to nobody.
+#[tokio::test]
+async fn a_unit_of_work_that_passes_over_a_failed_statement_is_not_told_that_it_is_written() {
+    let Some((test, db)) = pool(2).await else { return };
+    let unit = async |failing: &'static str| {
+        db.unit::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                let sql = "INSERT INTO partner (id, name, theme, enabled, created_ms) VALUES (gen_random_uuid(), 'p', 'MTS', TRUE, 1)";
+                tx.execute_unprepared(sql).await?;
+                let _ = tx.execute_raw(Statement::from_string(DbBackend::Postgres, failing)).await;
+                let _ = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT 1")).await;
+                Ok(())
+            })
+        })
+        .await
+    };
+    let count = "SELECT count(*) FROM partner";
+    assert_eq!(kind(&unit("SELECT 1/0").await.unwrap_err()), "other");
+    assert_eq!(number(&test.db, count).await, 0);
+    unit("SELECT 1").await.unwrap();
+    assert_eq!(number(&test.db, count).await, 1);
+}
+
 /// A role has places for one connection: whichever of the two kinds cannot have one, calls cannot be served.
 #[tokio::test]
 async fn readiness_goes_when_either_kind_of_connections_cannot_be_had() {
