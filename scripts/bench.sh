@@ -2,7 +2,7 @@
 # Measures the release binary beside its floors, and writes the figures into docs/performance.md.
 # bench.sh: everything. bench.sh soak: the same work for SOAK seconds (half an hour). bench.sh smoke: everything, small, on the
 # debug binary, for whether the answers are right; figures mean nothing then and are written nowhere.
-# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting scale. TIME, ROUNDS, ROWS, CALLERS,
+# ONLY="reads writes" chooses scenarios: idle reads writes repeats overload waiting scale; their figures are shown and written nowhere. TIME, ROUNDS, ROWS, CALLERS,
 # WAITING, KKTS choose sizes; BINARY another program, LITEBOX_… other settings of the server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +22,8 @@ soak)
     ;;
 run)
     [ -n "${BINARY:-}" ] || cargo build --locked --release --quiet
-    OUT=${OUT:-docs/performance.md} exec "$bench" run
+    [ -n "${ONLY:-}" ] || export OUT=${OUT:-docs/performance.md}
+    exec "$bench" run
     ;;
 *)
     echo "run, soak or smoke, not $1" >&2

@@ -11,7 +11,7 @@ share) areas="tenancy:: clients::list clients::interrupted operators::commands o
     erasure::retention erasure::command fleet:: kkt::path telemetry::metrics::figures" ;;
 *) areas=$* ;;
 esac
-binary=$(cargo test --locked --no-run --test it --message-format=json 2>/dev/null | sed -n 's|.*"executable":"\([^"]*/deps/[^"]*\)".*|\1|p')
+binary=$(cargo test --locked --quiet --no-run --test it --message-format=json | sed -n 's|.*"executable":"\([^"]*/deps/[^"]*\)".*|\1|p')
 [ -n "$binary" ] || { echo "the tests cannot be built"; exit 1; }
 log=$(mktemp) met=$(mktemp)
 trap 'rm -f "$log" "$met"' EXIT
@@ -19,6 +19,7 @@ trap 'rm -f "$log" "$met"' EXIT
 chmod 666 "$log"
 # shellcheck disable=SC2086
 LITEBOX_TEST_ASKED=$log LITEBOX_CHAOS_MET=$met "$binary" $areas plans::filters --test-threads=4
-missed=$(bash scripts/conditions.sh | grep -vxF -f "$met" || true)
+conditions=$(bash scripts/conditions.sh)
+missed=$(grep -vxF -f "$met" <<<"$conditions" || true)
 [ -z "$missed" ] || { printf 'no test met the statement at\n%s\n' "$missed"; exit 1; }
 LITEBOX_TEST_LOG=$log "$binary" --ignored --exact plans::no_statement_of_the_service_reads_a_large_table_whole --nocapture

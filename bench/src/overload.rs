@@ -70,7 +70,7 @@ pub async fn measure(
         .collect();
     report.fact(
         "overload: what the rest is told",
-        format!("{:?}", over.bad),
+        over.bad.iter().map(|(told, times)| format!("{times} times {told}")).collect::<Vec<_>>().join("; "),
         "RESOURCE_EXHAUSTED with RetryInfo, no time-out",
         Some(other.is_empty()),
     );

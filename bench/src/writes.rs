@@ -8,7 +8,7 @@ use tonic::transport::Channel;
 
 use crate::calls::{CONNECTIONS, Caller, client_id, inn, order, register};
 use crate::floor::{Http, outer_calls};
-use crate::report::{Report, Row};
+use crate::report::{Figures, Report, Row};
 use crate::rounds::{Plan, composed, empty_ours};
 use crate::stage::{Server, Stage, channel};
 use crate::{Outcome, load};
@@ -48,6 +48,7 @@ pub async fn measure(
     let commits = commits_of_register(stage, caller, numbers).await?;
     let outer = outer_calls_of_order(on, caller, numbers).await?;
     let mut made = (CALIBRATION, CALIBRATION);
+    let [mut per_order, mut commit, mut sequence, mut question] = [const { Figures(Vec::new()) }; 4];
     for round in 1..=plan.rounds {
         println!("writes, round {round} of {}", plan.rounds);
         made.0 += registers.ours(on, plan, &numbers.inns, registering(caller)).await?;
@@ -62,6 +63,10 @@ pub async fn measure(
         settled(stage).await?;
         let calls = commits / outer.commits * outer.calls;
         orders.over(composed(&[(1.0, empty), (commits, pgbench), (calls, gateways.questions)]));
+        per_order.0.push(commits);
+        commit.0.push(pgbench);
+        sequence.0.push(gateways.sequence);
+        question.0.push(gateways.questions);
     }
     let found = (active(stage)? - begun.0, kkts(stage)? - begun.1);
     if found != (made.0 as i64, made.1 as i64) {
@@ -71,6 +76,13 @@ pub async fn measure(
     report.fact(
         "commits, and outer calls, of an order until it waits for Fiscalize",
         format!("{:.1}, {:.1}", outer.commits, outer.calls),
+        "",
+        None,
+    );
+    report.fact("commits that an order caused while orders were sent", per_order.shown(1), "", None);
+    report.fact(
+        "of the floors: commits a second in pgbench, outer calls of a Register in sequence, single questions",
+        [commit, sequence, question].map(|rate| rate.shown(0)).join("; "),
         "",
         None,
     );

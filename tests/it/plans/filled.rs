@@ -25,6 +25,10 @@ pub async fn database(rows: u32) -> PgConnection {
     let own = format!("md5('p' || CASE WHEN n % 10 = 0 THEN 1 ELSE 2 + n % {} END)::uuid", PARTNERS - 1);
     let (client, kkt) = ("md5('c' || n)::uuid", "md5('k' || n)::uuid");
     let of = format!("'partner_id', {own}");
+    // Nothing is hired out on the way to the end.
+    let free = "INSERT INTO fleet (id, partner_id, model, model_key, serial, serial_key, fn_serial, state, note, imported_ms, changed_ms) \
+                SELECT id, partner_id, model, model, serial, 'one', 'one', 'FREE', '', created_ms, created_ms FROM kkt";
+    sqlx::query(free).execute(&mut connection).await.unwrap();
     for (table, count, other) in [
         ("partner", PARTNERS, "'id', md5('p' || n)::uuid, 'name', 'p' || n".to_owned()),
         (
@@ -41,6 +45,14 @@ pub async fn database(rows: u32) -> PgConnection {
                 "{of}, 'id', {kkt}, 'client_id', {client}, 'request_id', gen_random_uuid(), 'serial_key', 'copy' || n, \
                  'fn_serial', 'copy' || n, 'rnm', 'copy' || n, 'created_ms', one.created_ms - n, \
                  'changed_ms', one.changed_ms - n"
+            ),
+        ),
+        (
+            "fleet",
+            rows,
+            format!(
+                "{of}, 'id', gen_random_uuid(), 'serial_key', 'copy' || n, 'fn_serial', 'copy' || n, 'imported_ms', one.imported_ms - n, \
+                 'state', CASE WHEN n % 4 = 0 THEN 'FREE' ELSE 'TAKEN' END, 'kkt_id', CASE WHEN n % 4 > 0 THEN {kkt} END"
             ),
         ),
         ("kkt_history", rows, format!("{of}, 'kkt_id', {kkt}")),
