@@ -43,11 +43,11 @@ async fn clients(db: &Db, scope: PartnerScope) {
             created_from_ms: one.of(NOW),
             created_before_ms: one.of(NOW),
         };
-        let named = End::Named(ClientId::new(ID), "Ромашка".to_owned());
-        for (order, after) in
-            [(Order::Newest, None), (Order::Oldest, None), (Order::Company, None), (Order::Company, Some(&named))]
-        {
-            store.list(scope, &filter, order, after, 26).await.unwrap();
+        let (made, named) = (End::Made(ClientId::new(ID), NOW), End::Named(ClientId::new(ID), "Ромашка".to_owned()));
+        for (order, end) in [(Order::Newest, &made), (Order::Oldest, &made), (Order::Company, &named)] {
+            for after in [None, Some(end)] {
+                store.list(scope, &filter, order, after, 26).await.unwrap();
+            }
         }
     }
 }

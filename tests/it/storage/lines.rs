@@ -56,6 +56,21 @@ async fn a_pool_is_closed_with_the_connections_of_single_statements() {
     written_is_seen(&test.db, &test, 1).await;
 }
 
+/// Who waits for a connection is told at once, not when the time to wait for one is over; who has one ends first.
+#[tokio::test]
+async fn whoever_waits_for_a_connection_is_told_when_they_are_closed() {
+    let Some((_test, db)) = pool(2).await else { return };
+    let held = Held::new(&db).await;
+    let waits = async {
+        let told = write(&db, 1).await.unwrap_err();
+        held.end().await.unwrap();
+        told
+    };
+    let (told, closed) = tokio::join!(waits, db.clone().close());
+    closed.unwrap();
+    assert_eq!(kind(&told), "unavailable");
+}
+
 /// A connection is handed on from statement to statement, and from one that fails too.
 #[tokio::test]
 async fn single_statements_share_their_connections() {
