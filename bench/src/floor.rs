@@ -82,6 +82,9 @@ pub async fn serve() -> Outcome<()> {
     Ok(services.add_service(Bare::<Traces>(PhantomData)).serve(address).await?)
 }
 
+/// A call of the bare server.
+pub const EMPTY: &str = "/bench.Floor/Call";
+
 /// One unary call of this path; an error in words.
 pub async fn unary<A, B>(channel: Channel, path: &'static str, message: A) -> Result<B, String>
 where

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::calls::{CONNECTIONS, Caller};
 use crate::report::{Figures, Report};
-use crate::stage::{Partner, Stage};
-use crate::{Outcome, machine};
+use crate::stage::{Partner, Stage, channel};
+use crate::{Outcome, floor, machine};
 
 /// Connections that are opened and then do nothing.
 const IDLE: usize = 2_000;
@@ -19,23 +19,45 @@ pub async fn measure(stage: &Stage, partner: &Partner, rounds: usize, report: &m
     }
     report.fact("ready after start, ms", ready.shown(0), "300 at most", Some(ready.median() <= 300.0));
     size(stage, report)?;
-    let server = stage.serve(&[]).await?;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let idle = machine::memory(server.pid());
-    let shown =
-        format!("{idle:.1}, of it {:.1} its own, the rest pages of its file", machine::own_memory(server.pid()));
-    report.fact("memory when idle, MiB", shown, "25 at most", Some(idle <= 25.0));
-    let channels = server.channels(IDLE)?;
-    for (n, channel) in channels.iter().enumerate() {
-        Caller::new(partner, std::slice::from_ref(channel)).refused(n as u64).await?;
+    let [mut idle, mut own, mut each, mut bare] = [const { Figures(Vec::new()) }; 4];
+    for _ in 0..rounds {
+        let server = stage.serve(&[]).await?;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let before = machine::memory(server.pid());
+        idle.0.push(before);
+        own.0.push(machine::own_memory(server.pid()));
+        let channels = server.channels(IDLE)?;
+        for (n, channel) in channels.iter().enumerate() {
+            Caller::new(partner, std::slice::from_ref(channel)).refused(n as u64).await?;
+        }
+        each.0.push(grown(server.pid(), before).await);
+        // They were there all the time.
+        Caller::new(partner, &channels[..CONNECTIONS]).refused(0).await?;
+        bare.0.push(of_bare(stage).await?);
     }
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let each = (machine::memory(server.pid()) - idle) * 1024.0 / IDLE as f64;
+    let shown = format!("{}, of it {} its own, the rest pages of its file", idle.shown(1), own.shown(1));
+    report.fact("memory when idle, MiB", shown, "25 at most", Some(idle.median() <= 25.0));
     let name = format!("memory of an idle connection, KiB, of {IDLE} that have made a call");
-    report.fact(&name, format!("{each:.1}"), "20 at most", Some(each <= 20.0));
-    // They were there all the time.
-    Caller::new(partner, &channels[..CONNECTIONS]).refused(0).await?;
+    let shown = format!("{}; of a bare tonic server {}", each.shown(1), bare.shown(1));
+    report.fact(&name, shown, "20 at most", Some(each.median() <= 20.0));
     Ok(())
+}
+
+/// KiB for each of the connections.
+async fn grown(pid: u32, before: f64) -> f64 {
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    (machine::memory(pid) - before) * 1024.0 / IDLE as f64
+}
+
+/// The same of a tonic server without anything else, and with the C library's allocator.
+async fn of_bare(stage: &Stage) -> Outcome<f64> {
+    let (bare, url) = stage.bare()?;
+    let channels = (0..IDLE).map(|_| channel(&url)).collect::<Outcome<Vec<_>>>()?;
+    let before = machine::memory(bare.pid());
+    for channel in &channels {
+        floor::unary::<_, floor::Nothing>(channel.clone(), floor::EMPTY, floor::Nothing {}).await?;
+    }
+    Ok(grown(bare.pid(), before).await)
 }
 
 fn size(stage: &Stage, report: &mut Report) -> Outcome<()> {

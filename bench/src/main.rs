@@ -158,9 +158,10 @@ fn headline(plan: &Plan, load_before: &str) -> String {
     let (date, commit) =
         (told("date", &["-u", "+%Y-%m-%d %H:%M UTC"]), told("git", &["describe", "--always", "--dirty"]));
     format!(
-        "Taken {date} at commit {commit}: {}; load of the machine before and after the run {load_before} and {}. {} rounds of {} s \
+        "Taken {date} at commit {commit}: {}, {}; load of the machine before and after the run {load_before} and {}. {} rounds of {} s \
          for each call beside its floor, {} callers on {} connections, {} clients and as many registrations. Median, lowest and highest.\n",
         machine::machine(),
+        pg::version(),
         machine::others(),
         plan.rounds,
         plan.time.as_secs(),

@@ -158,6 +158,16 @@ impl Postgres {
     }
 }
 
+/// Which PostgreSQL is measured.
+pub fn version() -> String {
+    let output = binaries().and_then(|bin| Command::new(bin.join("postgres")).arg("--version").output().ok());
+    let told = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    format!(
+        "PostgreSQL {}",
+        told.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit())).unwrap_or("?")
+    )
+}
+
 fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));

@@ -12,7 +12,6 @@ use crate::stage::{Partner, Server, Stage};
 
 /// A call is made so often while its statements are noted: what the server's worker asks meanwhile is not asked as often.
 const TIMES: u64 = 10;
-const BARE: &str = "/bench.Floor/Call";
 
 /// A read: the call, and what pgbench does in its place.
 struct Read {
@@ -54,7 +53,7 @@ pub async fn measure(
     let numbers = Arc::new(AtomicU64::new(0));
     for round in 1..=plan.rounds {
         println!("reads, round {round} of {}", plan.rounds);
-        let bare = empty(&stage.floor, BARE, plan).await?;
+        let bare = empty(&stage.floor, crate::floor::EMPTY, plan).await?;
         let health = caller_of_health(server)?;
         layers.ours(on, plan, &numbers, health).await?;
         layers.over(bare);

@@ -9,9 +9,10 @@ use crate::writes::{Numbers, settled};
 /// Repeats of one call.
 const REPEATS: u64 = 200;
 
-/// Statements so far that ask or change something.
+/// Statements so far that ask or change something. Those by which the worker asks what is due go on whoever calls, and so does the look
+/// at who may call.
 const ASKED: &str = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query ~* '^(select|insert|update|delete|with)' \
-                     AND query ~ '\"(request|client|kkt|stop_switch|quota)\"'";
+                     AND query ~ '\\m(request|client|kkt|effect|stop_switch|quota|recovery|document)\\M' AND query !~ 'due_ms <='";
 
 /// Counts queries and commits of repeats.
 pub async fn measure(stage: &Stage, caller: &Caller, numbers: &Numbers, report: &mut Report) -> Outcome<()> {

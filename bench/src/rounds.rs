@@ -41,7 +41,7 @@ impl Row {
     /// Measures one round of ours; the floor of this round comes from whoever knows it.
     pub async fn ours<F, A>(
         &mut self,
-        (stage, server): (&Stage, &Server),
+        on: (&Stage, &Server),
         plan: Plan,
         numbers: &Arc<AtomicU64>,
         call: F,
@@ -50,12 +50,29 @@ impl Row {
         F: Fn(u64) -> A + Clone + Send + 'static,
         A: Future<Output = Result<(), String>> + Send,
     {
-        let before = stage.spent(server);
+        self.ours_until(on, plan, numbers, call, async || Ok(now_ms())).await
+    }
+
+    /// The same of calls that are not done with when they are answered: `end` waits until they are, and tells when that was, Unix
+    /// milliseconds.
+    pub async fn ours_until<F, A>(
+        &mut self,
+        (stage, server): (&Stage, &Server),
+        plan: Plan,
+        numbers: &Arc<AtomicU64>,
+        call: F,
+        end: impl AsyncFnOnce() -> Outcome<f64>,
+    ) -> Outcome<u64>
+    where
+        F: Fn(u64) -> A + Clone + Send + 'static,
+        A: Future<Output = Result<(), String>> + Send,
+    {
+        let (before, begun) = (stage.spent(server), now_ms());
         let mut tally = load::closed(plan.callers, plan.time, numbers, call).await;
-        let spent = stage.spent(server).each(&before, tally.good);
         tally.all_good(&self.name)?;
-        self.spent.push(spent);
-        self.rate.0.push(tally.rate());
+        let seconds = (end().await? - begun) / 1e3;
+        self.spent.push(stage.spent(server).each(&before, tally.good));
+        self.rate.0.push(tally.good as f64 / seconds);
         self.p50.0.push(tally.within(0.5));
         self.p99.0.push(tally.within(0.99));
         Ok(tally.good)
@@ -91,4 +108,10 @@ pub async fn empty_ours(server: &Server, plan: Plan) -> Outcome<f64> {
 /// What lies beneath, one after the other: so many a second of each, so many of them a call.
 pub fn composed(parts: &[(f64, f64)]) -> f64 {
     1.0 / parts.iter().map(|(count, rate)| count / rate).sum::<f64>()
+}
+
+/// Unix milliseconds.
+pub fn now_ms() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64() * 1e3)
 }

@@ -39,7 +39,13 @@ pub async fn measure(binary: &Path, kkts: u64, plan: Plan, report: &mut Report) 
     let begun = Instant::now();
     fill(&stage, &partner.id, kkts)?;
     let size = stage.pg.sql("SELECT pg_size_pretty(pg_database_size('postgres'))")?;
-    println!("{kkts} registrations loaded in {} s, {size}", begun.elapsed().as_secs());
+    println!("{kkts} registrations loaded in {} s", begun.elapsed().as_secs());
+    report.fact(
+        &format!("database of {kkts} registrations and {} clients, without their documents", kkts / EACH),
+        size,
+        "",
+        None,
+    );
     let server = stage.serve(&settings).await?;
     let caller = Caller::new(&partner, &server.channels(CONNECTIONS)?);
     pages(List::Kkts, &caller, kkts, plan, report).await?;

@@ -148,10 +148,7 @@ impl Stage {
         command.arg("--rnm-delay").arg(rnm_delay.as_millis().to_string());
         let mut running = Process::start(command, folder.join("sandbox.log"))?;
         let sandbox = running.told(sandbox)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("floor");
-        let mut bare = Process::start(command, folder.join("floor.log"))?;
-        let floor = bare.told(|told| told.contains('\n').then(|| format!("http://{}", told.trim())))?;
+        let (bare, floor) = bare(&folder.join("floor.log"))?;
         let settings = settings(&pg.url(), &sandbox, &floor);
         let stage = Self { folder, binary: binary.to_owned(), pg, sandbox, floor, settings, running, _floor: bare };
         stage.operate(&["migrate"])?;
@@ -192,6 +189,11 @@ impl Stage {
         let hub = &self.sandbox.http;
         let assign = ["device", "assign", partner, "--hub", hub, "--hub-device", name];
         self.operate(&[&assign[..], &["--reason", "bench", "--actor", "bench"]].concat())
+    }
+
+    /// One more bare tonic server, and where it listens.
+    pub fn bare(&self) -> Outcome<(Process, String)> {
+        bare(&self.folder.join("bare.log"))
     }
 
     /// Starts the server with other settings besides the usual ones, and waits until it is ready.
@@ -243,6 +245,14 @@ fn settings(database: &str, sandbox: &Sandbox, floor: &str) -> Vec<(String, Stri
     ];
     let tried = std::env::vars().filter(|(name, _)| name.starts_with("LITEBOX_"));
     pairs.map(|(key, value)| (format!("LITEBOX_{key}"), value.to_owned())).into_iter().chain(tried).collect()
+}
+
+fn bare(log: &Path) -> Outcome<(Process, String)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("floor");
+    let mut bare = Process::start(command, log.to_owned())?;
+    let url = bare.told(|told| told.contains('\n').then(|| format!("http://{}", told.trim())))?;
+    Ok((bare, url))
 }
 
 fn sandbox(log: &str) -> Option<Sandbox> {

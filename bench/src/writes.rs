@@ -43,12 +43,12 @@ pub async fn measure(
     let (stage, server) = on;
     let script = commit_script(stage)?;
     let (mut registers, mut orders) =
-        (Row::new("Register", 0.8), Row::new("QuickRegister, with what the worker does for it", 0.8));
+        (Row::new("Register", 0.8), Row::new("QuickRegister, until the worker has done its part", 0.8));
     let begun = (active(stage)?, kkts(stage)?);
     let commits = commits_of_register(stage, caller, numbers).await?;
     let outer = outer_calls_of_order(on, caller, numbers).await?;
     let mut made = (CALIBRATION, CALIBRATION);
-    let [mut per_order, mut commit, mut sequence, mut question] = [const { Figures(Vec::new()) }; 4];
+    let [mut commit, mut sequence, mut question] = [const { Figures(Vec::new()) }; 3];
     for round in 1..=plan.rounds {
         println!("writes, round {round} of {}", plan.rounds);
         made.0 += registers.ours(on, plan, &numbers.inns, registering(caller)).await?;
@@ -56,14 +56,8 @@ pub async fn measure(
         let pgbench = stage.pg.pgbench(&script, plan.time)?;
         let gateways = gateway_rate(stage, numbers, plan).await?;
         registers.over(composed(&[(1.0, empty), (commits, pgbench), (1.0, gateways.sequence)]));
-        let before = stage.pg.writes()?;
-        let good = orders.ours(on, plan, &numbers.orders, ordering(caller)).await?;
-        let commits = (stage.pg.writes()? - before) as f64 / good as f64;
-        made.1 += good;
-        settled(stage).await?;
-        let calls = commits / outer.commits * outer.calls;
-        orders.over(composed(&[(1.0, empty), (commits, pgbench), (calls, gateways.questions)]));
-        per_order.0.push(commits);
+        made.1 += orders.ours_until(on, plan, &numbers.orders, ordering(caller), async || at_rest(stage).await).await?;
+        orders.over(composed(&[(1.0, empty), (outer.commits, pgbench), (outer.calls, gateways.questions)]));
         commit.0.push(pgbench);
         sequence.0.push(gateways.sequence);
         question.0.push(gateways.questions);
@@ -79,7 +73,7 @@ pub async fn measure(
         "",
         None,
     );
-    report.fact("commits that an order caused while orders were sent", per_order.shown(1), "", None);
+    report.fact("of an order: time of the database, µs, and what it goes to", outer.statements, "", None);
     report.fact(
         "of the floors: commits a second in pgbench, outer calls of a Register in sequence, single questions",
         [commit, sequence, question].map(|rate| rate.shown(0)).join("; "),
@@ -122,18 +116,47 @@ async fn commits_of_register(stage: &Stage, caller: &Caller, numbers: &Numbers) 
 struct Outer {
     commits: f64,
     calls: f64,
+    /// What they are, and what the longest of them take.
+    statements: String,
 }
 
 /// What one order causes until it waits for somebody.
 async fn outer_calls_of_order((stage, _): (&Stage, &Server), caller: &Caller, numbers: &Numbers) -> Outcome<Outer> {
     let http = Http::new(&stage.sandbox.http);
     let (before, writes) = (asked(&http, 0).await?.1, stage.pg.writes()?);
+    stage.pg.sql("SELECT pg_stat_statements_reset()")?;
     for _ in 0..CALIBRATION {
         ordering(caller)(numbers.orders.fetch_add(1, Ordering::Relaxed)).await?;
     }
-    settled(stage).await?;
-    let calls = asked(&http, before).await?.0 as f64 / CALIBRATION as f64;
-    Ok(Outer { commits: (stage.pg.writes()? - writes) as f64 / CALIBRATION as f64, calls })
+    at_rest(stage).await?;
+    let each = |all: f64| all / CALIBRATION as f64;
+    let (writes, statements) = (stage.pg.writes()? - writes, statements(stage)?);
+    let calls = asked(&http, before).await?.0;
+    Ok(Outer { commits: each(writes as f64), calls: each(calls as f64), statements })
+}
+
+/// The statements of an order that take the database longest, and all of them.
+fn statements(stage: &Stage) -> Outcome<String> {
+    let own = format!(
+        "SELECT regexp_replace(regexp_replace(query, '\\s+', ' ', 'g'), '[\"|]', '', 'g') AS what, \
+         sum(calls) / {CALIBRATION}.0 AS times, sum(total_exec_time) * 1000 / {CALIBRATION} AS us FROM pg_stat_statements \
+         WHERE calls >= {CALIBRATION} AND query !~ 'pg_|xmax|due_ms <=' GROUP BY 1"
+    );
+    let kind = "CASE WHEN what ~ '^INSERT' THEN substring(what, '^INSERT INTO \\w+') WHEN what ~ '^UPDATE' THEN substring(what, '^UPDATE \\w+') \
+                WHEN what ~ '^SELECT' THEN 'SELECT' || coalesce(substring(what, ' FROM \\w+'), '') ELSE split_part(what, ' ', 1) END";
+    let sums =
+        format!("SELECT {kind} AS kind, sum(times) AS times, sum(us) AS us FROM ({own}) o GROUP BY 1 ORDER BY 3 DESC");
+    stage.pg.sql(&format!(
+        "SELECT round(sum(us)) || ' in ' || round(sum(times)) || ' statements: ' || \
+         string_agg(kind || ' ' || round(us) || ' (' || round(times, 1) || ')', ', ') FILTER (WHERE us >= 15) FROM ({sums}) s"
+    ))
+}
+
+/// Waits until the worker has done for each what there is to do before a call comes; when that was, Unix milliseconds.
+async fn at_rest(stage: &Stage) -> Outcome<f64> {
+    const UNDER_WAY: &str = "SELECT count(*) FROM kkt WHERE due_ms IS NOT NULL";
+    none(stage, UNDER_WAY).await?;
+    Ok(stage.pg.number("SELECT max(updated_ms) FROM kkt")? as f64)
 }
 
 /// How many commands and questions the sandbox has had after entry `after`, and its last entry.
@@ -145,11 +168,14 @@ async fn asked(http: &Http, after: u64) -> Outcome<(u64, u64)> {
     Ok((asked as u64, entries.last().and_then(|entry| entry["seq"].as_u64()).unwrap_or(after)))
 }
 
-/// Waits until the worker has nothing to do.
+/// Waits until nothing is due.
 pub async fn settled(stage: &Stage) -> Outcome<()> {
-    const DUE: &str = "SELECT count(*) FROM kkt WHERE due_ms <= extract(epoch FROM clock_timestamp()) * 1000";
+    none(stage, "SELECT count(*) FROM kkt WHERE due_ms <= extract(epoch FROM clock_timestamp()) * 1000").await
+}
+
+async fn none(stage: &Stage, count: &str) -> Outcome<()> {
     let give_up = Instant::now() + Duration::from_secs(300);
-    while stage.pg.number(DUE)? > 0 {
+    while stage.pg.number(count)? > 0 {
         if Instant::now() > give_up {
             return Err("the worker does not come to an end".into());
         }

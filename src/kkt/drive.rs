@@ -193,7 +193,7 @@ impl Worker {
 
     /// Burns by itself when the partner asked for that in QuickRegister.
     fn ready(claim: &Claim) -> Verdict {
-        if !claim.kkt.spec.fiscalize_automatically {
+        if claim.kkt.awaits_call(&claim.kkt.state) {
             return Verdict::Rest;
         }
         let event = Event::FiscalizeAsked(claim.kkt.request_id);

@@ -73,7 +73,7 @@ pub fn waiting_for(kkt: &Kkt) -> Option<WaitingFor> {
     }
     match kkt.state {
         State::AwaitingRnm { .. } | State::AwaitingCard { .. } => Some(WaitingFor::Fns),
-        State::ReadyToFiscalize { .. } if !kkt.spec.fiscalize_automatically => Some(WaitingFor::Partner),
+        State::ReadyToFiscalize { .. } if kkt.awaits_call(&kkt.state) => Some(WaitingFor::Partner),
         State::Fiscalizing { .. } => Some(WaitingFor::Device),
         _ => None,
     }
@@ -87,8 +87,7 @@ pub fn overdue(kkt: &Kkt, now_ms: i64) -> bool {
 
 /// What is missing before it goes on, each with the field of the call that brings it.
 pub fn requirements(kkt: &Kkt) -> Vec<Requirement> {
-    let call = matches!(kkt.state, State::ReadyToFiscalize { .. }) && !kkt.spec.fiscalize_automatically;
-    let fiscalize = call.then(|| Requirement {
+    let fiscalize = kkt.awaits_call(&kkt.state).then(|| Requirement {
         code: "FISCALIZE_CALL",
         subject: "fiscalize".into(),
         text: "call Fiscalize: nothing is burnt without it".into(),

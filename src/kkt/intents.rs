@@ -1,7 +1,7 @@
 //! Intents: what is written before a command is sent, and after a restore of what may have been sent before.
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::effects::{Claim, Command, Intent, Standing, hold};
 use super::store::Store;
@@ -17,8 +17,8 @@ impl Store {
     /// `sent`. Extends the lease.
     ///
     /// # Errors
-    /// [`StoreError::Contention`] when the claim has been lost, `Stopped` when an operator has stopped the gateway: nothing
-    /// may be sent then.
+    /// [`StoreError::Contention`] when the claim has been lost or the command may have been sent already, `Stopped` when an
+    /// operator has stopped the gateway: nothing may be sent then.
     pub async fn intend(
         &self,
         claim: &Claim,
@@ -64,11 +64,10 @@ impl Store {
                         switches::pass(tx, command.gateway()).await?;
                     }
                     documents::keep(tx, held.owner(), sent.into_iter().collect()).await?;
-                    if reopen(tx, held.scope, id).await? {
-                        return Ok(());
+                    match is_new(tx, row).await? || reopen(tx, held.scope, id).await? {
+                        true => Ok(()),
+                        false => Err(StoreError::Contention),
                     }
-                    row.insert(tx).await?;
-                    Ok(())
                 })
             })
             .await
@@ -102,6 +101,12 @@ impl Store {
             .await?;
         Ok(found.is_some())
     }
+}
+
+/// Writes down an effect, unless it is there.
+async fn is_new(tx: &Tx, row: effect::ActiveModel) -> Result<bool, StoreError> {
+    let there = OnConflict::column(effect::Column::Id).do_nothing().to_owned();
+    Ok(effect::Entity::insert(row).on_conflict(there).exec_without_returning(tx).await? == 1)
 }
 
 /// Makes an unsent effect an intended one; tells whether there was one.

@@ -102,6 +102,11 @@ impl Kkt {
             _ => None,
         }
     }
+
+    /// Nothing happens to it in `state` before Fiscalize is called.
+    pub const fn awaits_call(&self, state: &State) -> bool {
+        matches!(state, State::ReadyToFiscalize { .. }) && !self.spec.fiscalize_automatically
+    }
 }
 
 /// Why a registration waits.

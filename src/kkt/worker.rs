@@ -222,8 +222,8 @@ impl Worker {
         Verdict::Blocked { block: advice::stopped(gateway), outcome: None, retry_ms }
     }
 
-    /// Moves on. An end with nothing left to free is written at rest: nobody claims it, so nobody would clear its due time
-    /// when this process dies right after.
+    /// Moves on. Where nothing is left to do it is written at rest, in the same commit. An end with nothing left to free must be:
+    /// nobody claims it, so nobody would clear its due time when this process dies right after.
     async fn go(
         &self,
         claim: &Claim,
@@ -235,7 +235,7 @@ impl Worker {
         let Ok(state) = claim.kkt.state.after(event) else {
             return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
         };
-        let over = state.is_final() && state.held().is_none();
+        let over = claim.kkt.awaits_call(&state) || state.is_final() && state.held().is_none();
         let change = Change {
             state: state.clone(),
             block: None,

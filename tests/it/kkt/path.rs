@@ -1,10 +1,12 @@
 //! The path from QuickRegister to REGISTERED.
 
 use litebox_partner::pb::kkt as pb;
+use litebox_partner::storage::Backend;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio_stream::StreamExt;
 
 use super::shop::{COMPANY, ENTREPRENEUR, ONE_WAY, Shop, serial};
-use crate::support::app::on_both_apps;
+use crate::support::app::{TestApp, on_both_apps};
 use crate::support::fresh_id;
 
 fn once() -> Vec<(String, usize)> {
@@ -44,6 +46,19 @@ async fn a_sold_register_is_registered_by_itself_and_every_effect_happens_once()
     .await;
 }
 
+/// Whether nothing has been written of it since its last move. (SQLite does not tell.)
+async fn written_once(app: &TestApp, id: &str) -> bool {
+    if app.db().backend() == Backend::Sqlite {
+        return true;
+    }
+    let sql = format!(
+        "SELECT k.xmin = h.xmin AND k.due_ms IS NULL AND k.lease_until_ms = 0 AS once FROM kkt k \
+         JOIN kkt_history h ON h.kkt_id = k.id AND h.revision = k.revision WHERE k.id = '{id}'"
+    );
+    let row = app.db().direct().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().unwrap();
+    row.try_get("", "once").unwrap()
+}
+
 #[tokio::test]
 async fn without_the_order_to_burn_it_waits_for_fiscalize() {
     on_both_apps(async |app| {
@@ -51,6 +66,7 @@ async fn without_the_order_to_burn_it_waits_for_fiscalize() {
         let order = pb::QuickRegisterRequest { fiscalize_automatically: false, ..shop.order(1).await };
         let id = shop.quick_register(order).await.id;
         let kkt = shop.state(&id, pb::KktState::ReadyToFiscalize).await;
+        assert!(written_once(app, &id).await, "ready and at rest in one commit");
         assert_eq!(kkt.requirements[0].code, "FISCALIZE_CALL");
         assert!(kkt.next_actions.iter().any(|a| a.action() == pb::KktAction::Fiscalize && a.available));
         assert!(kkt.next_actions.iter().any(|a| a.action() == pb::KktAction::PayKkt && !a.available));
