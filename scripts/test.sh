@@ -49,9 +49,10 @@ part locks 40 bash -c 'for other in fuzz bench; do cargo tree --locked --quiet -
 part build 330 bash scripts/bare.sh cargo build --locked
 part clippy 400 bash -c 'cargo clippy --locked --all-targets -- -D warnings &&
     cargo clippy --locked --all-targets --manifest-path bench/Cargo.toml --target-dir target -- -D warnings'
-part rust 1310 cargo test --locked --no-fail-fast
+part rust 1170 cargo test --locked --no-fail-fast
 part mutants 130 bash scripts/mutants.sh 12
 part plans 150 bash scripts/plans.sh share
+part bench 140 bash scripts/bench.sh share
 part buf 20 npx --no-install buf lint
 part demo 50 bash scripts/bare.sh make --no-print-directory demo ONCE=1
 part readme 60 bash scripts/readme.sh README.md README.ru.md

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
@@ -74,12 +75,10 @@ impl<N> Service<http::Request<Body>> for Bare<N> {
 
 /// The process `bench floor`: says where it listens, and serves until it is ended.
 pub async fn serve() -> Outcome<()> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    drop(listener);
-    println!("{address}");
-    let services = Server::builder().tcp_nodelay(true).add_service(Bare::<Empty>(PhantomData));
-    Ok(services.add_service(Bare::<Traces>(PhantomData)).serve(address).await?)
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse()?)?.with_nodelay(Some(true));
+    println!("{}", incoming.local_addr()?);
+    let services = Server::builder().add_service(Bare::<Empty>(PhantomData));
+    Ok(services.add_service(Bare::<Traces>(PhantomData)).serve_with_incoming(incoming).await?)
 }
 
 /// A call of the bare server.

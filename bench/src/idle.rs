@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::calls::{CONNECTIONS, Caller};
+use crate::calls::Caller;
 use crate::report::{Figures, Report};
 use crate::stage::{Partner, Stage, channel};
 use crate::{Outcome, floor, machine};
@@ -31,8 +31,10 @@ pub async fn measure(stage: &Stage, partner: &Partner, rounds: usize, report: &m
             Caller::new(partner, std::slice::from_ref(channel)).refused(n as u64).await?;
         }
         each.0.push(grown(server.pid(), before).await);
-        // They were there all the time.
-        Caller::new(partner, &channels[..CONNECTIONS]).refused(0).await?;
+        let open = machine::sockets(server.pid());
+        if open < IDLE {
+            return Err(format!("only {open} sockets are open").into());
+        }
         bare.0.push(of_bare(stage).await?);
     }
     let shown = format!("{}, of it {} its own, the rest pages of its file", idle.shown(1), own.shown(1));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// What a run came to.
 #[derive(Default)]
@@ -31,6 +31,17 @@ impl Tally {
             }
             Err(told) => *self.bad.entry(told).or_default() += 1,
         }
+    }
+
+    /// One call; its task may have panicked.
+    fn end(&mut self, one: Result<(Result<(), String>, Duration), JoinError>) {
+        let (answer, took) = one.unwrap_or_else(|broken| (Err(broken.to_string()), Duration::ZERO));
+        self.count(answer, took);
+    }
+
+    /// Of a caller whose task has panicked.
+    fn broken(told: &str) -> Self {
+        Self { bad: BTreeMap::from([(told.to_owned(), 1)]), ..Self::default() }
     }
 
     fn add(&mut self, other: Self) {
@@ -84,8 +95,8 @@ where
         });
     }
     let mut sum = Tally::default();
-    while let Some(Ok(one)) = all.join_next().await {
-        sum.add(one);
+    while let Some(one) = all.join_next().await {
+        sum.add(one.unwrap_or_else(|broken| Tally::broken(&broken.to_string())));
     }
     sum.seconds = begun.elapsed().as_secs_f64();
     sum
@@ -109,8 +120,8 @@ where
                 (call(n).await, at.elapsed())
             });
         }
-        while let Some(Ok((answer, took))) = all.try_join_next() {
-            sum.count(answer, took);
+        while let Some(one) = all.try_join_next() {
+            sum.end(one);
         }
         if early.is_none() && begun.elapsed() >= warm {
             early = Some((sum.good, Instant::now()));
@@ -120,8 +131,8 @@ where
     let (early, since) = early.unwrap_or((0, begun));
     sum.seconds = since.elapsed().as_secs_f64();
     let in_time = sum.good;
-    while let Some(Ok((answer, took))) = all.join_next().await {
-        sum.count(answer, took);
+    while let Some(one) = all.join_next().await {
+        sum.end(one);
     }
     sum.uncounted = early + (sum.good - in_time);
     sum

@@ -41,6 +41,14 @@ pub async fn measure(
     for _ in 0..plan.rounds {
         let (peak, mut over) = once((stage, server), numbers, plan, call.clone(), &mut spent).await?;
         let all = over.good + over.bad.values().sum::<u64>();
+        let times = all as f64 / (WARM + plan.time * 2).as_secs_f64() / peak.rate();
+        if times < 2.7 || over.bad.is_empty() {
+            return Err(format!(
+                "{times:.1} times the peak were sent, and {:?} refused: that is no overload",
+                over.bad
+            )
+            .into());
+        }
         println!(
             "  overload: {:.0} of {:.0} a second, ratio {:.2}",
             over.rate(),
@@ -50,7 +58,7 @@ pub async fn measure(
         share.0.push(over.rate() / peak.rate());
         peaks.0.push(peak.rate());
         rates.0.push(over.rate());
-        sent.0.push(all as f64 / (WARM + plan.time * 2).as_secs_f64());
+        sent.0.push(times * peak.rate());
         late.0.push(over.within(0.99));
         over.bad.into_iter().for_each(|(told, times)| *bad.entry(told).or_default() += times);
     }

@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::calls::{Caller, client_id, order, register};
 use crate::report::Report;
 use crate::stage::Stage;
-use crate::writes::{Numbers, settled};
+use crate::writes::{Numbers, at_rest};
 
 /// Repeats of one call.
 const REPEATS: u64 = 200;
@@ -28,7 +28,7 @@ pub async fn measure(stage: &Stage, caller: &Caller, numbers: &Numbers, report: 
     seen.end(stage, "repeat of a known Register", report)?;
     let ordered = order(&client_id(1), None, numbers.orders.fetch_add(1, Relaxed));
     let first = caller.quick_register(0, ordered.clone()).await?;
-    settled(stage).await?;
+    at_rest(stage).await?;
     seen = Counted::begin(stage)?;
     for n in 0..REPEATS {
         if caller.quick_register(n, ordered.clone()).await? != first {

@@ -135,7 +135,7 @@ async fn once((stage, server): (&Stage, &Server), known: u64, plan: Plan, all: &
     let (attempts, writes) = (stage.pg.number(looked)?, stage.pg.writes()?);
     stage.pg.sql(&format!("UPDATE kkt SET due_ms = 0 WHERE {KNOWN_ONES}"))?;
     let (begun_ms, spent) = (stage.pg.number(NOW)?, stage.spent(server));
-    all.idle.0.push(emptied(stage, known).await?);
+    all.idle.0.extend(emptied(stage, known).await?);
     all.spent.push(stage.spent(server).each(&spent, known));
     // Each was put off for the same time when it had been looked at.
     let at = |which: &str| stage.pg.number(&format!("SELECT {which}(due_ms) - {LONG_MS} FROM kkt WHERE {KNOWN_ONES}"));
@@ -146,7 +146,11 @@ async fn once((stage, server): (&Stage, &Server), known: u64, plan: Plan, all: &
     if looks < known as i64 {
         return Err(format!("{looks} looks at {known} registrations").into());
     }
-    let rate = known as f64 * 1e3 / (last - first) as f64;
+    // The first of them ends the time of nobody.
+    let rate = (known - 1) as f64 * 1e3 / (last - first) as f64;
+    if !rate.is_finite() {
+        return Err("too few were due to tell how fast they went".into());
+    }
     let floor = stage.pg.pgbench(&script(stage, commits)?, plan.time)?;
     println!("  {known} drained at {rate:.0} a second, floor {floor:.0}, ratio {:.2}", rate / floor);
     all.share.0.push(rate / floor);
@@ -157,10 +161,10 @@ async fn once((stage, server): (&Stage, &Server), known: u64, plan: Plan, all: &
     Ok(())
 }
 
-/// Waits until nothing is due; how much of the processors was not used since the first look, in percent.
-async fn emptied(stage: &Stage, known: u64) -> Outcome<f64> {
+/// Waits until nothing is due; how much of the processors was not used since the first look, in percent, unless it was too short to tell.
+async fn emptied(stage: &Stage, known: u64) -> Outcome<Option<f64>> {
     const REST: &str = "SELECT count(*) FROM kkt WHERE due_ms <= extract(epoch FROM clock_timestamp()) * 1000";
-    let (mut unused, mut since, give_up) = (0.0, None, Instant::now() + Duration::from_secs(300));
+    let (mut unused, mut since, give_up) = (None, None, Instant::now() + Duration::from_secs(300));
     loop {
         let rest = stage.pg.number(REST)?;
         match since {
@@ -168,7 +172,7 @@ async fn emptied(stage: &Stage, known: u64) -> Outcome<f64> {
             None if rest < known as i64 => since = Some((Instant::now(), machine::idle())),
             None => {}
             Some((at, idle)) => {
-                unused = (machine::idle() - idle) / at.elapsed().as_secs_f64() / machine::cores() * 100.0;
+                unused = Some((machine::idle() - idle) / at.elapsed().as_secs_f64() / machine::cores() * 100.0);
             }
         }
         if Instant::now() > give_up {

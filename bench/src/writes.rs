@@ -48,7 +48,7 @@ pub async fn measure(
     let commits = commits_of_register(stage, caller, numbers).await?;
     let outer = outer_calls_of_order(on, caller, numbers).await?;
     let mut made = (CALIBRATION, CALIBRATION);
-    let [mut commit, mut sequence, mut question] = [const { Figures(Vec::new()) }; 3];
+    let [mut per_order, mut commit, mut sequence, mut question] = [const { Figures(Vec::new()) }; 4];
     for round in 1..=plan.rounds {
         println!("writes, round {round} of {}", plan.rounds);
         made.0 += registers.ours(on, plan, &numbers.inns, registering(caller)).await?;
@@ -56,8 +56,13 @@ pub async fn measure(
         let pgbench = stage.pg.pgbench(&script, plan.time)?;
         let gateways = gateway_rate(stage, numbers, plan).await?;
         registers.over(composed(&[(1.0, empty), (commits, pgbench), (1.0, gateways.sequence)]));
-        made.1 += orders.ours_until(on, plan, &numbers.orders, ordering(caller), async || at_rest(stage).await).await?;
-        orders.over(composed(&[(1.0, empty), (outer.commits, pgbench), (outer.calls, gateways.questions)]));
+        let before = stage.pg.writes()?;
+        let good =
+            orders.ours_until(on, plan, &numbers.orders, ordering(caller), async || at_rest(stage).await).await?;
+        let commits = (stage.pg.writes()? - before) as f64 / good as f64;
+        made.1 += good;
+        orders.over(composed(&[(1.0, empty), (commits, pgbench), (outer.calls, gateways.questions)]));
+        per_order.0.push(commits);
         commit.0.push(pgbench);
         sequence.0.push(gateways.sequence);
         question.0.push(gateways.questions);
@@ -69,11 +74,16 @@ pub async fn measure(
     report.fact("commits of a Register", format!("{commits:.2}"), "", None);
     report.fact(
         "commits, and outer calls, of an order until it waits for Fiscalize",
-        format!("{:.1}, {:.1}", outer.commits, outer.calls),
+        format!("{}, {:.1}", per_order.shown(1), outer.calls),
         "",
         None,
     );
-    report.fact("of an order: time of the database, µs, and what it goes to", outer.statements, "", None);
+    report.fact(
+        "of an order: statements that the database carries out, µs, without their commits",
+        outer.statements,
+        "",
+        None,
+    );
     report.fact(
         "of the floors: commits a second in pgbench, outer calls of a Register in sequence, single questions",
         [commit, sequence, question].map(|rate| rate.shown(0)).join("; "),
@@ -114,7 +124,6 @@ async fn commits_of_register(stage: &Stage, caller: &Caller, numbers: &Numbers) 
 }
 
 struct Outer {
-    commits: f64,
     calls: f64,
     /// What they are, and what the longest of them take.
     statements: String,
@@ -123,16 +132,14 @@ struct Outer {
 /// What one order causes until it waits for somebody.
 async fn outer_calls_of_order((stage, _): (&Stage, &Server), caller: &Caller, numbers: &Numbers) -> Outcome<Outer> {
     let http = Http::new(&stage.sandbox.http);
-    let (before, writes) = (asked(&http, 0).await?.1, stage.pg.writes()?);
+    let before = asked(&http, 0).await?.1;
     stage.pg.sql("SELECT pg_stat_statements_reset()")?;
     for _ in 0..CALIBRATION {
         ordering(caller)(numbers.orders.fetch_add(1, Ordering::Relaxed)).await?;
     }
     at_rest(stage).await?;
-    let each = |all: f64| all / CALIBRATION as f64;
-    let (writes, statements) = (stage.pg.writes()? - writes, statements(stage)?);
-    let calls = asked(&http, before).await?.0;
-    Ok(Outer { commits: each(writes as f64), calls: each(calls as f64), statements })
+    let statements = statements(stage)?;
+    Ok(Outer { calls: asked(&http, before).await?.0 as f64 / CALIBRATION as f64, statements })
 }
 
 /// The statements of an order that take the database longest, and all of them.
@@ -152,11 +159,17 @@ fn statements(stage: &Stage) -> Outcome<String> {
     ))
 }
 
-/// Waits until the worker has done for each what there is to do before a call comes; when that was, Unix milliseconds.
-async fn at_rest(stage: &Stage) -> Outcome<f64> {
-    const UNDER_WAY: &str = "SELECT count(*) FROM kkt WHERE due_ms IS NOT NULL";
-    none(stage, UNDER_WAY).await?;
-    Ok(stage.pg.number("SELECT max(updated_ms) FROM kkt")? as f64)
+/// Waits until each waits for Fiscalize; when the last one came there, Unix milliseconds.
+pub async fn at_rest(stage: &Stage) -> Outcome<f64> {
+    none(stage, "SELECT count(*) FROM kkt WHERE due_ms IS NOT NULL").await?;
+    // What was loaded has been registered.
+    const OTHER: &str =
+        "SELECT count(*) FROM kkt WHERE state NOT IN ('READY_TO_FISCALIZE', 'REGISTERED') OR waiting_for = 'SUPPORT'";
+    let other = stage.pg.number(OTHER)?;
+    if other > 0 {
+        return Err(format!("{other} orders have ended otherwise").into());
+    }
+    Ok(stage.pg.number("SELECT max(changed_ms) FROM kkt")? as f64)
 }
 
 /// How many commands and questions the sandbox has had after entry `after`, and its last entry.

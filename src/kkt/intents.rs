@@ -17,8 +17,8 @@ impl Store {
     /// `sent`. Extends the lease.
     ///
     /// # Errors
-    /// [`StoreError::Contention`] when the claim has been lost or the command may have been sent already, `Stopped` when an
-    /// operator has stopped the gateway: nothing may be sent then.
+    /// [`StoreError::Contention`] when the claim has been lost, `Stopped` when an operator has stopped the gateway, `Corrupt` when
+    /// the command may have been sent already: nothing may be sent then.
     pub async fn intend(
         &self,
         claim: &Claim,
@@ -66,7 +66,10 @@ impl Store {
                     documents::keep(tx, held.owner(), sent.into_iter().collect()).await?;
                     match is_new(tx, row).await? || reopen(tx, held.scope, id).await? {
                         true => Ok(()),
-                        false => Err(StoreError::Contention),
+                        // Under the claim nobody else writes: whoever intends it again has overlooked it.
+                        false => {
+                            Err(StoreError::Corrupt { table: "effect", what: format!("{id} was to be sent again") })
+                        }
                     }
                 })
             })

@@ -46,17 +46,20 @@ async fn a_sold_register_is_registered_by_itself_and_every_effect_happens_once()
     .await;
 }
 
-/// Whether nothing has been written of it since its last move. (SQLite does not tell.)
-async fn written_once(app: &TestApp, id: &str) -> bool {
-    if app.db().backend() == Backend::Sqlite {
-        return true;
-    }
+/// Whether it is at rest, and nothing has been written of it since its last move. (The latter SQLite does not tell.)
+async fn rests_since_its_move(app: &TestApp, id: &str) -> bool {
+    let (backend, same) = match app.db().backend() {
+        Backend::Postgres => (DbBackend::Postgres, "k.xmin = h.xmin"),
+        Backend::Sqlite => (DbBackend::Sqlite, "true"),
+    };
     let sql = format!(
-        "SELECT k.xmin = h.xmin AND k.due_ms IS NULL AND k.lease_until_ms = 0 AS once FROM kkt k \
-         JOIN kkt_history h ON h.kkt_id = k.id AND h.revision = k.revision WHERE k.id = '{id}'"
+        "SELECT count(*) AS n FROM kkt k JOIN kkt_history h ON h.kkt_id = k.id AND h.revision = k.revision \
+         WHERE k.id = {} AND {same} AND k.due_ms IS NULL AND k.lease_until_ms = 0",
+        if backend == DbBackend::Sqlite { "?" } else { "$1" }
     );
-    let row = app.db().direct().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().unwrap();
-    row.try_get("", "once").unwrap()
+    let id = id.parse::<uuid::Uuid>().unwrap();
+    let row = app.db().direct().query_one_raw(Statement::from_sql_and_values(backend, sql, [id.into()])).await;
+    row.unwrap().unwrap().try_get::<i64>("", "n").unwrap() == 1
 }
 
 #[tokio::test]
@@ -66,7 +69,7 @@ async fn without_the_order_to_burn_it_waits_for_fiscalize() {
         let order = pb::QuickRegisterRequest { fiscalize_automatically: false, ..shop.order(1).await };
         let id = shop.quick_register(order).await.id;
         let kkt = shop.state(&id, pb::KktState::ReadyToFiscalize).await;
-        assert!(written_once(app, &id).await, "ready and at rest in one commit");
+        assert!(rests_since_its_move(app, &id).await, "ready and at rest in one commit");
         assert_eq!(kkt.requirements[0].code, "FISCALIZE_CALL");
         assert!(kkt.next_actions.iter().any(|a| a.action() == pb::KktAction::Fiscalize && a.available));
         assert!(kkt.next_actions.iter().any(|a| a.action() == pb::KktAction::PayKkt && !a.available));
