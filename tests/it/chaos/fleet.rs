@@ -216,4 +216,11 @@ impl Paused<'_> {
             *self.fleet.slot(self.at) = Some(running);
         }
     }
+
+    /// Kills it before it has done anything more.
+    pub fn kill(mut self) {
+        if let Some(running) = self.running.take() {
+            self.fleet.keep(running.server.kill());
+        }
+    }
 }

@@ -12,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::amounts::{amount, report};
-use super::balancer::Balancer;
+use super::balancer::{Balancer, Ready};
 use super::checker::{Evidence, assert_clean};
 use super::fleet::{Fleet, Profile, possible};
 use super::kills::all_told;
@@ -153,18 +153,21 @@ async fn a_caller_that_repeats_nothing_notices_a_replica_that_is_killed() {
     if !possible() {
         return;
     }
-    let fleet = Arc::new(Fleet::start(Profile::pair(1, &[])).await);
-    let balancer = Balancer::start(fleet.clone()).await;
-    until("both are ready", async || balancer.sends_to(0) && balancer.sends_to(1)).await;
+    let fleet = Fleet::start(Profile::pair(1, &[])).await;
+    let ready = Ready::default();
+    let balancer = Balancer::over(ready.clone()).await;
+    (0..2).for_each(|at| ready.set(at, fleet.see(at, Server::address)));
     let nothing = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(nothing.path(), "{}").unwrap();
     let Some(caller) = Standard::start(balancer.address(), &fleet.partners[0].token, nothing.path()) else { return };
-    until("it calls both", async || {
-        (0..2).all(|at| fleet.see(at, |server| server.log().contains("ClientService/List")).unwrap())
-    })
-    .await;
-    fleet.kill(0);
-    until("it calls on", async || !balancer.sends_to(0)).await;
+    let calls = |at| fleet.see(at, |server| server.log().matches("ClientService/List").count()).unwrap();
+    until("it calls both", async || (0..2).all(|at| calls(at) > 0)).await;
+    // What it calls the first for waits there: a kill between two calls is none that it could notice.
+    let paused = fleet.pause(0).await;
+    let before = calls(1);
+    until("it calls the other on", async || calls(1) > before + 60).await;
+    ready.set(0, None);
+    paused.kill();
     let failed = caller.end().failed;
     assert!(
         !failed.is_empty() && failed.iter().all(|call| call["why"].to_string().contains("Unavailable")),
