@@ -4,17 +4,16 @@
 use sea_orm::EntityTrait;
 
 use super::drive::Verdict;
-use super::effects::{Claim, Effect, Standing, settle};
+use super::effects::{Claim, Effect, Record, settle};
 use super::orders::{Came, Order};
 use super::state::Numbers;
-use super::store::{At, Change, Store, write};
+use super::store::{At, Store, write};
 use super::worker::Worker;
 use crate::chaos::Broken;
 use crate::gateways::device::{DeviceAddress, TaskResult};
 use crate::storage::StoreError;
-use crate::storage::documents::{self, Sealed};
+use crate::storage::documents;
 use crate::storage::entity::kkt;
-use crate::values::EffectId;
 
 impl Worker {
     /// A command that may have been sent is done again, whatever became of it.
@@ -58,14 +57,8 @@ impl Worker {
 
 impl Store {
     /// `advance` under no fence and no revision.
-    pub(super) async fn advance_unchecked(
-        &self,
-        claim: &Claim,
-        change: Change,
-        outcome: Option<(EffectId, Standing)>,
-        answers: Vec<Sealed>,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn advance_unchecked(&self, claim: &Claim, record: Record, now_ms: i64) -> Result<(), StoreError> {
+        let Record { change, outcome, answers, lease_ms, .. } = record;
         let (mut claim, db_now) = (claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {
@@ -73,7 +66,7 @@ impl Store {
                     // The next number of the history: its key must not save the day.
                     let row = kkt::Entity::find_by_id(claim.kkt.id.uuid()).one(tx).await?;
                     claim.kkt.revision = row.map_or(claim.kkt.revision, |row| row.revision);
-                    let at = At { now_ms, db_now, attempt: claim.attempt };
+                    let at = At { now_ms, db_now, attempt: claim.attempt, lease_ms };
                     write(tx, claim.scope, &claim.kkt, &change, at, None).await?;
                     documents::keep(tx, claim.owner(), answers).await?;
                     if let Some((id, to)) = outcome {

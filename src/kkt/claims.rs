@@ -46,7 +46,7 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let (fence, failing) = (row.fence, rows::failing(&row));
-        Ok(Some(Claim { scope, kkt: rows::read(row)?, fence, attempt: 0, failing }))
+        Ok(Some(Claim { scope, kkt: rows::read(row)?, fence, attempt: 0, failing, intended: None }))
     }
 
     /// Gives a seized registration back as it was. The worker goes on from where it stood.
@@ -86,7 +86,7 @@ impl Store {
             .unit(move |tx| {
                 Box::pin(async move {
                     requests::insert(tx, key, &accepted, now_ms).await?;
-                    let at = At { now_ms, db_now, attempt: 0 };
+                    let at = At::call(now_ms, db_now);
                     write(tx, claim.scope, &claim.kkt, &change, at, Some(claim.fence)).await?;
                     for (id, to) in outcomes {
                         settle(tx, claim.scope, id, to, now_ms).await?;

@@ -116,7 +116,7 @@ impl Store {
         self.db
             .unit(move |tx| {
                 Box::pin(async move {
-                    write(tx, scope, &before, &change, At { now_ms, db_now, attempt: 0 }, None).await?;
+                    write(tx, scope, &before, &change, At::call(now_ms, db_now), None).await?;
                     if before.state.is_final() && before.state.holds_drive() && !change.state.holds_drive() {
                         fleet::store::put_back(tx, scope, &before.facts.register.fn_serial).await?;
                     }

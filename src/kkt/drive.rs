@@ -4,11 +4,11 @@ use super::advice;
 use super::deadlines;
 use super::effects::{Claim, Standing};
 use super::model::{Block, WaitingFor};
-use super::orders::Came;
+use super::orders::{self, Came};
 use super::state::{Ending, Event, Numbers, State};
 use super::worker::Worker;
-use crate::gateways::fns::{Application, FnsRefusal, FnsRefusalReason as Reason, ReportToFile};
-use crate::gateways::ofd::{CodeOrder, ConnectOrder, OfdRefusal, OfdRefusalReason};
+use crate::gateways::fns::{Application, FnsRefusal, FnsRefusalReason as Reason};
+use crate::gateways::ofd::{CodeOrder, OfdRefusal, OfdRefusalReason};
 use crate::gateways::{Gateway, Outcome, Setback};
 use crate::storage::StoreError;
 use crate::values::{EffectId, Rnm, RnmCheck};
@@ -169,18 +169,8 @@ impl Worker {
     }
 
     async fn connect(&self, claim: &Claim, held: EffectId, numbers: &Numbers) -> Result<Verdict, StoreError> {
-        let Some(ofd) = &claim.kkt.spec.ofd else {
+        let Some(order) = orders::connection(claim, held, numbers) else {
             return Ok(Verdict::Go { event: Event::Connected, outcome: None, detail: "AUTONOMOUS" });
-        };
-        let register = &claim.kkt.facts.register;
-        let order = ConnectOrder {
-            reservation: held,
-            ofd: ofd.inn.clone(),
-            code: ofd.code.clone(),
-            inn: claim.kkt.inn.clone(),
-            rnm: numbers.rnm.clone(),
-            kkt_serial: register.serial.clone(),
-            fn_serial: register.fn_serial.clone(),
         };
         Ok(match self.carry_out(claim, &order).await? {
             Came::Done(id, _) => go(Event::Connected, id, "CONNECTED"),
@@ -201,16 +191,7 @@ impl Worker {
     }
 
     async fn report(&self, claim: &Claim, numbers: &Numbers) -> Result<Verdict, StoreError> {
-        let Some(report) = claim.kkt.state.report().map(|r| &r.values) else { return Ok(Verdict::Rest) };
-        let order = ReportToFile {
-            application_id: numbers.application_id.clone(),
-            rnm: report.rnm.clone(),
-            fn_serial: report.fn_serial.clone(),
-            fd_number: report.fd_number,
-            local_time: report.local_time.clone(),
-            fiscal_sign: report.fiscal_sign.clone(),
-            certificate_id: claim.kkt.spec.signer.certificate_id.clone(),
-        };
+        let Some(order) = orders::report(claim, numbers) else { return Ok(Verdict::Rest) };
         Ok(match self.carry_out(claim, &order).await? {
             Came::Done(id, _) => go(Event::ReportFiled, id, "REPORT_FILED"),
             // About the moment, not about the report: FNS has it already, or is not waiting for it.

@@ -1,9 +1,10 @@
 //! What the worker writes: leases and outcomes; intents are in `intents`. Intent committed, then the call, then the outcome committed
-//! together with the move, each under the fence of the claim.
+//! together with the move and perhaps with the next intent, each under the fence of the claim.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::intents::follow;
 use super::model::Kkt;
 use super::policy::Failing;
 use super::store::{At, Change, Store, write};
@@ -28,6 +29,8 @@ pub struct Claim {
     pub attempt: i32,
     /// How often in a row an outer system has not answered.
     pub failing: Failing,
+    /// What was intended with the last move: nobody has sent it yet, and nobody else will.
+    pub intended: Option<EffectId>,
 }
 
 impl Claim {
@@ -81,6 +84,20 @@ impl Command {
             Self::Burn => Gateway::Device,
         }
     }
+}
+
+/// What a step came to, as it is written in one commit.
+pub struct Record {
+    /// The change.
+    pub change: Change,
+    /// What became of the effect behind it.
+    pub outcome: Option<(EffectId, Standing)>,
+    /// The answers that told it.
+    pub answers: Vec<Sealed>,
+    /// The command that comes next, when it may be intended at once.
+    pub follows: Option<Intent>,
+    /// How long the claim holds from now when it goes on at once, milliseconds.
+    pub lease_ms: i64,
 }
 
 /// A command that is about to be sent.
@@ -179,33 +196,30 @@ impl Store {
             .await
     }
 
-    /// Commits a change of the claimed registration, together with what became of its effect and with the answers that
-    /// told it.
+    /// Commits a change of the claimed registration, together with what became of its effect, with the answers that told it,
+    /// and with the intent of what follows, where nothing is in the way of that. Answers the effect that is intended.
     ///
     /// # Errors
     /// [`StoreError::Contention`] when the claim has been lost or the effect is settled already: nothing is written.
-    pub async fn advance(
-        &self,
-        claim: &Claim,
-        change: Change,
-        outcome: Option<(EffectId, Standing)>,
-        answers: Vec<Sealed>,
-        now_ms: i64,
-    ) -> Result<(), StoreError> {
+    pub async fn advance(&self, claim: &Claim, record: Record, now_ms: i64) -> Result<Option<EffectId>, StoreError> {
         #[cfg(feature = "chaos")]
         if self.db.broken() == Some(Broken::NoCompareAndSet) {
-            return self.advance_unchecked(claim, change, outcome, answers, now_ms).await;
+            return self.advance_unchecked(claim, record, now_ms).await.map(|()| None);
         }
+        let Record { change, outcome, answers, follows, lease_ms } = record;
         let (claim, db_now) = (claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {
                 Box::pin(async move {
-                    let at = At { now_ms, db_now, attempt: claim.attempt };
+                    let at = At { now_ms, db_now, attempt: claim.attempt, lease_ms };
                     write(tx, claim.scope, &claim.kkt, &change, at, Some(claim.fence)).await?;
                     documents::keep(tx, claim.owner(), answers).await?;
-                    match outcome {
-                        Some((id, to)) => settle(tx, claim.scope, id, to, now_ms).await,
-                        None => Ok(()),
+                    if let Some((id, to)) = outcome {
+                        settle(tx, claim.scope, id, to, now_ms).await?;
+                    }
+                    match follows {
+                        Some(intent) => follow(tx, &claim, intent, now_ms).await,
+                        None => Ok(None),
                     }
                 })
             })

@@ -1,4 +1,5 @@
-//! Intents: what is written before a command is sent, and after a restore of what may have been sent before.
+//! Intents: what is written before a command is sent, with the move that leads to it or by itself, and after a restore of what may have been
+//! sent before.
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -6,7 +7,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use super::effects::{Claim, Command, Intent, Standing, hold};
 use super::store::Store;
 use crate::storage::entity::effect;
-use crate::storage::{StoreError, Tx, documents, of_partner, switches};
+use crate::storage::{StoreError, Tx, documents, of_partner, recovery, switches};
 use crate::values::{EffectId, PartnerScope};
 
 /// The detail of an effect that was found outside after a restore.
@@ -104,6 +105,27 @@ impl Store {
             .await?;
         Ok(found.is_some())
     }
+}
+
+/// Writes the intent of a command right after the move that leads to it. Absent when something is in the way: its gateway is
+/// stopped, a recovery is open, or there was such a step before. The step itself finds out then what to do.
+pub(super) async fn follow(
+    tx: &Tx,
+    claim: &Claim,
+    intent: Intent,
+    now_ms: i64,
+) -> Result<Option<EffectId>, StoreError> {
+    let Intent { command, generation, sent } = intent;
+    match switches::pass(tx, command.gateway()).await {
+        Err(StoreError::Stopped(_)) => return Ok(None),
+        passed => passed?,
+    }
+    let id = claim.effect_id(command, generation);
+    if recovery::is_open(tx).await? || !is_new(tx, planned(claim, command, id, generation, now_ms)?).await? {
+        return Ok(None);
+    }
+    documents::keep(tx, claim.owner(), sent.into_iter().collect()).await?;
+    Ok(Some(id))
 }
 
 /// Writes down an effect, unless it is there.

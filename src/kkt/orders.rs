@@ -2,14 +2,17 @@
 //! done again under a new id.
 
 use std::future::Future;
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::effects::{Claim, Command, Effect, Intent, Standing};
+use super::state::{Name, Numbers, State};
 use super::worker::Worker;
+use crate::gateways::breaker::resting;
 use crate::gateways::fns::{Filed, FnsRefusal, FnsRefusalReason, ReportFiled, ReportToFile, SignedDocument};
 use crate::gateways::ofd::{CodeOrder, ConnectOrder, Contract, OfdRefusal, OfdRefusalReason, Reserved};
-use crate::gateways::{Gateways, Outcome, Setback, Told};
+use crate::gateways::{Gateway, Gateways, Outcome, Setback, Told};
 use crate::storage::StoreError;
 use crate::values::EffectId;
 
@@ -61,6 +64,9 @@ impl Worker {
         claim: &Claim,
         order: &O,
     ) -> Result<Came<O::Done, O::Refusal>, StoreError> {
+        if let Some(id) = claim.intended.filter(|id| *id == claim.effect_id(O::COMMAND, 0)) {
+            return self.send(claim, order, id).await;
+        }
         let known = self.store.effect(claim, O::COMMAND).await?;
         if self.store.recovers().await? {
             // Boxed: rarely taken, and it would double what every step needs of the stack.
@@ -96,8 +102,42 @@ impl Worker {
         generation: u32,
     ) -> Result<EffectId, StoreError> {
         let (now_ms, lease_ms) = (self.clock.now_ms(), self.config.lease_ms);
+        self.store.intend(claim, self.intent(claim, order, generation), now_ms, lease_ms).await
+    }
+
+    fn intent<O: Order>(&self, claim: &Claim, order: &O, generation: u32) -> Intent {
         let sent = self.sent(claim, O::COMMAND, generation, order.content());
-        self.store.intend(claim, Intent { command: O::COMMAND, generation, sent }, now_ms, lease_ms).await
+        Intent { command: O::COMMAND, generation, sent }
+    }
+
+    /// The rest of the outer system that the next step needs. A hub is known only once its device has been looked up;
+    /// there the call itself is turned away.
+    pub(super) fn rests(&self, claim: &Claim) -> Option<Setback> {
+        let gateway = match claim.kkt.state.name() {
+            Name::Reserving | Name::ConnectingOfd if claim.kkt.spec.ofd.is_none() => return None,
+            Name::Rejected | Name::Cancelled if claim.kkt.state.held().is_none() => return None,
+            Name::Reserving | Name::ConnectingOfd | Name::Rejected | Name::Cancelled => Gateway::Ofd,
+            Name::Submitting | Name::AwaitingRnm | Name::Reporting | Name::AwaitingCard => Gateway::Fns,
+            Name::ReadyToFiscalize | Name::Fiscalizing | Name::Registered => return None,
+        };
+        let rest = self.gateways.breakers.rests(gateway, "", Instant::now())?;
+        Some(resting(gateway, rest))
+    }
+
+    /// The command that comes next, to be intended with the move to it. None where something is looked at before: a drive, or
+    /// whether its gateway answers.
+    pub(super) fn follows(&self, next: &Claim) -> Option<Intent> {
+        if self.rests(next).is_some() {
+            return None;
+        }
+        match &next.kkt.state {
+            State::Submitting { .. } => Some(self.intent(next, &self.application(next).ok()?, 0)),
+            State::ConnectingOfd { stale: None, held: Some(held), numbers, .. } => {
+                Some(self.intent(next, &connection(next, *held, numbers)?, 0))
+            }
+            State::Reporting { numbers, .. } => Some(self.intent(next, &report(next, numbers)?, 0)),
+            _ => None,
+        }
     }
 
     /// Sends a command whose intent is committed.
@@ -122,6 +162,35 @@ impl Worker {
             Outcome::Unknown(setback) => Ok(Came::Setback(setback)),
         }
     }
+}
+
+/// The contract for what FNS has given a number. None for a register without an operator.
+pub(super) fn connection(claim: &Claim, held: EffectId, numbers: &Numbers) -> Option<ConnectOrder> {
+    let ofd = claim.kkt.spec.ofd.as_ref()?;
+    let register = &claim.kkt.facts.register;
+    Some(ConnectOrder {
+        reservation: held,
+        ofd: ofd.inn.clone(),
+        code: ofd.code.clone(),
+        inn: claim.kkt.inn.clone(),
+        rnm: numbers.rnm.clone(),
+        kkt_serial: register.serial.clone(),
+        fn_serial: register.fn_serial.clone(),
+    })
+}
+
+/// The report that the drive has made. None before.
+pub(super) fn report(claim: &Claim, numbers: &Numbers) -> Option<ReportToFile> {
+    let report = &claim.kkt.state.report()?.values;
+    Some(ReportToFile {
+        application_id: numbers.application_id.clone(),
+        rnm: report.rnm.clone(),
+        fn_serial: report.fn_serial.clone(),
+        fd_number: report.fd_number,
+        local_time: report.local_time.clone(),
+        fiscal_sign: report.fiscal_sign.clone(),
+        certificate_id: claim.kkt.spec.signer.certificate_id.clone(),
+    })
 }
 
 /// An effect and the move that it makes are written together.

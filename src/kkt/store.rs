@@ -253,7 +253,7 @@ impl Store {
             .unit(move |tx| {
                 Box::pin(async move {
                     requests::insert(tx, key, &accepted, now_ms).await?;
-                    let at = At { now_ms, db_now, attempt: 0 };
+                    let at = At::call(now_ms, db_now);
                     write(tx, key.scope, &before, &change, at, None).await
                 })
             })
@@ -270,10 +270,18 @@ pub(super) struct At {
     pub db_now: &'static str,
     /// Attempt of the worker; 0 for a call.
     pub attempt: i32,
+    /// How long a worker that goes on at once has it from now, milliseconds.
+    pub lease_ms: i64,
+}
+
+impl At {
+    pub(super) const fn call(now_ms: i64, db_now: &'static str) -> Self {
+        Self { now_ms, db_now, attempt: 0, lease_ms: 0 }
+    }
 }
 
 /// Moves the row from `before` by `change` and appends the line of the history. A worker gives the fence of its claim
-/// and keeps its lease while it goes on at once.
+/// and has its lease anew while it goes on at once.
 pub(super) async fn write(
     tx: &Tx,
     scope: PartnerScope,
@@ -293,14 +301,13 @@ pub(super) async fn write(
         row.attempts = Set(0);
     }
     let due = change.due_in_ms.map_or_else(|| Expr::cust("NULL"), |ms| in_ms(at.db_now, ms));
-    let keeps_lease = at.attempt > 0 && change.due_in_ms == Some(0);
-    let mut update = kkt::Entity::update_many()
+    let goes_on = at.attempt > 0 && change.due_in_ms == Some(0);
+    let lease = if goes_on { in_ms(at.db_now, at.lease_ms) } else { Expr::val(0_i64) };
+    let update = kkt::Entity::update_many()
         .set(row)
         .col_expr(kkt::Column::DueMs, due)
+        .col_expr(kkt::Column::LeaseUntilMs, lease)
         .col_expr(kkt::Column::ChangedMs, Expr::cust(at.db_now));
-    if !keeps_lease {
-        update = update.col_expr(kkt::Column::LeaseUntilMs, Expr::val(0_i64));
-    }
     let mut same = Where::all()
         .add(of_partner(kkt::Column::PartnerId, scope))
         .add(kkt::Column::Id.eq(before.id.uuid()))

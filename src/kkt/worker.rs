@@ -1,7 +1,6 @@
 //! The worker: takes registrations that are due, drives them step by step and writes down what came of it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
@@ -12,7 +11,7 @@ use tracing::{Instrument, field};
 use super::advice;
 use super::application::{self, Incomplete};
 use super::drive::Verdict;
-use super::effects::{Claim, Command, Standing};
+use super::effects::{Claim, Command, Intent, Record, Standing};
 use super::model::Block;
 use super::papers::recorded;
 use super::policy::{Failing, Tells, WorkerConfig};
@@ -23,7 +22,6 @@ use super::state::{Event, Name};
 use super::store::{Change, Store};
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
-use crate::gateways::breaker::resting;
 use crate::gateways::device::DeviceAddress;
 use crate::gateways::fns::SignedDocument;
 use crate::gateways::{Gateway, Gateways, Setback, SetbackKind, World};
@@ -156,7 +154,10 @@ impl Worker {
         }
         loop {
             match self.one(&claim).await {
-                Ok(Some(next)) if !stop.is_cancelled() && self.clock.now_ms() < until_ms => claim = next,
+                // What is intended is under way.
+                Ok(Some(next)) if next.intended.is_some() || !stop.is_cancelled() && self.clock.now_ms() < until_ms => {
+                    claim = next;
+                }
                 Ok(Some(next)) => {
                     self.hand_back(&next, 0).await;
                     return;
@@ -194,7 +195,8 @@ impl Worker {
     }
 
     async fn step_and_record(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
-        let (verdict, answers) = match self.rests(claim) {
+        // What is intended already its gateway turns away by itself, and it is known then that it was not sent.
+        let (verdict, answers) = match self.rests(claim).filter(|_| claim.intended.is_none()) {
             Some(rest) => (Ok(Verdict::Setback(rest)), Vec::new()),
             None => recorded(Box::pin(self.step(claim))).await,
         };
@@ -246,13 +248,14 @@ impl Worker {
             detail: detail.to_owned(),
             corrected: None,
         };
-        self.advance(claim, change, outcome, answers).await?;
         let mut next = claim.clone();
         next.kkt.state = state;
         next.kkt.block = None;
         next.kkt.revision += 1;
         next.attempt = 1;
         next.failing = Failing::NOT;
+        let follows = if over { None } else { self.follows(&next) };
+        next.intended = self.advance(claim, change, outcome, answers, follows).await?;
         Ok((!over).then_some(next))
     }
 
@@ -271,7 +274,7 @@ impl Worker {
             detail: "GOES_ON".to_owned(),
             corrected: None,
         };
-        self.advance(claim, change, None, answers).await
+        self.advance(claim, change, None, answers, None).await.map(drop)
     }
 
     /// Writes down why it waits; says nothing new when the same reason stands there already.
@@ -301,21 +304,23 @@ impl Worker {
             effect: outcome.map(|(id, _)| id),
             corrected: None,
         };
-        self.advance(claim, change, outcome, answers).await
+        self.advance(claim, change, outcome, answers, None).await.map(drop)
     }
 
-    /// Writes a change with the answers behind it. Answers that change nothing are not kept.
+    /// Writes a change with the answers behind it and with the intent that follows. Answers that change nothing are not kept.
     async fn advance(
         &self,
         claim: &Claim,
         change: Change,
         outcome: Option<(EffectId, Standing)>,
         answers: Vec<Paper>,
-    ) -> Result<(), StoreError> {
+        follows: Option<Intent>,
+    ) -> Result<Option<EffectId>, StoreError> {
         let answers = self.sealed(claim, answers, outcome.map(|(id, _)| id));
-        self.store.advance(claim, change, outcome, answers, self.clock.now_ms()).await?;
+        let record = Record { change, outcome, answers, follows, lease_ms: self.config.lease_ms };
+        let intended = self.store.advance(claim, record, self.clock.now_ms()).await?;
         self.signal.raise();
-        Ok(())
+        Ok(intended)
     }
 
     async fn setback(&self, claim: &Claim, setback: &Setback, answers: Vec<Paper>) -> Result<(), StoreError> {
@@ -336,20 +341,6 @@ impl Worker {
             Tells::Operator => advice::needs_support(setback.gateway),
         };
         self.block(claim, block, None, Wait { retry_ms: Some(after_ms), failing }, answers).await
-    }
-
-    /// The rest of the outer system that the next step needs. A hub is known only once its device has been looked up;
-    /// there the call itself is turned away.
-    fn rests(&self, claim: &Claim) -> Option<Setback> {
-        let gateway = match claim.kkt.state.name() {
-            Name::Reserving | Name::ConnectingOfd if claim.kkt.spec.ofd.is_none() => return None,
-            Name::Rejected | Name::Cancelled if claim.kkt.state.held().is_none() => return None,
-            Name::Reserving | Name::ConnectingOfd | Name::Rejected | Name::Cancelled => Gateway::Ofd,
-            Name::Submitting | Name::AwaitingRnm | Name::Reporting | Name::AwaitingCard => Gateway::Fns,
-            Name::ReadyToFiscalize | Name::Fiscalizing | Name::Registered => return None,
-        };
-        let rest = self.gateways.breakers.rests(gateway, "", Instant::now())?;
-        Some(resting(gateway, rest))
     }
 
     /// Where the device of the claimed registration answers, while it is assigned to its partner.
@@ -387,7 +378,7 @@ fn claimed(row: kkt::Model) -> Option<Claim> {
     let scope = PartnerScope::new(PartnerId::new(row.partner_id));
     let (fence, attempt, failing) = (row.fence, row.attempts, rows::failing(&row));
     match rows::read(row) {
-        Ok(kkt) => Some(Claim { scope, kkt, fence, attempt, failing }),
+        Ok(kkt) => Some(Claim { scope, kkt, fence, attempt, failing, intended: None }),
         Err(error) => {
             // Its lease keeps it from being tried at full speed; an operator has to mend it.
             tracing::error!(%error, "a registration cannot be read");

@@ -14,7 +14,7 @@ use super::audit::Record;
 use super::crossing::access::raise;
 use super::entity::gone_hub;
 use super::entity::recovery::{Column, Entity, Model};
-use super::{Db, StoreError};
+use super::{Db, StoreError, Tx};
 
 /// A recovery after a restore, open or finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +194,14 @@ async fn changed<C: ConnectionTrait>(on: &C, row: gone_hub::Model, gone: bool) -
         (Some(_), true) | (None, false) => Ok(false),
     }
     .map_err(Into::into)
+}
+
+/// Whether a recovery is open, as this transaction sees it.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn is_open(tx: &Tx) -> Result<bool, StoreError> {
+    Ok(latest(tx).await?.is_some_and(|recovery| recovery.is_open()))
 }
 
 async fn latest<C: ConnectionTrait>(on: &C) -> Result<Option<Recovery>, StoreError> {

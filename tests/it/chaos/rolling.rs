@@ -2,7 +2,6 @@
 //! what is UNAVAILABLE notices.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
