@@ -52,9 +52,6 @@ pub struct Parts {
 /// Why the server did not start or did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The embedded descriptors cannot be read.
-    #[error("reflection: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
     /// The transport failed.
     #[error("transport: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -80,7 +77,7 @@ pub async fn serve(
     if let Some(reload) = reload {
         tokio::spawn(reload.run(stop.clone()));
     }
-    let routes = routes(parts.clients, parts.kkts, connections.message_bytes, ready).await?;
+    let routes = routes(parts.clients, parts.kkts, connections.message_bytes, ready).await;
     let incoming = edge.open(listener, stop.clone());
     let served = transport.layer(layers).add_routes(routes);
     served.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await?;
@@ -88,23 +85,18 @@ pub async fn serve(
     Ok(())
 }
 
-async fn routes(
-    clients: ClientApi,
-    kkts: KktApi,
-    largest_in: usize,
-    ready: watch::Receiver<bool>,
-) -> Result<Routes, ServeError> {
+async fn routes(clients: ClientApi, kkts: KktApi, largest_in: usize, ready: watch::Receiver<bool>) -> Routes {
     let (health, health_service) = Health::closed().await;
     tokio::spawn(health.follow(ready));
     let clients =
         ClientServiceServer::new(clients).max_decoding_message_size(largest_in).max_encoding_message_size(LARGEST_OUT);
     let kkts = KktServiceServer::new(kkts).max_decoding_message_size(largest_in).max_encoding_message_size(LARGEST_OUT);
-    Ok(Routes::new(health_service)
-        .add_service(reflection::v1()?)
-        .add_service(reflection::v1alpha()?)
+    Routes::new(health_service)
+        .add_service(reflection::v1())
+        .add_service(reflection::v1alpha())
         .add_service(clients)
         .add_service(kkts)
-        .prepare())
+        .prepare()
 }
 
 fn transport(connections: &ConnectionsConfig, age: Duration) -> Server {

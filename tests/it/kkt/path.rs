@@ -46,20 +46,45 @@ async fn a_sold_register_is_registered_by_itself_and_every_effect_happens_once()
     .await;
 }
 
-/// Whether it is at rest, and nothing has been written of it since its last move. (The latter SQLite does not tell.)
-async fn rests_since_its_move(app: &TestApp, id: &str) -> bool {
-    let (backend, same) = match app.db().backend() {
-        Backend::Postgres => (DbBackend::Postgres, "k.xmin = h.xmin"),
-        Backend::Sqlite => (DbBackend::Sqlite, "true"),
+/// Whether there is such a row of the registration `k`, of its last line of history `h` and of an effect `e`. A condition on `xmin`, the
+/// transaction that wrote a row, is for PostgreSQL alone: SQLite does not tell it.
+async fn there_is(app: &TestApp, id: &str, condition: &str, same_commit: &str) -> bool {
+    let (backend, same, id_is) = match app.db().backend() {
+        Backend::Postgres => (DbBackend::Postgres, same_commit, "$1"),
+        Backend::Sqlite => (DbBackend::Sqlite, "true", "?"),
     };
     let sql = format!(
         "SELECT count(*) AS n FROM kkt k JOIN kkt_history h ON h.kkt_id = k.id AND h.revision = k.revision \
-         WHERE k.id = {} AND {same} AND k.due_ms IS NULL AND k.lease_until_ms = 0",
-        if backend == DbBackend::Sqlite { "?" } else { "$1" }
+         JOIN effect e ON e.kkt_id = k.id WHERE k.id = {id_is} AND {condition} AND {same}"
     );
     let id = id.parse::<uuid::Uuid>().unwrap();
     let row = app.db().direct().query_one_raw(Statement::from_sql_and_values(backend, sql, [id.into()])).await;
-    row.unwrap().unwrap().try_get::<i64>("", "n").unwrap() == 1
+    row.unwrap().unwrap().try_get::<i64>("", "n").unwrap() > 0
+}
+
+#[tokio::test]
+async fn the_next_command_is_intended_in_the_commit_of_the_move_to_it() {
+    let next = [
+        ("fns.SubmitApplication", "SUBMIT_APPLICATION"),
+        ("ofd.Connect", "CONNECT"),
+        ("fns.SubmitReport", "SUBMIT_REPORT"),
+    ];
+    on_both_apps(async |app| {
+        let shop = Shop::open(app, COMPANY).await;
+        for (operation, _) in next {
+            app.sandbox.add_fault(&format!("{operation}:hold,times=1")).unwrap();
+        }
+        let id = shop.quick_register(shop.order(1).await).await.id;
+        for (operation, step) in next {
+            app.sandbox.wait_for_holds(|holds| !holds.is_empty()).await;
+            let intended = format!("e.step = '{step}' AND e.generation = 0 AND e.state = 'INTENDED'");
+            assert!(there_is(app, &id, &intended, "e.xmin = h.xmin").await, "{step} in one commit with its move");
+            assert_eq!(app.sandbox.release_holds(), 1, "{operation}");
+        }
+        shop.state(&id, pb::KktState::Registered).await;
+        assert_eq!(shop.effects(&serial(1)), once());
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -69,7 +94,8 @@ async fn without_the_order_to_burn_it_waits_for_fiscalize() {
         let order = pb::QuickRegisterRequest { fiscalize_automatically: false, ..shop.order(1).await };
         let id = shop.quick_register(order).await.id;
         let kkt = shop.state(&id, pb::KktState::ReadyToFiscalize).await;
-        assert!(rests_since_its_move(app, &id).await, "ready and at rest in one commit");
+        let rests = "k.due_ms IS NULL AND k.lease_until_ms = 0";
+        assert!(there_is(app, &id, rests, "k.xmin = h.xmin").await, "ready and at rest in one commit");
         assert_eq!(kkt.requirements[0].code, "FISCALIZE_CALL");
         assert!(kkt.next_actions.iter().any(|a| a.action() == pb::KktAction::Fiscalize && a.available));
         assert!(kkt.next_actions.iter().any(|a| a.action() == pb::KktAction::PayKkt && !a.available));
