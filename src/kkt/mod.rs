@@ -43,6 +43,7 @@ mod sweep;
 #[cfg(test)]
 pub mod tests;
 pub mod watch;
+mod whole;
 pub mod worker;
 mod xml;
 pub mod zone;

@@ -1,9 +1,11 @@
 //! Between rows and registrations. A row that cannot be understood is named, never guessed.
 
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::FromQueryResult;
 use sea_orm::sea_query::{Expr, InsertStatement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::guide;
 use super::model::{Facts, Kkt, Step};
@@ -13,11 +15,75 @@ use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::{StoreError, insertion};
 use crate::values::{ClientId, DeviceId, EffectId, Inn, KktId, PartnerScope, RequestId};
 
+/// What is read of a row: leases and keys of searches are for the database alone.
+#[derive(FromQueryResult)]
+pub struct Shown {
+    id: Uuid,
+    client_id: Uuid,
+    inn: String,
+    request_id: Uuid,
+    external_ref: Option<String>,
+    spec: String,
+    facts: String,
+    state: String,
+    state_data: String,
+    block: Option<String>,
+    revision: i64,
+    since_ms: i64,
+    due_ms: Option<i64>,
+    created_ms: i64,
+    updated_ms: i64,
+    origin: Option<String>,
+}
+
+/// The columns of [`Shown`].
+pub const SHOWN: [kkt::Column; 16] = {
+    use kkt::Column as C;
+    [
+        C::Id,
+        C::ClientId,
+        C::Inn,
+        C::RequestId,
+        C::ExternalRef,
+        C::Spec,
+        C::Facts,
+        C::State,
+        C::StateData,
+        C::Block,
+        C::Revision,
+        C::SinceMs,
+        C::DueMs,
+        C::CreatedMs,
+        C::UpdatedMs,
+        C::Origin,
+    ]
+};
+
+/// A line of the history.
+#[derive(FromQueryResult)]
+pub struct Line {
+    pub(super) revision: i64,
+    from_state: Option<String>,
+    to_state: String,
+    at_ms: i64,
+    attempt: i32,
+    actor: String,
+    effect_id: Option<Uuid>,
+    detail: String,
+}
+
+/// The columns of [`Line`].
+pub const LINE: [kkt_history::Column; 8] = {
+    use kkt_history::Column as C;
+    [C::Revision, C::FromState, C::ToState, C::AtMs, C::Attempt, C::Actor, C::EffectId, C::Detail]
+};
+
 /// The registration in a row.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] with the id of the row.
-pub fn read(row: kkt::Model) -> Result<Kkt, StoreError> {
+pub fn read(row: impl Into<Shown>) -> Result<Kkt, StoreError> {
+    let row: Shown = row.into();
     let id = KktId::new(row.id);
     let corrupt = |column: &str| StoreError::Corrupt { table: "kkt", what: format!("{column} of {id}") };
     let state: State = parse(&row.state_data).ok_or_else(|| corrupt("state_data"))?;
@@ -118,8 +184,8 @@ pub fn moved(after: &Kkt, corrected: bool) -> Result<kkt::ActiveModel, StoreErro
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] with the id of the registration.
-pub fn step(row: kkt_history::Model) -> Result<Step, StoreError> {
-    let corrupt = || StoreError::Corrupt { table: "kkt_history", what: format!("state of {}", row.kkt_id) };
+pub fn step(of: KktId, row: Line) -> Result<Step, StoreError> {
+    let corrupt = || StoreError::Corrupt { table: "kkt_history", what: format!("state of {of}") };
     Ok(Step {
         revision: row.revision,
         from: row.from_state.as_deref().map(|s| Name::parse(s).ok_or_else(corrupt)).transpose()?,
@@ -130,6 +196,29 @@ pub fn step(row: kkt_history::Model) -> Result<Step, StoreError> {
         effect: row.effect_id.map(EffectId::new),
         detail: row.detail,
     })
+}
+
+impl From<kkt::Model> for Shown {
+    fn from(row: kkt::Model) -> Self {
+        Self {
+            id: row.id,
+            client_id: row.client_id,
+            inn: row.inn,
+            request_id: row.request_id,
+            external_ref: row.external_ref,
+            spec: row.spec,
+            facts: row.facts,
+            state: row.state,
+            state_data: row.state_data,
+            block: row.block,
+            revision: row.revision,
+            since_ms: row.since_ms,
+            due_ms: row.due_ms,
+            created_ms: row.created_ms,
+            updated_ms: row.updated_ms,
+            origin: row.origin,
+        }
+    }
 }
 
 /// How its outer system has failed a registration.

@@ -69,8 +69,7 @@ impl Service {
     /// # Errors
     /// `NotFound`, also for one of another partner.
     pub async fn get_with_history(&self, scope: PartnerScope, id: KktId) -> Result<(Kkt, Vec<Step>), Failure> {
-        let kkt = self.get(scope, id).await?;
-        Ok((kkt, self.store.history(scope, id).await?))
+        self.store.get_with_history(scope, id).await?.ok_or(Failure::NotFound { what: "kkt" })
     }
 
     /// A page of registrations, newest first.

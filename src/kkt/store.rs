@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition as Where, ConnectionTrait, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, SelectModel, Selector,
 };
 
 use super::model::{Block, Facts, Filter, Kkt, Spec, Step};
@@ -121,8 +121,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer or the row is corrupt.
     pub async fn get(&self, scope: PartnerScope, id: KktId) -> Result<Option<Kkt>, StoreError> {
-        let row = mine(scope).filter(kkt::Column::Id.eq(id.uuid())).one(self.db.direct()).await?;
-        row.map(rows::read).transpose()
+        let found = shown(mine(scope).filter(kkt::Column::Id.eq(id.uuid())));
+        found.one(self.db.direct()).await?.map(rows::read).transpose()
     }
 
     /// The partner's registration that holds this register or this FN.
@@ -168,13 +168,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database does not answer or a row is corrupt.
     pub async fn history(&self, scope: PartnerScope, id: KktId) -> Result<Vec<Step>, StoreError> {
-        let rows = kkt_history::Entity::find()
-            .filter(of_partner(kkt_history::Column::PartnerId, scope))
-            .filter(kkt_history::Column::KktId.eq(id.uuid()))
-            .order_by_asc(kkt_history::Column::Revision)
-            .all(self.db.direct())
-            .await?;
-        rows.into_iter().map(rows::step).collect()
+        let found = lines(scope, id).select_only().columns(rows::LINE).order_by_asc(kkt_history::Column::Revision);
+        let found = found.into_model().all(self.db.direct()).await?;
+        found.into_iter().map(|line| rows::step(id, line)).collect()
     }
 
     /// A page of registrations, newest first, after `after`. `now_ms` decides what is overdue.
@@ -194,13 +190,8 @@ impl Store {
             let key = Expr::tuple([Expr::col(kkt::Column::CreatedMs), Expr::col(kkt::Column::Id)]);
             query = query.filter(key.lt(Expr::tuple([Expr::val(created_ms), Expr::val(id)])));
         }
-        let rows = query
-            .order_by_desc(kkt::Column::CreatedMs)
-            .order_by_desc(kkt::Column::Id)
-            .limit(limit)
-            .all(self.db.direct())
-            .await?;
-        rows.into_iter().map(rows::read).collect()
+        let page = query.order_by_desc(kkt::Column::CreatedMs).order_by_desc(kkt::Column::Id).limit(limit);
+        shown(page).all(self.db.direct()).await?.into_iter().map(rows::read).collect()
     }
 
     /// Registrations changed at or after `since_ms` of the database's clock, oldest change first; `ids` empty for all of
@@ -352,8 +343,21 @@ fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_histo
 
 /// The partner's registrations; an erased one is as missing.
 #[cfg_attr(feature = "chaos", track_caller)]
-fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
+pub(super) fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
     kkt::Entity::find().filter(of_partner(kkt::Column::PartnerId, scope)).filter(kkt::Column::ErasedMs.is_null())
+}
+
+/// The history of one of the partner's registrations.
+#[cfg_attr(feature = "chaos", track_caller)]
+pub(super) fn lines(scope: PartnerScope, id: KktId) -> sea_orm::Select<kkt_history::Entity> {
+    kkt_history::Entity::find()
+        .filter(of_partner(kkt_history::Column::PartnerId, scope))
+        .filter(kkt_history::Column::KktId.eq(id.uuid()))
+}
+
+/// Of these rows what is read.
+fn shown(found: sea_orm::Select<kkt::Entity>) -> Selector<SelectModel<rows::Shown>> {
+    found.select_only().columns(rows::SHOWN).into_model()
 }
 
 fn condition(filter: &Filter, now_ms: i64) -> Where {
