@@ -9,7 +9,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, SelectModel, Selector,
 };
 
-use super::model::{Block, Facts, Filter, Kkt, Spec, Step};
+use super::model::{Block, Facts, Filter, Kkt, Spec};
 use super::policy::Failing;
 use super::rows;
 use super::state::State;
@@ -161,16 +161,6 @@ impl Store {
         let facts: Vec<String> =
             others.select_only().column(kkt::Column::Facts).into_tuple().all(self.db.direct()).await?;
         Ok(facts.iter().filter_map(|facts| rows::device(facts)).collect())
-    }
-
-    /// The history, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database does not answer or a row is corrupt.
-    pub async fn history(&self, scope: PartnerScope, id: KktId) -> Result<Vec<Step>, StoreError> {
-        let found = lines(scope, id).select_only().columns(rows::LINE).order_by_asc(kkt_history::Column::Revision);
-        let found = found.into_model().all(self.db.direct()).await?;
-        found.into_iter().map(|line| rows::step(id, line)).collect()
     }
 
     /// A page of registrations, newest first, after `after`. `now_ms` decides what is overdue.
@@ -345,14 +335,6 @@ fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_histo
 #[cfg_attr(feature = "chaos", track_caller)]
 pub(super) fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
     kkt::Entity::find().filter(of_partner(kkt::Column::PartnerId, scope)).filter(kkt::Column::ErasedMs.is_null())
-}
-
-/// The history of one of the partner's registrations.
-#[cfg_attr(feature = "chaos", track_caller)]
-pub(super) fn lines(scope: PartnerScope, id: KktId) -> sea_orm::Select<kkt_history::Entity> {
-    kkt_history::Entity::find()
-        .filter(of_partner(kkt_history::Column::PartnerId, scope))
-        .filter(kkt_history::Column::KktId.eq(id.uuid()))
 }
 
 /// Of these rows what is read.

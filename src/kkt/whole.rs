@@ -4,19 +4,31 @@
 //! row with each line.
 
 use sea_orm::sea_query::{Expr, SelectStatement, UnionType};
-use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, Iden, QueryFilter, QuerySelect, QueryTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iden, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+};
 
 use super::model::{Kkt, Step};
 use super::rows::{self, LINE, Line, SHOWN, Shown};
-use super::store::{Store, lines, mine};
-use crate::storage::StoreError;
-use crate::storage::entity::kkt;
+use super::store::{Store, mine};
+use crate::storage::entity::{kkt, kkt_history};
+use crate::storage::{StoreError, of_partner};
 use crate::values::{KktId, PartnerScope};
 
 /// Before the names of the columns of a line.
 const OF_LINE: &str = "line_";
 
 impl Store {
+    /// The history, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    pub async fn history(&self, scope: PartnerScope, id: KktId) -> Result<Vec<Step>, StoreError> {
+        let found = lines(scope, id).select_only().columns(rows::LINE).order_by_asc(kkt_history::Column::Revision);
+        let found = found.into_model().all(self.db.direct()).await?;
+        found.into_iter().map(|line| rows::step(id, line)).collect()
+    }
+
     /// The registration with its history, oldest line first, when this partner has it.
     ///
     /// # Errors
@@ -39,6 +51,14 @@ impl Store {
         let steps = history.into_iter().map(|line| rows::step(id, line)).collect::<Result<_, _>>()?;
         Ok(Some((rows::read(row)?, steps)))
     }
+}
+
+/// The history of one of the partner's registrations.
+#[cfg_attr(feature = "chaos", track_caller)]
+fn lines(scope: PartnerScope, id: KktId) -> sea_orm::Select<kkt_history::Entity> {
+    kkt_history::Entity::find()
+        .filter(of_partner(kkt_history::Column::PartnerId, scope))
+        .filter(kkt_history::Column::KktId.eq(id.uuid()))
 }
 
 #[cfg_attr(feature = "chaos", track_caller)]
