@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio_stream::StreamExt;
 
 use super::shop::{COMPANY, ENTREPRENEUR, ONE_WAY, Shop, serial};
-use crate::support::app::{TestApp, on_both_apps};
+use crate::support::app::{TestApp, on_both_apps, on_both_apps_with};
 use crate::support::fresh_id;
 
 fn once() -> Vec<(String, usize)> {
@@ -43,6 +43,22 @@ async fn a_sold_register_is_registered_by_itself_and_every_effect_happens_once()
             assert!(kkt.history.iter().zip(1..).all(|(line, revision)| line.revision == revision));
         }
     })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_intended_is_sent_also_when_the_turn_is_over() {
+    on_both_apps_with(
+        |config| config.worker.turn_ms = 0,
+        async |app| {
+            let shop = Shop::open(app, COMPANY).await;
+            let id = shop.quick_register(shop.order(1).await).await.id;
+            shop.state(&id, pb::KktState::Registered).await;
+            assert_eq!(shop.effects(&serial(1)), once());
+            let asked = app.sandbox.entries().into_iter().filter(|entry| entry.operation.ends_with("OrVoid"));
+            assert_eq!(asked.map(|entry| entry.operation).collect::<Vec<_>>(), Vec::<String>::new());
+        },
+    )
     .await;
 }
 

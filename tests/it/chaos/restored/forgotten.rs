@@ -78,30 +78,60 @@ async fn without_a_recovery_what_was_cancelled_is_burnt() {
     assert_eq!(case.burns(), 1);
 }
 
+/// An order whose application never arrived and was voided by a Cancel, after the backup was taken: when it had been tried, or while
+/// the step of this name was sent.
+async fn voided_since(backend: Backend, sent: Option<&str>) -> (Site, TestDb, String) {
+    let database = TestDb::new(backend).await;
+    let site = Site::new(&database).await;
+    let server = Server::start(&site.sandbox, &database, &site.partner).await;
+    let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
+    site.sandbox.add_fault("fns.SubmitApplication:drop=before_receipt").unwrap();
+    let unasked = site.sandbox.add_fault("fns.ReportOrVoid:error=UNAVAILABLE").unwrap();
+    if let Some(step) = sent {
+        site.sandbox.add_fault(&format!("{step}:hold,times=1")).unwrap();
+    }
+    let order = site.order(&client, 1, true).await;
+    let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
+    let mut backup = None;
+    if sent.is_some() {
+        site.holds(1).await;
+        backup = Some(Backup::take(&database).await);
+        site.sandbox.release_holds();
+    }
+    server.blocked(&id, "FNS_UNAVAILABLE").await;
+    let backup = match backup {
+        Some(earlier) => earlier,
+        None => Backup::take(&database).await,
+    };
+    site.sandbox.engine().faults.clear(Some(unasked));
+    let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
+    until("cancelled", async || server.kkts().cancel(cancel.clone()).await.is_ok()).await;
+    // What a Cancel frees outside is given back by a worker, after the answer.
+    until("the code is given back", async || site.sandbox.entries().iter().any(given_back)).await;
+    server.end().await;
+    site.sandbox.clear_faults();
+    let restored = backup.restore().await;
+    begin(&restored).await;
+    confirm(&restored, Confirmed::Tokens).await;
+    (site, restored, id)
+}
+
+/// The move to the step whose command was voided is made anew, and no intent with it.
+#[tokio::test]
+async fn a_command_voided_since_the_backup_waits_for_support_also_when_the_backup_is_a_step_behind() {
+    for backend in backends() {
+        let (site, restored, id) = voided_since(backend, Some("ofd.ReserveCode")).await;
+        let server = Server::start(&site.sandbox, &restored, &site.partner).await;
+        server.blocked(&id, "RESTORED_VOIDED").await;
+        assert_eq!(site.effects(1)["fns.SubmitApplication"], 0);
+        server.end().await;
+    }
+}
+
 #[tokio::test]
 async fn a_command_voided_since_the_backup_waits_for_support() {
     for backend in backends() {
-        let database = TestDb::new(backend).await;
-        let site = Site::new(&database).await;
-        let server = Server::start(&site.sandbox, &database, &site.partner).await;
-        let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
-        site.sandbox.add_fault("fns.SubmitApplication:drop=before_receipt").unwrap();
-        let unasked = site.sandbox.add_fault("fns.ReportOrVoid:error=UNAVAILABLE").unwrap();
-        let order = site.order(&client, 1, true).await;
-        let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
-        server.blocked(&id, "FNS_UNAVAILABLE").await;
-        let backup = Backup::take(&database).await;
-        site.sandbox.engine().faults.clear(Some(unasked));
-        let cancel = pb::CancelRequest { request_id: fresh_id(), kkt_id: id.clone() };
-        until("cancelled", async || server.kkts().cancel(cancel.clone()).await.is_ok()).await;
-        // What a Cancel frees outside is given back by a worker, after the answer.
-        until("the code is given back", async || site.sandbox.entries().iter().any(given_back)).await;
-        server.end().await;
-        site.sandbox.clear_faults();
-
-        let restored = backup.restore().await;
-        begin(&restored).await;
-        confirm(&restored, Confirmed::Tokens).await;
+        let (site, restored, id) = voided_since(backend, None).await;
         let server = Server::start(&site.sandbox, &restored, &site.partner).await;
         server.blocked(&id, "RESTORED_VOIDED").await;
         assert_eq!(site.effects(1)["fns.SubmitApplication"], 0);
