@@ -78,27 +78,28 @@ async fn without_a_recovery_what_was_cancelled_is_burnt() {
     assert_eq!(case.burns(), 1);
 }
 
-/// An order whose application never arrived and was voided by a Cancel, after the backup was taken: when it had been tried, or while
-/// the step of this name was sent.
-async fn voided_since(backend: Backend, sent: Option<&str>) -> (Site, TestDb, String) {
+/// An order whose `lost` command never arrived at its system and was voided by a Cancel, both after the backup was taken: when the
+/// command had been tried, or `before`, while this question was asked.
+async fn voided_since(backend: Backend, lost: &str, before: Option<&str>) -> (Site, TestDb, String) {
     let database = TestDb::new(backend).await;
     let site = Site::new(&database).await;
     let server = Server::start(&site.sandbox, &database, &site.partner).await;
     let client = server.clients().register(register(COMPANY)).await.unwrap().into_inner().client.unwrap().id;
-    site.sandbox.add_fault("fns.SubmitApplication:drop=before_receipt").unwrap();
-    let unasked = site.sandbox.add_fault("fns.ReportOrVoid:error=UNAVAILABLE").unwrap();
-    if let Some(step) = sent {
-        site.sandbox.add_fault(&format!("{step}:hold,times=1")).unwrap();
+    let system = lost.split('.').next().unwrap();
+    site.sandbox.add_fault(&format!("{lost}:drop=before_receipt")).unwrap();
+    let unasked = site.sandbox.add_fault(&format!("{system}.ReportOrVoid:error=UNAVAILABLE")).unwrap();
+    if let Some(question) = before {
+        site.sandbox.add_fault(&format!("{question}:hold,times=1")).unwrap();
     }
     let order = site.order(&client, 1, true).await;
     let id = server.kkts().quick_register(order).await.unwrap().into_inner().kkt.unwrap().id;
     let mut backup = None;
-    if sent.is_some() {
+    if before.is_some() {
         site.holds(1).await;
         backup = Some(Backup::take(&database).await);
         site.sandbox.release_holds();
     }
-    server.blocked(&id, "FNS_UNAVAILABLE").await;
+    server.blocked(&id, &format!("{}_UNAVAILABLE", system.to_uppercase())).await;
     let backup = match backup {
         Some(earlier) => earlier,
         None => Backup::take(&database).await,
@@ -116,14 +117,15 @@ async fn voided_since(backend: Backend, sent: Option<&str>) -> (Site, TestDb, St
     (site, restored, id)
 }
 
-/// The move to the step whose command was voided is made anew, and no intent with it.
+/// The move to the step is made anew, and the command is not intended with it: its receiver is asked first.
 #[tokio::test]
 async fn a_command_voided_since_the_backup_waits_for_support_also_when_the_backup_is_a_step_behind() {
     for backend in backends() {
-        let (site, restored, id) = voided_since(backend, Some("ofd.ReserveCode")).await;
+        let (site, restored, id) = voided_since(backend, "ofd.Connect", Some("fns.GetApplication")).await;
         let server = Server::start(&site.sandbox, &restored, &site.partner).await;
         server.blocked(&id, "RESTORED_VOIDED").await;
-        assert_eq!(site.effects(1)["fns.SubmitApplication"], 0);
+        assert_eq!(server.get(&id).await.unwrap().state(), pb::KktState::ConnectingOfd);
+        assert_eq!(site.effects(1)["ofd.Connect"], 0);
         server.end().await;
     }
 }
@@ -131,7 +133,7 @@ async fn a_command_voided_since_the_backup_waits_for_support_also_when_the_backu
 #[tokio::test]
 async fn a_command_voided_since_the_backup_waits_for_support() {
     for backend in backends() {
-        let (site, restored, id) = voided_since(backend, None).await;
+        let (site, restored, id) = voided_since(backend, "fns.SubmitApplication", None).await;
         let server = Server::start(&site.sandbox, &restored, &site.partner).await;
         server.blocked(&id, "RESTORED_VOIDED").await;
         assert_eq!(site.effects(1)["fns.SubmitApplication"], 0);
