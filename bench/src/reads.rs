@@ -127,7 +127,9 @@ async fn script(stage: &Stage, partner: &Partner, caller: &Caller, call: Call, l
     for statement in stage.pg.statements("SELECT", TIMES)? {
         let id = if statement.contains(r#"FROM "client""#) { &clients } else { &kkts };
         let values: &[&str] = match call {
-            Call::Client | Call::Kkt => &[&own, id, "1"],
+            Call::Client => &[&own, id, "1"],
+            // The row, and its history.
+            Call::Kkt => &[&own, id, &own, id],
             Call::Clients | Call::Kkts => &[&own, "21"],
         };
         script.push_str(&filled(&statement, values)?);
