@@ -125,11 +125,10 @@ async fn script(stage: &Stage, partner: &Partner, caller: &Caller, call: Call, l
     let (clients, kkts) = (id_sql("0190a000", ":n"), id_sql("0190b000", ":n"));
     let mut script = format!("\\set n random(1, {})\n", loaded.rows);
     for statement in stage.pg.statements("SELECT", TIMES)? {
-        let id = if statement.contains(r#"FROM "client""#) { &clients } else { &kkts };
+        let id = if matches!(call, Call::Client) { &clients } else { &kkts };
         let values: &[&str] = match call {
             Call::Client => &[&own, id, "1"],
-            // The row, and its history.
-            Call::Kkt => &[&own, id, &own, id],
+            Call::Kkt => &[&own, id],
             Call::Clients | Call::Kkts => &[&own, "21"],
         };
         script.push_str(&filled(&statement, values)?);

@@ -333,7 +333,7 @@ fn line(scope: PartnerScope, before: &Kkt, change: &Change, at: At) -> kkt_histo
 
 /// The partner's registrations; an erased one is as missing.
 #[cfg_attr(feature = "chaos", track_caller)]
-pub(super) fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
+fn mine(scope: PartnerScope) -> sea_orm::Select<kkt::Entity> {
     kkt::Entity::find().filter(of_partner(kkt::Column::PartnerId, scope)).filter(kkt::Column::ErasedMs.is_null())
 }
 
