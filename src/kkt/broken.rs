@@ -58,7 +58,8 @@ impl Worker {
 impl Store {
     /// `advance` under no fence and no revision.
     pub(super) async fn advance_unchecked(&self, claim: &Claim, record: Record, now_ms: i64) -> Result<(), StoreError> {
-        let Record { change, outcome, answers, lease_ms, .. } = record;
+        let Record { change, outcome, answers, goes_on } = record;
+        let lease_ms = goes_on.map_or(0, |on| on.lease_ms);
         let (mut claim, db_now) = (claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {

@@ -94,10 +94,16 @@ pub struct Record {
     pub outcome: Option<(EffectId, Standing)>,
     /// The answers that told it.
     pub answers: Vec<Sealed>,
+    /// Absent where the claim ends with it.
+    pub goes_on: Option<GoesOn>,
+}
+
+/// How a worker goes on at once.
+pub struct GoesOn {
+    /// How long the claim holds from now, milliseconds.
+    pub lease_ms: i64,
     /// The command that comes next, when it may be intended at once.
     pub follows: Option<Intent>,
-    /// How long the claim holds from now when it goes on at once, milliseconds.
-    pub lease_ms: i64,
 }
 
 /// A command that is about to be sent.
@@ -206,7 +212,8 @@ impl Store {
         if self.db.broken() == Some(Broken::NoCompareAndSet) {
             return self.advance_unchecked(claim, record, now_ms).await.map(|()| None);
         }
-        let Record { change, outcome, answers, follows, lease_ms } = record;
+        let Record { change, outcome, answers, goes_on } = record;
+        let (lease_ms, follows) = goes_on.map_or((0, None), |GoesOn { lease_ms, follows }| (lease_ms, follows));
         let (claim, db_now) = (claim.clone(), self.db.now_sql());
         self.db
             .unit(move |tx| {

@@ -116,12 +116,11 @@ pub(super) async fn follow(
     now_ms: i64,
 ) -> Result<Option<EffectId>, StoreError> {
     let Intent { command, generation, sent } = intent;
-    match switches::pass(tx, command.gateway()).await {
-        Err(StoreError::Stopped(_)) => return Ok(None),
-        passed => passed?,
+    if !switches::passes(tx, command.gateway()).await? || recovery::is_open(tx).await? {
+        return Ok(None);
     }
     let id = claim.effect_id(command, generation);
-    if recovery::is_open(tx).await? || !is_new(tx, planned(claim, command, id, generation, now_ms)?).await? {
+    if !is_new(tx, planned(claim, command, id, generation, now_ms)?).await? {
         return Ok(None);
     }
     documents::keep(tx, claim.owner(), sent.into_iter().collect()).await?;

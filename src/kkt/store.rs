@@ -251,7 +251,7 @@ pub(super) struct At {
     pub db_now: &'static str,
     /// Attempt of the worker; 0 for a call.
     pub attempt: i32,
-    /// How long a worker that goes on at once has it from now, milliseconds.
+    /// How long a worker that goes on at once has it from now, milliseconds; 0 when nobody goes on.
     pub lease_ms: i64,
 }
 
@@ -282,8 +282,7 @@ pub(super) async fn write(
         row.attempts = Set(0);
     }
     let due = change.due_in_ms.map_or_else(|| Expr::cust("NULL"), |ms| in_ms(at.db_now, ms));
-    let goes_on = at.attempt > 0 && change.due_in_ms == Some(0);
-    let lease = if goes_on { in_ms(at.db_now, at.lease_ms) } else { Expr::val(0_i64) };
+    let lease = if at.lease_ms > 0 { in_ms(at.db_now, at.lease_ms) } else { Expr::val(0_i64) };
     let update = kkt::Entity::update_many()
         .set(row)
         .col_expr(kkt::Column::DueMs, due)

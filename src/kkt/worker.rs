@@ -11,7 +11,7 @@ use tracing::{Instrument, field};
 use super::advice;
 use super::application::{self, Incomplete};
 use super::drive::Verdict;
-use super::effects::{Claim, Command, Intent, Record, Standing};
+use super::effects::{Claim, Command, GoesOn, Record, Standing};
 use super::model::Block;
 use super::papers::recorded;
 use super::policy::{Failing, Tells, WorkerConfig};
@@ -73,6 +73,18 @@ pub struct Worker {
     pub vault: Vault,
     /// Counts what was taken over.
     pub meters: Meters,
+}
+
+/// How long a worker stays with one registration.
+struct Stretch<'a> {
+    stop: &'a CancellationToken,
+    until_ms: i64,
+}
+
+impl Stretch<'_> {
+    fn is_over(&self, clock: &Clock) -> bool {
+        self.stop.is_cancelled() || clock.now_ms() >= self.until_ms
+    }
 }
 
 /// When a blocked registration is looked at again.
@@ -148,20 +160,13 @@ impl Worker {
 
     /// Goes on until the registration waits for something, its turn is over, the claim is lost, or the process stops.
     async fn drive(&self, mut claim: Claim, stop: &CancellationToken) {
-        let until_ms = self.clock.now_ms().saturating_add(self.config.turn_ms);
+        let stretch = Stretch { stop, until_ms: self.clock.now_ms().saturating_add(self.config.turn_ms) };
         if stop.is_cancelled() {
             return self.hand_back(&claim, 0).await;
         }
         loop {
-            match self.one(&claim).await {
-                // What is intended is under way.
-                Ok(Some(next)) if next.intended.is_some() || !stop.is_cancelled() && self.clock.now_ms() < until_ms => {
-                    claim = next;
-                }
-                Ok(Some(next)) => {
-                    self.hand_back(&next, 0).await;
-                    return;
-                }
+            match self.one(&claim, &stretch).await {
+                Ok(Some(next)) => claim = next,
                 Ok(None) => return,
                 Err(StoreError::Contention) => {
                     tracing::info!(kkt = %claim.kkt.id, "the registration changed meanwhile; whoever changed it goes on");
@@ -178,7 +183,7 @@ impl Worker {
     }
 
     /// One step and its record. The next claim when it goes on at once.
-    async fn one(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
+    async fn one(&self, claim: &Claim, stretch: &Stretch<'_>) -> Result<Option<Claim>, StoreError> {
         let state = claim.kkt.state.name().as_str();
         let span = traced!(
             "internal",
@@ -189,12 +194,12 @@ impl Worker {
         );
         let step = async {
             traces::link(claim.kkt.origin.as_deref());
-            self.step_and_record(claim).await
+            self.step_and_record(claim, stretch).await
         };
         step.instrument(span).await
     }
 
-    async fn step_and_record(&self, claim: &Claim) -> Result<Option<Claim>, StoreError> {
+    async fn step_and_record(&self, claim: &Claim, stretch: &Stretch<'_>) -> Result<Option<Claim>, StoreError> {
         // What is intended already its gateway turns away by itself, and it is known then that it was not sent.
         let (verdict, answers) = match self.rests(claim).filter(|_| claim.intended.is_none()) {
             Some(rest) => (Ok(Verdict::Setback(rest)), Vec::new()),
@@ -206,7 +211,7 @@ impl Worker {
             verdict => verdict?,
         };
         match verdict {
-            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers).await,
+            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers, stretch).await,
             Verdict::Blocked { block, outcome, retry_ms } => {
                 let wait = Wait { retry_ms, failing: Failing::NOT };
                 self.block(claim, block, outcome, wait, answers).await.map(|()| None)
@@ -224,7 +229,7 @@ impl Worker {
         Verdict::Blocked { block: advice::stopped(gateway), outcome: None, retry_ms }
     }
 
-    /// Moves on. Where nothing is left to do it is written at rest, in the same commit. An end with nothing left to free must be:
+    /// Moves on. Where nothing is left to do it is written at rest, and at the end of a stretch it is given back, in the same commit. An end with nothing left to free must be:
     /// nobody claims it, so nobody would clear its due time when this process dies right after.
     async fn go(
         &self,
@@ -233,6 +238,7 @@ impl Worker {
         outcome: Option<(EffectId, Standing)>,
         detail: &str,
         answers: Vec<Paper>,
+        stretch: &Stretch<'_>,
     ) -> Result<Option<Claim>, StoreError> {
         let Ok(state) = claim.kkt.state.after(event) else {
             return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
@@ -254,9 +260,10 @@ impl Worker {
         next.kkt.revision += 1;
         next.attempt = 1;
         next.failing = Failing::NOT;
-        let follows = if over { None } else { self.follows(&next) };
-        next.intended = self.advance(claim, change, outcome, answers, follows).await?;
-        Ok((!over).then_some(next))
+        let goes_on = !over && !stretch.is_over(&self.clock);
+        let on = goes_on.then(|| GoesOn { lease_ms: self.config.lease_ms, follows: self.follows(&next) });
+        next.intended = self.advance(claim, change, outcome, answers, on).await?;
+        Ok(goes_on.then_some(next))
     }
 
     /// Answered, and nothing new: what it was said to wait for is over.
@@ -314,10 +321,10 @@ impl Worker {
         change: Change,
         outcome: Option<(EffectId, Standing)>,
         answers: Vec<Paper>,
-        follows: Option<Intent>,
+        goes_on: Option<GoesOn>,
     ) -> Result<Option<EffectId>, StoreError> {
         let answers = self.sealed(claim, answers, outcome.map(|(id, _)| id));
-        let record = Record { change, outcome, answers, follows, lease_ms: self.config.lease_ms };
+        let record = Record { change, outcome, answers, goes_on };
         let intended = self.store.advance(claim, record, self.clock.now_ms()).await?;
         self.signal.raise();
         Ok(intended)

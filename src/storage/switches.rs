@@ -37,6 +37,22 @@ pub async fn pass(tx: &Tx, gateway: Gateway) -> Result<(), StoreError> {
     check(tx, gateway).await
 }
 
+/// The same for an intent that can as well be committed later: whether it passes. It does not wait for whoever stops the gateway, so
+/// that they undo nothing of this transaction.
+///
+/// # Errors
+/// [`StoreError`] when the database does not answer.
+pub async fn passes(tx: &Tx, gateway: Gateway) -> Result<bool, StoreError> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let sql = format!("SELECT pg_try_advisory_xact_lock_shared({LOCKS}, {}) AS free", gateway as i32);
+        let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        if !row.is_some_and(|row| row.try_get("", "free").unwrap_or(false)) {
+            return Ok(false);
+        }
+    }
+    Ok(stop_switch::Entity::find_by_id(gateway.name()).one(tx).await?.is_none())
+}
+
 impl Db {
     /// Whether a command may be sent now whose intent was committed before, or that needs none.
     ///

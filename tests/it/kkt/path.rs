@@ -47,7 +47,7 @@ async fn a_sold_register_is_registered_by_itself_and_every_effect_happens_once()
 }
 
 #[tokio::test]
-async fn what_is_intended_is_sent_also_when_the_turn_is_over() {
+async fn nothing_is_intended_that_is_not_sent_when_a_turn_is_over() {
     on_both_apps_with(
         |config| config.worker.turn_ms = 0,
         async |app| {
