@@ -1,19 +1,25 @@
 //! Stop switches: nothing reaches the outer system while it is stopped, and everything goes on afterwards.
 
+use std::sync::Arc;
+
 use litebox_partner::clock::{Clock, Ids};
 use litebox_partner::gateways::Gateway;
 use litebox_partner::pb::client as cl;
 use litebox_partner::pb::kkt as pb;
 use litebox_partner::sandbox::ledger::Kind;
 use litebox_partner::storage::audit::Desk;
+use litebox_partner::storage::{Backend, StoreError};
 use litebox_partner::support::switches;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::kkt::shop::{COMPANY, ENTREPRENEUR, ONE_WAY, Shop, register, serial};
 use crate::support::act;
 use crate::support::app::{TestApp, on_both_apps, until};
+use crate::support::database::backends;
 
 fn desk() -> Desk {
     Desk::new(Clock::system(), Ids::system(), act())
@@ -117,6 +123,39 @@ async fn no_intent_is_committed_once_a_gateway_has_been_stopped() {
         }
     })
     .await;
+}
+
+/// The lock that whoever stops FNS waits for and holds: see the switches of the store. SQLite has no such lock.
+const STOPPING_FNS: i32 = 0x0073_746f;
+
+#[tokio::test]
+async fn a_move_is_not_undone_by_whoever_stops_the_gateway_of_the_next_command() {
+    let Some(backend) = backends().into_iter().find(|backend| *backend == Backend::Postgres) else { return };
+    let app = TestApp::start(backend).await;
+    let (stopping, stopped) = (Arc::new(Notify::new()), CancellationToken::new());
+    let (db, holds, until_stopped) = (app.db().clone(), stopping.clone(), stopped.clone());
+    let stop = tokio::spawn(async move {
+        db.unit::<_, StoreError, _>(move |tx| {
+            Box::pin(async move {
+                let sql = format!("SELECT pg_advisory_xact_lock({STOPPING_FNS}, {})", Gateway::Fns as i32);
+                tx.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+                holds.notify_one();
+                until_stopped.cancelled().await;
+                Ok(())
+            })
+        })
+        .await
+    });
+    stopping.notified().await;
+    let shop = Shop::open(&app, COMPANY).await;
+    let id = shop.quick_register(shop.order(1).await).await.id;
+    let kkt = shop.state(&id, pb::KktState::Submitting).await;
+    assert_eq!(commands(&app, Gateway::Fns, &serial(1)), 0);
+    assert_eq!(kkt.history.len(), 2, "the code is held, and that is known");
+    stopped.cancel();
+    stop.await.unwrap().unwrap();
+    shop.state(&id, pb::KktState::Registered).await;
+    assert_eq!(shop.effects(&serial(1)), ONE_WAY.map(|operation| (operation.to_owned(), 1)));
 }
 
 const INTENTS: &str = "SELECT count(*) AS n FROM effect WHERE step IN ('SUBMIT_APPLICATION', 'SUBMIT_REPORT')";
