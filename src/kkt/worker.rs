@@ -75,6 +75,12 @@ pub struct Worker {
     pub meters: Meters,
 }
 
+/// A move, and the claim after it.
+struct Move {
+    change: Change,
+    next: Claim,
+}
+
 /// How long a worker stays with one registration.
 struct Stretch<'a> {
     stop: &'a CancellationToken,
@@ -211,7 +217,10 @@ impl Worker {
             verdict => verdict?,
         };
         match verdict {
-            Verdict::Go { event, outcome, detail } => self.go(claim, event, outcome, detail, answers, stretch).await,
+            Verdict::Go { event, outcome, detail } => {
+                let made = moved(claim, event, outcome.map(|(id, _)| id), detail)?;
+                self.go(claim, made, outcome, answers, stretch).await
+            }
             Verdict::Blocked { block, outcome, retry_ms } => {
                 let wait = Wait { retry_ms, failing: Failing::NOT };
                 self.block(claim, block, outcome, wait, answers).await.map(|()| None)
@@ -229,38 +238,16 @@ impl Worker {
         Verdict::Blocked { block: advice::stopped(gateway), outcome: None, retry_ms }
     }
 
-    /// Moves on. Where nothing is left to do it is written at rest, and at the end of a stretch it is given back, in the same commit. An end with nothing left to free must be:
-    /// nobody claims it, so nobody would clear its due time when this process dies right after.
+    /// Moves on, and goes on unless it is at rest or its stretch is over: then it is given back in the same commit.
     async fn go(
         &self,
         claim: &Claim,
-        event: Event,
+        Move { change, mut next }: Move,
         outcome: Option<(EffectId, Standing)>,
-        detail: &str,
         answers: Vec<Paper>,
         stretch: &Stretch<'_>,
     ) -> Result<Option<Claim>, StoreError> {
-        let Ok(state) = claim.kkt.state.after(event) else {
-            return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
-        };
-        let over = claim.kkt.awaits_call(&state) || state.is_final() && state.held().is_none();
-        let change = Change {
-            state: state.clone(),
-            block: None,
-            due_in_ms: (!over).then_some(0),
-            failing: Failing::NOT,
-            actor: "worker",
-            effect: outcome.map(|(id, _)| id),
-            detail: detail.to_owned(),
-            corrected: None,
-        };
-        let mut next = claim.clone();
-        next.kkt.state = state;
-        next.kkt.block = None;
-        next.kkt.revision += 1;
-        next.attempt = 1;
-        next.failing = Failing::NOT;
-        let goes_on = !over && !stretch.is_over(&self.clock);
+        let goes_on = change.due_in_ms.is_some() && !stretch.is_over(&self.clock);
         let on = goes_on.then(|| GoesOn { lease_ms: self.config.lease_ms, follows: self.follows(&next) });
         next.intended = self.advance(claim, change, outcome, answers, on).await?;
         Ok(goes_on.then_some(next))
@@ -373,6 +360,21 @@ impl Worker {
             tracing::warn!(kkt = %claim.kkt.id, %error, "cannot hand a registration back");
         }
     }
+}
+
+/// Where nothing is left to do it is at rest. An end with nothing left to free must be: nobody claims it, so nobody would clear its
+/// due time.
+fn moved(claim: &Claim, event: Event, effect: Option<EffectId>, detail: &str) -> Result<Move, StoreError> {
+    let Ok(state) = claim.kkt.state.after(event) else {
+        return Err(StoreError::Other(format!("{detail} has no place in {}", claim.kkt.state.name().as_str())));
+    };
+    let rests = claim.kkt.awaits_call(&state) || state.is_final() && state.held().is_none();
+    let change = Change { due_in_ms: (!rests).then_some(0), effect, ..Change::asked("worker", state.clone(), detail) };
+    let mut next = Claim { attempt: 1, failing: Failing::NOT, ..claim.clone() };
+    next.kkt.state = state;
+    next.kkt.block = None;
+    next.kkt.revision += 1;
+    Ok(Move { change, next })
 }
 
 /// After a rest they do not all come back at once.
