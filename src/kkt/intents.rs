@@ -108,7 +108,7 @@ impl Store {
 }
 
 /// Writes the intent of a command right after the move that leads to it. Absent when something is in the way: its gateway is
-/// stopped, a recovery is open, or there was such a step before. The step itself finds out then what to do.
+/// stopped or being stopped, a recovery is open, or there was such a step before. The step itself finds out then what to do.
 pub(super) async fn follow(
     tx: &Tx,
     claim: &Claim,

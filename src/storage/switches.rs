@@ -44,9 +44,9 @@ pub async fn pass(tx: &Tx, gateway: Gateway) -> Result<(), StoreError> {
 /// [`StoreError`] when the database does not answer.
 pub async fn passes(tx: &Tx, gateway: Gateway) -> Result<bool, StoreError> {
     if tx.get_database_backend() == DbBackend::Postgres {
-        let sql = format!("SELECT pg_try_advisory_xact_lock_shared({LOCKS}, {}) AS free", gateway as i32);
-        let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-        if !row.is_some_and(|row| row.try_get("", "free").unwrap_or(false)) {
+        let row = tx.query_one_raw(locking("pg_try_advisory_xact_lock_shared", gateway)).await?;
+        let free = row.map(|row| row.try_get::<bool>("", "free")).transpose()?;
+        if free != Some(true) {
             return Ok(false);
         }
     }
@@ -125,10 +125,14 @@ async fn check<C: ConnectionTrait>(on: &C, gateway: Gateway) -> Result<(), Store
 /// write; an advisory one is not.
 async fn lock(tx: &Tx, gateway: Gateway, function: &str) -> Result<(), StoreError> {
     if tx.get_database_backend() == DbBackend::Postgres {
-        let sql = format!("SELECT {function}({LOCKS}, {})", gateway as i32);
-        tx.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        tx.execute_raw(locking(function, gateway)).await?;
     }
     Ok(())
+}
+
+fn locking(function: &str, gateway: Gateway) -> Statement {
+    let sql = format!("SELECT {function}({LOCKS}, {}) AS free", gateway as i32);
+    Statement::from_string(DbBackend::Postgres, sql)
 }
 
 fn read(row: stop_switch::Model) -> Stop {
