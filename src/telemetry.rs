@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 
 use opentelemetry_otlp::ExporterBuildError;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{Directive, EnvFilter, ParseError, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -47,17 +47,21 @@ pub fn start(log: &LogConfig, traces: &Traces) {
     }));
 }
 
-/// Reads the setting `log.filter`.
-///
-/// # Errors
-/// When it is no filter.
-pub fn filter(text: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::try_new(text)
+/// Reads the setting `log.filter`: levels, and targets with theirs; `None` when it is no filter. A bare target, which
+/// the library takes for all of its lines and none of any other, is a level that is misspelt.
+pub fn filter(text: &str) -> Option<Targets> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let sound = |part: &&str| match part.split_once('=') {
+        Some((target, level)) => !target.is_empty() && !level.is_empty(),
+        None => part.parse::<LevelFilter>().is_ok(),
+    };
+    if parts.iter().all(sound) { parts.join(",").parse().ok() } else { None }
 }
 
 fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let filter = filter(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter = quiet().into_iter().fold(filter, EnvFilter::add_directive);
+    let filter = filter(&log.filter).unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    // Spans of traces are no log lines.
+    let filter = filter.with_target(traces::TARGET, LevelFilter::OFF);
     let lines = fmt::layer().with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     match (log.format, terminal) {
@@ -70,7 +74,33 @@ fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
     }
 }
 
-/// Spans of traces are no log lines.
-fn quiet() -> Vec<Directive> {
-    ["otel=off"].iter().filter_map(|text| text.parse().ok()).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn a_filter_names_levels_and_targets() {
+        for (text, ours, of_sqlx) in [
+            ("info,sqlx=warn", Some(Level::INFO), Some(Level::WARN)),
+            ("debug, sqlx=off,", Some(Level::DEBUG), None),
+            ("", Some(Level::ERROR), Some(Level::ERROR)),
+            ("off", None, None),
+            ("off,litebox_partner::grpc=trace", Some(Level::TRACE), None),
+            ("INFO", Some(Level::INFO), Some(Level::INFO)),
+        ] {
+            let filter = filter(text).unwrap();
+            let least = |target| {
+                [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR]
+                    .into_iter()
+                    .find(|level| filter.would_enable(target, level))
+            };
+            assert_eq!((least("litebox_partner::grpc::call"), least("sqlx::query")), (ours, of_sqlx), "{text}");
+        }
+        for wrong in
+            ["information", "info,sqlx = warn", "info,=", "info,sqlx=", "=info", "info,sqlx=loud", "a=b=c", "sqlx"]
+        {
+            assert!(filter(wrong).is_none(), "{wrong}");
+        }
+    }
 }

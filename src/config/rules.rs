@@ -101,7 +101,7 @@ fn texts(config: &Config) -> Vec<Found> {
             "clients.sign_in_address",
             "must begin with http:// or https://",
         ),
-        (crate::telemetry::filter(&config.log.filter).is_err(), "log.filter", "must be like info,sqlx=warn"),
+        (crate::telemetry::filter(&config.log.filter).is_none(), "log.filter", "must be like info,sqlx=warn"),
     ];
     cases.into_iter().filter(|(bad, ..)| *bad).map(|(_, key, what)| found(key, what)).collect()
 }
