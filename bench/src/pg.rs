@@ -20,7 +20,7 @@ server=$!
 cat >/dev/null || true
 kill -INT "$server"
 wait "$server" || true
-rm -rf "$2"
+rm -rf data *.log
 "#;
 
 /// The running server.
@@ -28,7 +28,15 @@ pub struct Postgres {
     bin: PathBuf,
     folder: PathBuf,
     /// Holds the pipe that keeps the server alive.
-    _script: Child,
+    script: Child,
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // What it wrote it removes itself, as the user that wrote it.
+        drop(self.script.stdin.take());
+        let _ = self.script.wait();
+    }
 }
 
 impl Postgres {
@@ -39,7 +47,7 @@ impl Postgres {
         let mut command = unprivileged(&folder)?;
         command.args(["sh", "-c", SCRIPT, "sh"]).arg(&bin).arg(&folder);
         let script = command.stdin(Stdio::piped()).spawn()?;
-        let server = Self { bin, folder, _script: script };
+        let server = Self { bin, folder, script };
         let give_up = Instant::now() + Duration::from_secs(60);
         while server.sql("SELECT 1").is_err() {
             if Instant::now() > give_up {

@@ -135,12 +135,14 @@ pub struct Stage {
     settings: Vec<(String, String)>,
     running: Process,
     _floor: Process,
+    _removed: Folder,
 }
 
 impl Stage {
     /// Starts all but the server. `rnm_delay` is how long an application rests with FNS.
     pub fn set(binary: &Path, rnm_delay: Duration) -> Outcome<Self> {
-        let folder = std::env::temp_dir().join(format!("litebox-bench-{}", uuid::Uuid::new_v4()));
+        let removed = Folder(std::env::temp_dir().join(format!("litebox-bench-{}", uuid::Uuid::new_v4())));
+        let folder = removed.0.clone();
         fs::create_dir_all(&folder)?;
         let pg = Postgres::start(folder.join("pg"))?;
         let mut command = Command::new(binary);
@@ -150,7 +152,17 @@ impl Stage {
         let sandbox = running.told(sandbox)?;
         let (bare, floor) = bare(&folder.join("floor.log"))?;
         let settings = settings(&pg.url(), &sandbox, &floor);
-        let stage = Self { folder, binary: binary.to_owned(), pg, sandbox, floor, settings, running, _floor: bare };
+        let stage = Self {
+            folder,
+            binary: binary.to_owned(),
+            pg,
+            sandbox,
+            floor,
+            settings,
+            running,
+            _floor: bare,
+            _removed: removed,
+        };
         stage.operate(&["migrate"])?;
         Ok(stage)
     }
@@ -215,10 +227,12 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+/// A folder that is removed once all who write there, which stand before it in [`Stage`], have ended.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
     fn drop(&mut self) {
-        // PostgreSQL removes its own folder when it has ended.
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
