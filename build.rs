@@ -34,10 +34,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
 
-    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
-        // Addresses that the loader fills in, 0.8 MiB otherwise, take some kilobytes; needs glibc 2.36 or musl 1.2.4.
-        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
-    }
     let descriptors = compile(&protos("proto/litebox/gateway")?)?;
     fs::write(out.join("gateway_descriptors.bin"), descriptors.encode_file_descriptor_set())?;
     generate(&descriptors, &out.join("gateways"), true, false, CODEC)?;

@@ -47,21 +47,34 @@ pub fn start(log: &LogConfig, traces: &Traces) {
     }));
 }
 
-/// Reads the setting `log.filter`: levels, and targets with theirs; `None` when it is no filter. A bare target, which
-/// the library takes for all of its lines and none of any other, is a level that is misspelt.
+/// Reads the setting `log.filter`: a level, and targets with theirs; `None` when it is no filter. The library takes nearly
+/// any text for the name of a target, and tells nothing else without a level for the rest.
 pub fn filter(text: &str) -> Option<Targets> {
     let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-    let sound = |part: &&str| match part.split_once('=') {
-        Some((target, level)) => !target.is_empty() && !level.is_empty(),
-        None => part.parse::<LevelFilter>().is_ok(),
-    };
-    if parts.iter().all(sound) { parts.join(",").parse().ok() } else { None }
+    let sound =
+        parts.iter().any(|part| is_level(part)) && parts.iter().all(|part| is_level(part) || is_of_target(part));
+    if sound { parts.join(",").parse().ok() } else { None }
+}
+
+fn is_level(part: &str) -> bool {
+    // To the library nothing is a level too.
+    !part.is_empty() && part.parse::<LevelFilter>().is_ok()
+}
+
+fn is_of_target(part: &str) -> bool {
+    let named = |c: char| c.is_ascii_alphanumeric() || "_-:".contains(c);
+    part.split_once('=')
+        .is_some_and(|(target, level)| !target.is_empty() && target.chars().all(named) && is_level(level))
+}
+
+/// Spans of traces are no log lines, whatever the filter says.
+fn of_lines(text: &str) -> Targets {
+    let filter = filter(text).unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    filter.with_target(traces::TARGET, LevelFilter::OFF)
 }
 
 fn lines(log: &LogConfig) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let filter = filter(&log.filter).unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    // Spans of traces are no log lines.
-    let filter = filter.with_target(traces::TARGET, LevelFilter::OFF);
+    let filter = of_lines(&log.filter);
     let lines = fmt::layer().with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     match (log.format, terminal) {
@@ -84,8 +97,9 @@ mod tests {
         for (text, ours, of_sqlx) in [
             ("info,sqlx=warn", Some(Level::INFO), Some(Level::WARN)),
             ("debug, sqlx=off,", Some(Level::DEBUG), None),
-            ("", Some(Level::ERROR), Some(Level::ERROR)),
+            ("sqlx=warn,error", Some(Level::ERROR), Some(Level::WARN)),
             ("off", None, None),
+            ("info,otel=trace", Some(Level::INFO), Some(Level::INFO)),
             ("off,litebox_partner::grpc=trace", Some(Level::TRACE), None),
             ("INFO", Some(Level::INFO), Some(Level::INFO)),
         ] {
@@ -97,10 +111,38 @@ mod tests {
             };
             assert_eq!((least("litebox_partner::grpc::call"), least("sqlx::query")), (ours, of_sqlx), "{text}");
         }
-        for wrong in
-            ["information", "info,sqlx = warn", "info,=", "info,sqlx=", "=info", "info,sqlx=loud", "a=b=c", "sqlx"]
-        {
+        for wrong in [
+            "",
+            ",",
+            "level=info",
+            "sqlx=warn",
+            "information",
+            "sqlx",
+            "=",
+            "info,=",
+            "=info",
+            "info,sqlx=",
+            "info,sqlx=loud",
+            "a=b=c",
+            "info sqlx=warn",
+            "info;sqlx=warn",
+            "info,sqlx = warn",
+            "*=debug",
+            "'sqlx'=warn",
+            "[call]=debug",
+            "sqlx[span]=debug",
+            "info,otel[{x}]=trace",
+            "trace,h2",
+        ] {
             assert!(filter(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_filter_shows_spans_of_traces_as_lines() {
+        for text in ["trace", "info,otel=trace", "no filter"] {
+            assert!(!of_lines(text).would_enable(traces::TARGET, &Level::ERROR), "{text}");
+            assert!(of_lines(text).would_enable("litebox_partner", &Level::INFO), "{text}");
         }
     }
 }

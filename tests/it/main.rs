@@ -27,6 +27,7 @@ mod operators;
 mod page;
 mod plans;
 mod privacy;
+mod profiles;
 mod reasons;
 mod sandbox;
 mod schema;
