@@ -236,7 +236,7 @@ fn found_json(found: &Found) -> Value {
         "application_id": kkt.state.application_id(),
         "report_by_ms": kkt.state.numbers().map(|n| n.report_by_ms),
         "report": kkt.state.report(),
-        "card": kkt.card(),
+        "card": kkt.state.card(),
         "holds": held(found),
         "revision": kkt.revision,
         "since_ms": kkt.since_ms,

@@ -9,9 +9,9 @@ use super::handler::{caller, detached, let_in};
 use super::status;
 use super::watch_stream::{Ground, Streams, stream};
 use crate::kkt::guide;
-use crate::kkt::model::Kkt;
 use crate::kkt::ordering::Registered;
 use crate::kkt::service::Service;
+use crate::kkt::view::View;
 use crate::partners::model::{Caller, Scope};
 use crate::pb::kkt as pb;
 use crate::pb::kkt::kkt_service_server::KktService as Api;
@@ -29,7 +29,7 @@ impl KktApi {
         Self { service, streams }
     }
 
-    fn out(&self, kkt: &Kkt) -> pb::Kkt {
+    fn out(&self, kkt: &View) -> pb::Kkt {
         convert::kkt(kkt, &self.service.catalogue, self.service.clock.now_ms())
     }
 }
@@ -49,7 +49,9 @@ impl Api for KktApi {
         let service = self.service.clone();
         let registered = detached(async move { service.quick_register(caller.scope, order).await }).await?;
         Ok(Response::new(match registered {
-            Registered::Accepted(kkt) => pb::QuickRegisterResponse { kkt: Some(self.out(&kkt)), preview: None },
+            Registered::Accepted(kkt) => {
+                pb::QuickRegisterResponse { kkt: Some(self.out(&(*kkt).into())), preview: None }
+            }
             Registered::Valid(found) => {
                 let preview = Some(preview::preview(&found, &self.service.catalogue));
                 pb::QuickRegisterResponse { kkt: None, preview }
@@ -65,7 +67,7 @@ impl Api for KktApi {
         let order = parse::fiscalize(request.into_inner())?;
         let service = self.service.clone();
         let kkt = detached(async move { service.fiscalize(scope, order).await }).await?;
-        Ok(Response::new(pb::FiscalizeResponse { kkt: Some(self.out(&kkt)) }))
+        Ok(Response::new(pb::FiscalizeResponse { kkt: Some(self.out(&kkt.into())) }))
     }
 
     async fn amend(&self, request: Request<pb::AmendRequest>) -> Result<Response<pb::AmendResponse>, Status> {
@@ -73,7 +75,7 @@ impl Api for KktApi {
         let order = parse::amend(request.into_inner())?;
         let service = self.service.clone();
         let kkt = detached(async move { service.amend(scope, order).await }).await?;
-        Ok(Response::new(pb::AmendResponse { kkt: Some(self.out(&kkt)) }))
+        Ok(Response::new(pb::AmendResponse { kkt: Some(self.out(&kkt.into())) }))
     }
 
     async fn cancel(&self, request: Request<pb::CancelRequest>) -> Result<Response<pb::CancelResponse>, Status> {
@@ -81,8 +83,8 @@ impl Api for KktApi {
         let order = parse::cancel(&request.into_inner())?;
         let service = self.service.clone();
         let kkt = detached(async move { service.cancel(scope, order).await }).await?;
-        let left_at_fns = guide::left_behind(&kkt);
-        Ok(Response::new(pb::CancelResponse { kkt: Some(self.out(&kkt)), left_at_fns }))
+        let left_at_fns = guide::left_behind(&kkt.state);
+        Ok(Response::new(pb::CancelResponse { kkt: Some(self.out(&kkt.into())), left_at_fns }))
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {

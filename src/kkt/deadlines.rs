@@ -1,9 +1,10 @@
 //! Deadlines of a registration, and the device's clock against the place's time. Pure.
 
-use time::{Date, Month, PrimitiveDateTime, Time};
+use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 
-use super::model::{Facts, Kkt};
+use super::model::Facts;
 use super::state::State;
+use super::view::View;
 use super::zone;
 use crate::catalogue::Catalogue;
 use crate::clock::{from_ms, to_ms};
@@ -11,22 +12,22 @@ use crate::clock::{from_ms, to_ms};
 /// The end of the working day after the day on which the RNM was received, in the place's zone, Unix milliseconds
 /// (54-FZ, article 4.2; unconfirmed in its wording).
 pub fn report_by(assigned_ms: i64, facts: &Facts, catalogue: &Catalogue) -> i64 {
-    end_of_next_working_day(assigned_ms, facts, catalogue)
+    end_of_next_working_day(assigned_ms, zone::offset_of(&facts.address), catalogue)
 }
 
 /// When the present state should end, Unix milliseconds; absent where no rule says. FNS gives the RNM no later than on the
 /// working day after the application (54-FZ, article 4.2); from the RNM to the filed report the law gives until
 /// `report_by`; for the card so many working days as the file of the calendar says (sources differ).
-pub fn expected_by(kkt: &Kkt, catalogue: &Catalogue) -> Option<i64> {
+pub fn expected_by(kkt: &View, catalogue: &Catalogue) -> Option<i64> {
     match &kkt.state {
-        State::AwaitingRnm { .. } => Some(end_of_next_working_day(kkt.since_ms, &kkt.facts, catalogue)),
+        State::AwaitingRnm { .. } => Some(end_of_next_working_day(kkt.since_ms, kkt.offset(), catalogue)),
         State::ConnectingOfd { numbers, .. }
         | State::ReadyToFiscalize { numbers }
         | State::Fiscalizing { numbers, .. }
         | State::Reporting { numbers, .. } => Some(numbers.report_by_ms),
         State::AwaitingCard { .. } => {
-            let filed = zone::date_at(&kkt.facts.address, kkt.since_ms);
-            Some(end_of(catalogue.last_day_for_card(filed), &kkt.facts))
+            let filed = zone::date_in(kkt.offset(), kkt.since_ms);
+            Some(end_of(catalogue.last_day_for_card(filed), kkt.offset()))
         }
         State::Reserving
         | State::Submitting { .. }
@@ -36,14 +37,14 @@ pub fn expected_by(kkt: &Kkt, catalogue: &Catalogue) -> Option<i64> {
     }
 }
 
-fn end_of_next_working_day(ms: i64, facts: &Facts, catalogue: &Catalogue) -> i64 {
-    end_of(catalogue.next_working_day(zone::date_at(&facts.address, ms)), facts)
+fn end_of_next_working_day(ms: i64, offset: UtcOffset, catalogue: &Catalogue) -> i64 {
+    end_of(catalogue.next_working_day(zone::date_in(offset, ms)), offset)
 }
 
 /// The last millisecond of a day at the place.
-fn end_of(day: Date, facts: &Facts) -> i64 {
+fn end_of(day: Date, offset: UtcOffset) -> i64 {
     let end = day.next_day().unwrap_or(Date::MAX).midnight();
-    to_ms(end.assume_offset(zone::offset_of(&facts.address))) - 1
+    to_ms(end.assume_offset(offset)) - 1
 }
 
 /// Seconds between the device's clock (`2026-11-23T13:12:00`, local) and the place's time; `None` when it is no time.

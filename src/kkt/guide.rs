@@ -1,8 +1,9 @@
 //! What a registration tells people: where it stands, what is missing, what can be done next. Pure.
 
 use super::advice;
-use super::model::{Block, Equipment, Kkt, WaitingFor};
+use super::model::{Block, Equipment, WaitingFor};
 use super::state::{DriveFate, State};
+use super::view::View;
 use crate::failure::Requirement;
 
 /// Names of the states in which FNS waits for the report, as in the database.
@@ -39,7 +40,7 @@ pub enum Action {
 }
 
 /// Where it stands, one Russian sentence.
-pub fn status_text(kkt: &Kkt) -> String {
+pub fn status_text(kkt: &View) -> String {
     if let Some(block) = &kkt.block {
         return block.advice.clone();
     }
@@ -54,40 +55,40 @@ pub fn status_text(kkt: &Kkt) -> String {
         State::AwaitingCard { .. } => "ФНС оформляет карточку регистрации",
         State::Registered { .. } => "Касса зарегистрирована, карточка получена",
         State::Rejected { .. } => "ФНС отказала в регистрации. Исправьте данные и подайте новую заявку",
-        State::Cancelled(_) => return cancelled(kkt),
+        State::Cancelled(_) => return cancelled(&kkt.state),
     };
     text.to_owned()
 }
 
-fn cancelled(kkt: &Kkt) -> String {
-    match left_behind(kkt) {
+fn cancelled(state: &State) -> String {
+    match left_behind(state) {
         rest if rest.is_empty() => "Регистрация отменена".into(),
         rest => format!("Регистрация отменена. {rest}"),
     }
 }
 
-/// Who must act now; absent while the service itself is at work and when all is done.
-pub fn waiting_for(kkt: &Kkt) -> Option<WaitingFor> {
-    if let Some(block) = &kkt.block {
+/// Who must act now; absent while the service itself is at work and when all is done. `automatically`: it is burnt without
+/// a Fiscalize call.
+pub fn waiting_for(state: &State, block: Option<&Block>, automatically: bool) -> Option<WaitingFor> {
+    if let Some(block) = block {
         return Some(block.waiting_for);
     }
-    match kkt.state {
+    match state {
         State::AwaitingRnm { .. } | State::AwaitingCard { .. } => Some(WaitingFor::Fns),
-        State::ReadyToFiscalize { .. } if kkt.awaits_call(&kkt.state) => Some(WaitingFor::Partner),
         State::Fiscalizing { .. } => Some(WaitingFor::Device),
-        _ => None,
+        state => state.awaits_call(automatically).then_some(WaitingFor::Partner),
     }
 }
 
 /// The report should have reached FNS before `now_ms` and has not. It warns; it changes nothing.
-pub fn overdue(kkt: &Kkt, now_ms: i64) -> bool {
-    let due = REPORT_IS_DUE.contains(&kkt.state.name().as_str());
-    due && kkt.state.numbers().is_some_and(|n| n.report_by_ms < now_ms)
+pub fn overdue(state: &State, now_ms: i64) -> bool {
+    let due = REPORT_IS_DUE.contains(&state.name().as_str());
+    due && state.numbers().is_some_and(|n| n.report_by_ms < now_ms)
 }
 
 /// What is missing before it goes on, each with the field of the call that brings it.
-pub fn requirements(kkt: &Kkt) -> Vec<Requirement> {
-    let fiscalize = kkt.awaits_call(&kkt.state).then(|| Requirement {
+pub fn requirements(kkt: &View) -> Vec<Requirement> {
+    let fiscalize = kkt.awaits_call().then(|| Requirement {
         code: "FISCALIZE_CALL",
         subject: "fiscalize".into(),
         text: "call Fiscalize: nothing is burnt without it".into(),
@@ -123,8 +124,8 @@ const NO_RETURN: &str = "Возврат кассы из проката чере�
 const NO_PAYMENT: &str = "Оплата кассы через этот сервис пока не поддерживается";
 
 /// What can be done next, and why the rest cannot.
-pub fn next_actions(kkt: &Kkt) -> Vec<NextAction> {
-    let rental = matches!(kkt.spec.equipment, Equipment::Rental { .. });
+pub fn next_actions(kkt: &View) -> Vec<NextAction> {
+    let rental = matches!(kkt.asked.equipment, Equipment::Rental { .. });
     let mut actions = match kkt.state {
         State::Rejected { .. } | State::Cancelled(_) => return vec![can(Action::RegisterAgain)],
         State::Registered { .. } => {
@@ -152,7 +153,7 @@ fn cannot(action: Action, why: &str) -> NextAction {
 }
 
 /// By hand it is possible without a device too; while the device is at it, a report made by hand ends that.
-fn why_not_fiscalize(kkt: &Kkt) -> Option<String> {
+fn why_not_fiscalize(kkt: &View) -> Option<String> {
     match kkt.state {
         State::ReadyToFiscalize { .. } => None,
         State::Fiscalizing { .. } if kkt.block.is_some() => None,
@@ -162,7 +163,7 @@ fn why_not_fiscalize(kkt: &Kkt) -> Option<String> {
     }
 }
 
-fn why_not_amend(kkt: &Kkt) -> Option<String> {
+fn why_not_amend(kkt: &View) -> Option<String> {
     let refused = kkt.block.as_ref().is_some_and(|block| block.reason == advice::REPORT_REFUSED);
     match kkt.state {
         _ if kkt.state.may_be_unburnt() || refused => None,
@@ -170,13 +171,13 @@ fn why_not_amend(kkt: &Kkt) -> Option<String> {
     }
 }
 
-fn why_not_cancel(kkt: &Kkt) -> Option<String> {
+fn why_not_cancel(kkt: &View) -> Option<String> {
     (!kkt.state.may_be_unburnt()).then(|| "Накопитель фискализирован: регистрация будет завершена".into())
 }
 
 /// What FNS and the operator still keep of a cancelled registration, and what to do about it; empty when nothing.
-pub fn left_behind(kkt: &Kkt) -> String {
-    let State::Cancelled(ending) = &kkt.state else { return String::new() };
+pub fn left_behind(state: &State) -> String {
+    let State::Cancelled(ending) = state else { return String::new() };
     let filed = match (&ending.application_id, &ending.rnm) {
         (_, Some(_)) => Some(
             "В ФНС осталось заявление с присвоенным регистрационным номером: без отчёта о регистрации номер не действует",

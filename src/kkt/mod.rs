@@ -42,6 +42,7 @@ pub mod store;
 mod sweep;
 #[cfg(test)]
 pub mod tests;
+pub mod view;
 pub mod watch;
 mod whole;
 pub mod worker;

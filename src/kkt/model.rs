@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::guide;
 pub use super::spec::*;
 use super::state::{Name, State};
 use crate::gateways::device::FiscalReport;
-use crate::gateways::fns::Card;
 use crate::gateways::taxpayers::{RegisteredAddress, Taxpayer};
 use crate::values::{
     ActivationCode, ClientId, DeviceId, EffectId, Email, FnSerial, Inn, KktId, KktSerial, RequestId, Rnm,
@@ -95,17 +95,14 @@ impl Kkt {
         self.state.rnm()
     }
 
-    /// The card, once issued.
-    pub fn card(&self) -> Option<&Card> {
-        match &self.state {
-            State::Registered { card, .. } => Some(card),
-            _ => None,
-        }
+    /// Who must act now; absent while the service itself is at work and when all is done.
+    pub fn waiting_for(&self) -> Option<WaitingFor> {
+        guide::waiting_for(&self.state, self.block.as_ref(), self.spec.fiscalize_automatically)
     }
 
     /// Nothing happens to it in `state` before Fiscalize is called.
     pub const fn awaits_call(&self, state: &State) -> bool {
-        matches!(state, State::ReadyToFiscalize { .. }) && !self.spec.fiscalize_automatically
+        state.awaits_call(self.spec.fiscalize_automatically)
     }
 }
 

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::guide;
-use super::model::{Facts, Kkt, Step};
+use super::model::{Block, Facts, Kkt, Step};
 use super::policy::Failing;
 use super::state::{Name, State};
+use super::view::View;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::{StoreError, insertion};
 use crate::values::{ClientId, DeviceId, EffectId, Inn, KktId, PartnerScope, RequestId};
@@ -84,22 +84,16 @@ pub const LINE: [kkt_history::Column; 8] = {
 /// [`StoreError::Corrupt`] with the id of the row.
 pub fn read(row: impl Into<Shown>) -> Result<Kkt, StoreError> {
     let row: Shown = row.into();
-    let id = KktId::new(row.id);
-    let corrupt = |column: &str| StoreError::Corrupt { table: "kkt", what: format!("{column} of {id}") };
-    let state: State = parse(&row.state_data).ok_or_else(|| corrupt("state_data"))?;
-    if state.name().as_str() != row.state {
-        return Err(corrupt("state"));
-    }
     Ok(Kkt {
-        id,
+        id: KktId::new(row.id),
         client_id: ClientId::new(row.client_id),
-        inn: Inn::parse(&row.inn).map_err(|_| corrupt("inn"))?,
+        inn: row.inn()?,
         request_id: RequestId::new(row.request_id),
+        spec: row.json("spec", &row.spec)?,
+        facts: row.json("facts", &row.facts)?,
+        state: row.state()?,
+        block: row.block()?,
         external_ref: row.external_ref,
-        spec: parse(&row.spec).ok_or_else(|| corrupt("spec"))?,
-        facts: parse(&row.facts).ok_or_else(|| corrupt("facts"))?,
-        state,
-        block: row.block.as_deref().map(|b| parse(b).ok_or_else(|| corrupt("block"))).transpose()?,
         revision: row.revision,
         since_ms: row.since_ms,
         next_attempt_ms: row.due_ms,
@@ -107,6 +101,52 @@ pub fn read(row: impl Into<Shown>) -> Result<Kkt, StoreError> {
         updated_ms: row.updated_ms,
         origin: row.origin,
     })
+}
+
+/// What partners see of the registration in a row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] with the id of the row, when what is seen cannot be understood.
+pub fn view(row: impl Into<Shown>) -> Result<View, StoreError> {
+    let row: Shown = row.into();
+    Ok(View {
+        id: KktId::new(row.id),
+        client_id: ClientId::new(row.client_id),
+        inn: row.inn()?,
+        asked: row.json("spec", &row.spec)?,
+        found: row.json("facts", &row.facts)?,
+        state: row.state()?,
+        block: row.block()?,
+        external_ref: row.external_ref,
+        revision: row.revision,
+        since_ms: row.since_ms,
+        next_attempt_ms: row.due_ms,
+        created_ms: row.created_ms,
+        updated_ms: row.updated_ms,
+    })
+}
+
+impl Shown {
+    fn corrupt(&self, column: &str) -> StoreError {
+        StoreError::Corrupt { table: "kkt", what: format!("{column} of {}", KktId::new(self.id)) }
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {
+        parse(text).ok_or_else(|| self.corrupt(column))
+    }
+
+    fn inn(&self) -> Result<Inn, StoreError> {
+        Inn::parse(&self.inn).map_err(|_| self.corrupt("inn"))
+    }
+
+    fn state(&self) -> Result<State, StoreError> {
+        let state: State = self.json("state_data", &self.state_data)?;
+        if state.name().as_str() == self.state { Ok(state) } else { Err(self.corrupt("state")) }
+    }
+
+    fn block(&self) -> Result<Option<Block>, StoreError> {
+        self.block.as_deref().map(|block| self.json("block", block)).transpose()
+    }
 }
 
 /// The device that is named in the column `facts`; none in one that cannot be read.
@@ -171,7 +211,7 @@ pub fn moved(after: &Kkt, corrected: bool) -> Result<kkt::ActiveModel, StoreErro
         state: Set(state.name().as_str().to_owned()),
         state_data: Set(write(state)?),
         block: Set(after.block.as_ref().map(write).transpose()?),
-        waiting_for: Set(guide::waiting_for(after).map(|who| who.name().to_owned())),
+        waiting_for: Set(after.waiting_for().map(|who| who.name().to_owned())),
         rnm: Set(after.rnm().map(|rnm| rnm.as_str().to_owned())),
         report_by_ms: Set(state.numbers().map(|n| n.report_by_ms)),
         held: Set(state.holds_register()),

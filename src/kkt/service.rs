@@ -9,6 +9,7 @@ use super::model::{Kkt, ListQuery, Step};
 use super::papers::Papers;
 use super::signal::Signal;
 use super::store::{Position, Store};
+use super::view::View;
 use crate::catalogue::Catalogue;
 use crate::clients;
 use crate::clock::{Clock, Ids};
@@ -50,7 +51,7 @@ pub struct Service {
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The registrations.
-    pub kkts: Vec<Kkt>,
+    pub kkts: Vec<View>,
     /// Token of the next page; absent on the last one.
     pub next: Option<String>,
 }
@@ -68,7 +69,7 @@ impl Service {
     ///
     /// # Errors
     /// `NotFound`, also for one of another partner.
-    pub async fn get_with_history(&self, scope: PartnerScope, id: KktId) -> Result<(Kkt, Vec<Step>), Failure> {
+    pub async fn get_with_history(&self, scope: PartnerScope, id: KktId) -> Result<(View, Vec<Step>), Failure> {
         self.store.get_with_history(scope, id).await?.ok_or(Failure::NotFound { what: "kkt" })
     }
 

@@ -322,6 +322,19 @@ impl State {
         }
     }
 
+    /// The card, once issued.
+    pub const fn card(&self) -> Option<&Card> {
+        match self {
+            Self::Registered { card, .. } => Some(card),
+            _ => None,
+        }
+    }
+
+    /// Nothing happens before Fiscalize is called, unless it is burnt `automatically`.
+    pub const fn awaits_call(&self, automatically: bool) -> bool {
+        matches!(self, Self::ReadyToFiscalize { .. }) && !automatically
+    }
+
     /// Id of the application, once filed.
     pub fn application_id(&self) -> Option<&str> {
         match self {

@@ -13,6 +13,7 @@ use super::model::{Block, Facts, Filter, Kkt, Spec};
 use super::policy::Failing;
 use super::rows;
 use super::state::State;
+use super::view::View;
 use crate::fleet;
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::recovery::Recovery;
@@ -174,14 +175,14 @@ impl Store {
         after: Option<Position>,
         limit: u64,
         now_ms: i64,
-    ) -> Result<Vec<Kkt>, StoreError> {
+    ) -> Result<Vec<View>, StoreError> {
         let mut query = mine(scope).filter(condition(filter, now_ms));
         if let Some((created_ms, id)) = after {
             let key = Expr::tuple([Expr::col(kkt::Column::CreatedMs), Expr::col(kkt::Column::Id)]);
             query = query.filter(key.lt(Expr::tuple([Expr::val(created_ms), Expr::val(id)])));
         }
         let page = query.order_by_desc(kkt::Column::CreatedMs).order_by_desc(kkt::Column::Id).limit(limit);
-        shown(page).all(self.db.direct()).await?.into_iter().map(rows::read).collect()
+        shown(page).all(self.db.direct()).await?.into_iter().map(rows::view).collect()
     }
 
     /// Registrations changed at or after `since_ms` of the database's clock, oldest change first; `ids` empty for all of
@@ -195,13 +196,13 @@ impl Store {
         ids: &[KktId],
         since_ms: i64,
         limit: u64,
-    ) -> Result<Vec<(i64, Kkt)>, StoreError> {
+    ) -> Result<Vec<(i64, View)>, StoreError> {
         let mut query = mine(scope).filter(kkt::Column::ChangedMs.gte(since_ms));
         if !ids.is_empty() {
             query = query.filter(kkt::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
         }
         let rows = query.order_by_asc(kkt::Column::ChangedMs).limit(limit).all(self.db.direct()).await?;
-        rows.into_iter().map(|row| Ok((row.changed_ms, rows::read(row)?))).collect()
+        rows.into_iter().map(|row| Ok((row.changed_ms, rows::view(row)?))).collect()
     }
 
     /// The database's clock, Unix milliseconds.

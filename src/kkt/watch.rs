@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::Kkt;
 use super::service::Service;
+use super::view::View;
 use crate::failure::{Failure, Violation};
 use crate::page::Question;
 use crate::values::{KktId, PartnerScope};
@@ -25,7 +25,7 @@ pub struct Watch {
     /// Empty for all of the partner.
     ids: Vec<KktId>,
     /// What the first look brings before any change.
-    first: Vec<Kkt>,
+    first: Vec<View>,
     /// Looks begin here; the database's clock.
     since_ms: i64,
     /// What has been told of changes since then: revision, and time of the change.
@@ -35,7 +35,7 @@ pub struct Watch {
 /// A registration that the stream tells.
 pub struct News {
     /// As it is now.
-    pub kkt: Kkt,
+    pub kkt: View,
     /// Where to go on once it has been told.
     pub then: Position,
 }
@@ -58,7 +58,7 @@ impl Service {
         let now_ms = self.store.now_ms().await?;
         let mut first = Vec::new();
         for id in &ids {
-            first.push(self.get(scope, *id).await?);
+            first.push(View::from(self.get(scope, *id).await?));
         }
         let filter = filter(&ids)?;
         let question = Question { scope, method: WATCH, filter: &filter };

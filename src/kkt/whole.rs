@@ -6,9 +6,10 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iden, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 
-use super::model::{Kkt, Step};
+use super::model::Step;
 use super::rows::{self, LINE, Line, SHOWN, Shown};
 use super::store::Store;
+use super::view::View;
 use crate::storage::entity::kkt_history;
 use crate::storage::{StoreError, of_partner, of_partner_sql};
 use crate::values::{KktId, PartnerScope};
@@ -55,7 +56,7 @@ impl Store {
         &self,
         scope: PartnerScope,
         id: KktId,
-    ) -> Result<Option<(Kkt, Vec<Step>)>, StoreError> {
+    ) -> Result<Option<(View, Vec<Step>)>, StoreError> {
         let (backend, values) = (self.db.direct().get_database_backend(), [scope.partner().uuid(), id.uuid()]);
         let question = Statement::from_sql_and_values(backend, QUESTION.as_str(), values.map(Into::into));
         let found = self.db.direct().query_all_raw(question).await?;
@@ -69,6 +70,6 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         lines.sort_unstable_by_key(|line| line.revision);
         let steps = lines.into_iter().map(|line| rows::step(id, line)).collect::<Result<_, _>>()?;
-        Ok(Some((rows::read(row)?, steps)))
+        Ok(Some((rows::view(row)?, steps)))
     }
 }

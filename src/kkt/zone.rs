@@ -8,15 +8,25 @@ use crate::gateways::taxpayers::RegisteredAddress;
 /// Moscow, where the address register does not tell.
 const DEFAULT_HOURS: i8 = 3;
 
-/// How far the place is ahead of UTC, from the register's form "UTC+3" or "UTC+5:30".
+/// How far the place is ahead of UTC.
 pub fn offset_of(address: &RegisteredAddress) -> UtcOffset {
-    let told = address.time_zone.as_deref().and_then(parse);
+    offset(address.time_zone.as_deref())
+}
+
+/// How far a place is ahead of UTC, from the register's form "UTC+3" or "UTC+5:30".
+pub fn offset(time_zone: Option<&str>) -> UtcOffset {
+    let told = time_zone.and_then(parse);
     told.or_else(|| UtcOffset::from_hms(DEFAULT_HOURS, 0, 0).ok()).unwrap_or(UtcOffset::UTC)
 }
 
 /// The civil date at the place at an instant, Unix milliseconds.
 pub fn date_at(address: &RegisteredAddress, ms: i64) -> Date {
-    from_ms(ms).to_offset(offset_of(address)).date()
+    date_in(offset_of(address), ms)
+}
+
+/// The civil date so far ahead of UTC at an instant, Unix milliseconds.
+pub fn date_in(offset: UtcOffset, ms: i64) -> Date {
+    from_ms(ms).to_offset(offset).date()
 }
 
 fn parse(text: &str) -> Option<UtcOffset> {

@@ -98,7 +98,7 @@ fn stopped(case: &Case) -> Vec<String> {
 }
 
 fn overdue(case: &Case) -> Option<String> {
-    let late = guide::overdue(case.kkt(), case.now_ms);
+    let late = guide::overdue(&case.kkt().state, case.now_ms);
     let by = case.kkt().state.numbers().map(|n| n.report_by_ms).filter(|_| late)?;
     Some(format!("Overdue: the report should have been filed by {}. That cancels nothing.", at(by)))
 }

@@ -2,8 +2,9 @@
 
 use super::{instant, or_empty};
 use crate::catalogue::Catalogue;
-use crate::kkt::model::{Block, Equipment, Kkt, Step, WaitingFor};
+use crate::kkt::model::{Block, Equipment, Step, WaitingFor};
 use crate::kkt::state::{Name, Report, Source, State};
+use crate::kkt::view::View;
 use crate::kkt::{deadlines, guide, refusal};
 use crate::pb::kkt as pb;
 
@@ -11,8 +12,9 @@ use crate::pb::kkt as pb;
 const SERVICE: &str = "litebox.kkt.v1.KktService/";
 
 /// A registration as it stands at `now_ms`; without its history.
-pub fn kkt(kkt: &Kkt, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
+pub fn kkt(kkt: &View, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
     let numbers = kkt.state.numbers();
+    let who = guide::waiting_for(&kkt.state, kkt.block.as_ref(), kkt.asked.fiscalize_automatically);
     pb::Kkt {
         id: kkt.id.to_string(),
         client_id: kkt.client_id.to_string(),
@@ -28,17 +30,17 @@ pub fn kkt(kkt: &Kkt, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
         next_attempt_time: kkt.next_attempt_ms.map(instant),
         requirements: guide::requirements(kkt).into_iter().map(requirement).collect(),
         next_actions: guide::next_actions(kkt).into_iter().map(next_action).collect(),
-        rnm: or_empty(kkt.rnm()),
+        rnm: or_empty(kkt.state.rnm()),
         report: kkt.state.report().map(report),
-        card: kkt.card().map(|c| pb::Card { number: c.number.clone(), issue_time: Some(instant(c.issued_ms)) }),
+        card: kkt.state.card().map(|c| pb::Card { number: c.number.clone(), issue_time: Some(instant(c.issued_ms)) }),
         report_by: numbers.map(|n| instant(n.report_by_ms)),
-        overdue: guide::overdue(kkt, now_ms),
-        fiscalize_automatically: kkt.spec.fiscalize_automatically,
+        overdue: guide::overdue(&kkt.state, now_ms),
+        fiscalize_automatically: kkt.asked.fiscalize_automatically,
         revision: kkt.revision,
         history: Vec::new(),
         create_time: Some(instant(kkt.created_ms)),
         update_time: Some(instant(kkt.updated_ms)),
-        waiting_for: guide::waiting_for(kkt).map_or(pb::WaitingFor::Unspecified, waiting_for).into(),
+        waiting_for: who.map_or(pb::WaitingFor::Unspecified, waiting_for).into(),
     }
 }
 
@@ -56,9 +58,9 @@ pub fn transition(step: &Step) -> pb::Transition {
     }
 }
 
-fn equipment(kkt: &Kkt) -> pb::KktEquipment {
-    let register = &kkt.facts.register;
-    let (kind, rental_months) = match &kkt.spec.equipment {
+fn equipment(kkt: &View) -> pb::KktEquipment {
+    let register = &kkt.found.register;
+    let (kind, rental_months) = match &kkt.asked.equipment {
         Equipment::Sale(_) => (pb::EquipmentKind::Sale, 0),
         Equipment::Rental { months, .. } => (pb::EquipmentKind::Rental, i32::try_from(*months).unwrap_or(i32::MAX)),
     };

@@ -5,14 +5,15 @@ use uuid::Uuid;
 use super::*;
 use crate::gateways::device::FiscalReport;
 use crate::gateways::fns::{Card, FnsRefusal, FnsRefusalReason};
+use crate::kkt::model::Kkt;
 use crate::kkt::state::{Ending, Name, Numbers, Report, Source};
 use crate::kkt::tests::samples::company;
 use crate::values::{ClientId, FiscalSign, KktId, RequestId, Rnm};
 
-fn kkt(state: State, automatically: bool) -> Kkt {
+fn kkt(state: State, automatically: bool) -> View {
     let (mut spec, facts) = company();
     spec.fiscalize_automatically = automatically;
-    Kkt {
+    View::from(Kkt {
         id: KktId::new(Uuid::nil()),
         client_id: ClientId::new(Uuid::nil()),
         inn: facts.taxpayer.inn.clone(),
@@ -28,7 +29,7 @@ fn kkt(state: State, automatically: bool) -> Kkt {
         created_ms: 0,
         updated_ms: 0,
         origin: None,
-    }
+    })
 }
 
 fn numbers() -> Numbers {
@@ -73,7 +74,7 @@ fn states() -> Vec<State> {
 #[test]
 fn who_is_waited_for_follows_from_the_state() {
     let who = |automatically| {
-        let all = states().into_iter().map(move |state| waiting_for(&kkt(state, automatically)));
+        let all = states().into_iter().map(move |state| waiting_for(&state, None, automatically));
         all.map(|who| who.map_or("-", WaitingFor::name)).collect::<Vec<_>>()
     };
     assert_eq!(who(false), ["-", "-", "FNS", "-", "PARTNER", "DEVICE", "-", "FNS", "-", "-", "-"]);
@@ -135,7 +136,7 @@ fn a_block_names_what_is_missing() {
 
 #[test]
 fn a_cancelled_registration_says_what_is_left() {
-    let left = |state| left_behind(&kkt(state, false));
+    let left = |state| left_behind(&state);
     assert_eq!(left(ending(None, false, false, DriveFate::Unburnt)), "");
     assert!(left(ending(Some("app-1"), false, false, DriveFate::Unburnt)).contains("поданное заявление"));
     let all = left(ending(Some("app-1"), true, true, DriveFate::InDoubt));

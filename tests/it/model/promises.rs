@@ -1,8 +1,8 @@
 //! What must be so after every step, and what must be so in the end.
 
-use litebox_partner::kkt::guide;
 use litebox_partner::kkt::model::{Kkt, Step};
 use litebox_partner::kkt::state::State;
+use litebox_partner::kkt::view::View;
 
 use super::run::{Run, Slot};
 
@@ -43,7 +43,7 @@ impl Run<'_> {
             return Err(format!("the revision went back from {before}: {}", named()));
         }
         let busy = kkt.next_attempt_ms.is_some();
-        if !kkt.state.is_final() && guide::waiting_for(kkt).is_none() && !busy {
+        if !kkt.state.is_final() && kkt.waiting_for().is_none() && !busy {
             return Err(format!("nobody is waited for, and nobody works: {}", named()));
         }
         if let Some(block) = &kkt.block {
@@ -79,7 +79,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn ended(&self, slot: &Slot, kkt: &Kkt, history: &[Step]) -> Result<(), String> {
+    fn ended(&self, slot: &Slot, kkt: &View, history: &[Step]) -> Result<(), String> {
         let world = self.world.lock();
         match &kkt.state {
             State::Registered { report, .. } => {

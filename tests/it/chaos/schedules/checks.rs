@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use litebox_partner::kkt::desk::Sent;
 use litebox_partner::kkt::effects::{Command, Standing};
-use litebox_partner::kkt::guide;
 use litebox_partner::kkt::model::{Kkt, Step};
 use litebox_partner::kkt::state::{Name, State};
 use litebox_partner::kkt::store::Store;
@@ -270,5 +269,5 @@ fn end(played: &Played<'_>, kkt: &Kkt) -> Vec<String> {
     if played.quiet && played.scenario.ends.contains(&name) {
         return Vec::new();
     }
-    vec![format!("{name:?}, waiting for {:?}: {:?}", guide::waiting_for(kkt), kkt.block)]
+    vec![format!("{name:?}, waiting for {:?}: {:?}", kkt.waiting_for(), kkt.block)]
 }
