@@ -50,18 +50,31 @@ impl Caller {
         right(answer.into_inner().kkt.is_some_and(|kkt| kkt.id == kkt_id && kkt.history.len() >= lines))
     }
 
-    /// A page of 20 clients.
+    /// A page of 20 clients, newest first, of which the last is who it says.
     pub async fn list_clients(&self, n: u64) -> Result<(), String> {
         let request = cl::ListRequest { page_size: 20, ..Default::default() };
         let page = self.clients(n).list(request).await.map_err(told)?.into_inner();
-        right(page.clients.len() == 20 && !page.next_page_token.is_empty())
+        let full = page.clients.len() == 20 && !page.next_page_token.is_empty();
+        let whole =
+            page.clients.last().is_some_and(|client| number(&client.id).is_none_or(|n| client.inn == copy_inn(n)));
+        right(
+            full && whole
+                && newest_first(page.clients.iter().map(|client| client.create_time.map(|at| (at.seconds, at.nanos)))),
+        )
     }
 
-    /// A page of 20 registrations.
+    /// A page of 20 registrations, newest first, each of its own client.
     pub async fn list_kkts(&self, n: u64) -> Result<(), String> {
         let request = pb::ListRequest { page_size: 20, ..Default::default() };
         let page = self.kkts(n).list(request).await.map_err(told)?.into_inner();
-        right(page.kkts.len() == 20 && !page.next_page_token.is_empty())
+        let full = page.kkts.len() == 20 && !page.next_page_token.is_empty();
+        let whole = page
+            .kkts
+            .iter()
+            .all(|kkt| number(&kkt.id).is_none_or(|n| number(&kkt.client_id).is_some_and(|of| of == n)));
+        right(
+            full && whole && newest_first(page.kkts.iter().map(|kkt| kkt.create_time.map(|at| (at.seconds, at.nanos)))),
+        )
     }
 
     /// A new client, ACTIVE.
@@ -90,6 +103,10 @@ pub fn told(status: Status) -> String {
     let again = if status.get_details_retry_info().is_some() { " with RetryInfo" } else { "" };
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     format!("{:?} {reason}{again}", status.code())
+}
+
+fn newest_first(times: impl Iterator<Item = Option<(i64, i32)>>) -> bool {
+    times.is_sorted_by(|newer, older| newer >= older)
 }
 
 fn right(is: bool) -> Result<(), String> {
@@ -179,6 +196,17 @@ pub fn client_id(n: u64) -> String {
 /// The id of loaded registration number `n`, counted from 1.
 pub fn kkt_id(n: u64) -> String {
     format!("0190b000-0000-7000-8000-{n:012x}")
+}
+
+/// The number in the id of what was loaded; none in an id that was made.
+fn number(id: &str) -> Option<&str> {
+    ["0190a000", "0190b000"].iter().find_map(|prefix| id.strip_prefix(prefix))
+}
+
+/// The tax number of the client with this number in its id.
+fn copy_inn(number: &str) -> String {
+    let digits = number.rsplit('-').next().unwrap_or_default();
+    u64::from_str_radix(digits, 16).map(|g| inn(1_000_000 + g)).unwrap_or_default()
 }
 
 /// The SQL for the same.

@@ -12,6 +12,8 @@ use crate::stage::{Partner, Server, Stage};
 
 /// A call is made so often while its statements are noted: what the server's worker asks meanwhile is not asked as often.
 const TIMES: u64 = 10;
+/// How often statements are looked at again: each connection parses them once.
+const AGAIN: usize = 10;
 
 /// A read: the call, and what pgbench does in its place.
 struct Read {
@@ -66,8 +68,8 @@ pub async fn measure(
             let pgbench = stage.pg.pgbench(&read.script, plan.time)?;
             read.row.over(composed(&[(1.0, empty), (1.0, pgbench)]));
         }
+        counted(stage, loaded)?;
     }
-    counted(stage, loaded)?;
     report.rows.extend([layers, refused].into_iter().chain(reads.into_iter().map(|read| read.row)));
     Ok(())
 }
@@ -125,7 +127,7 @@ async fn script(stage: &Stage, partner: &Partner, caller: &Caller, call: Call, l
     };
     let one_more = format!("${}", values.len() + 1);
     let mut statements = asked(stage, caller, call, loaded).await?;
-    for _ in 0..TIMES {
+    for _ in 0..AGAIN {
         // A connection that had not prepared a statement parses it, and then its text has a place for each constant too.
         if statements.iter().any(|statement| statement.contains(&one_more)) {
             statements = asked(stage, caller, call, loaded).await?;

@@ -239,14 +239,16 @@ impl Drop for Folder {
 /// The empty call that goes through our layers.
 pub const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
-/// As an operator sets up a machine of two cores for large partners behind an ingress: no rate for one partner, and room for
-/// connections of one address. All else is as it comes, the log included.
+/// As an operator sets up a machine of two cores for large partners behind an ingress: no rate for one partner, room for
+/// connections of one address, and a key for documents, without which live mode does not start. All else is as it comes, the log
+/// included.
 fn settings(database: &str, sandbox: &Sandbox, floor: &str) -> Vec<(String, String)> {
     let pairs = [
         ("DATABASE_URL", database),
         ("SERVER_LISTEN", "127.0.0.1:0"),
         ("METRICS_LISTEN", ""),
         ("SHUTDOWN_DELAY_MS", "0"),
+        ("DOCUMENTS_KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
         ("GATEWAYS_TAXPAYERS_BASE_URL", &sandbox.http),
         ("GATEWAYS_TAXPAYERS_API_KEY", "key-1"),
         ("GATEWAYS_ACCOUNTS_URL", &sandbox.grpc),

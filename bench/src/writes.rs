@@ -66,10 +66,10 @@ pub async fn measure(
         commit.0.push(pgbench);
         sequence.0.push(gateways.sequence);
         question.0.push(gateways.questions);
-    }
-    let found = (active(stage)? - begun.0, kkts(stage)? - begun.1);
-    if found != (made.0 as i64, made.1 as i64) {
-        return Err(format!("{made:?} were made, and {found:?} are there").into());
+        let found = (active(stage)? - begun.0, kkts(stage)? - begun.1);
+        if found != (made.0 as i64, made.1 as i64) {
+            return Err(format!("{made:?} were made, and {found:?} are there").into());
+        }
     }
     report.fact("commits of a Register", format!("{commits:.2}"), "", None);
     report.fact(
@@ -164,7 +164,7 @@ pub async fn at_rest(stage: &Stage) -> Outcome<f64> {
     none(stage, "SELECT count(*) FROM kkt WHERE due_ms IS NOT NULL").await?;
     // What was loaded has been registered.
     const OTHER: &str =
-        "SELECT count(*) FROM kkt WHERE state NOT IN ('READY_TO_FISCALIZE', 'REGISTERED') OR waiting_for = 'SUPPORT'";
+        "SELECT count(*) FROM kkt WHERE state NOT IN ('READY_TO_FISCALIZE', 'REGISTERED') OR waiting_for = 'OPERATOR'";
     let other = stage.pg.number(OTHER)?;
     if other > 0 {
         return Err(format!("{other} orders have ended otherwise").into());
