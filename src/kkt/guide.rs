@@ -67,19 +67,6 @@ fn cancelled(state: &State) -> String {
     }
 }
 
-/// Who must act now; absent while the service itself is at work and when all is done. `automatically`: it is burnt without
-/// a Fiscalize call.
-pub fn waiting_for(state: &State, block: Option<&Block>, automatically: bool) -> Option<WaitingFor> {
-    if let Some(block) = block {
-        return Some(block.waiting_for);
-    }
-    match state {
-        State::AwaitingRnm { .. } | State::AwaitingCard { .. } => Some(WaitingFor::Fns),
-        State::Fiscalizing { .. } => Some(WaitingFor::Device),
-        state => state.awaits_call(automatically).then_some(WaitingFor::Partner),
-    }
-}
-
 /// The report should have reached FNS before `now_ms` and has not. It warns; it changes nothing.
 pub fn overdue(state: &State, now_ms: i64) -> bool {
     let due = REPORT_IS_DUE.contains(&state.name().as_str());

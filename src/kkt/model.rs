@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::guide;
 pub use super::spec::*;
 use super::state::{Name, State};
 use crate::gateways::device::FiscalReport;
@@ -97,7 +96,7 @@ impl Kkt {
 
     /// Who must act now; absent while the service itself is at work and when all is done.
     pub fn waiting_for(&self) -> Option<WaitingFor> {
-        guide::waiting_for(&self.state, self.block.as_ref(), self.spec.fiscalize_automatically)
+        WaitingFor::of(&self.state, self.block.as_ref(), self.spec.fiscalize_automatically)
     }
 
     /// Nothing happens to it in `state` before Fiscalize is called.
@@ -136,6 +135,18 @@ pub enum WaitingFor {
 }
 
 impl WaitingFor {
+    /// Who must act in this state; `automatically`: it is burnt without a Fiscalize call.
+    pub fn of(state: &State, block: Option<&Block>, automatically: bool) -> Option<Self> {
+        if let Some(block) = block {
+            return Some(block.waiting_for);
+        }
+        match state {
+            State::AwaitingRnm { .. } | State::AwaitingCard { .. } => Some(Self::Fns),
+            State::Fiscalizing { .. } => Some(Self::Device),
+            state => state.awaits_call(automatically).then_some(Self::Partner),
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Fns, Self::Ofd, Self::Device, Self::Partner, Self::Signer, Self::Operator];
 

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::model::{Block, Facts, Kkt, Step};
+use super::model::{Block, Kkt, Step};
 use super::policy::Failing;
 use super::state::{Name, State};
-use super::view::View;
+use super::view::{Found, View};
 use crate::storage::entity::{kkt, kkt_history};
 use crate::storage::{StoreError, insertion};
 use crate::values::{ClientId, DeviceId, EffectId, Inn, KktId, PartnerScope, RequestId};
@@ -151,7 +151,7 @@ impl Shown {
 
 /// The device that is named in the column `facts`; none in one that cannot be read.
 pub fn device(facts: &str) -> Option<DeviceId> {
-    parse::<Facts>(facts).and_then(|facts| facts.register.device_id)
+    parse::<Found>(facts).and_then(|facts| facts.register.device_id)
 }
 
 /// Writes the row of a new registration, due at once, with the database's time as that of its last change.
@@ -272,4 +272,71 @@ fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Other("a registration cannot be written as JSON".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kkt::model::WaitingFor;
+    use crate::kkt::tests::samples::company;
+
+    /// A row that cannot be understood any more.
+    type Damage = fn(&mut Shown);
+
+    fn shown(state: &State, block: Option<&Block>) -> Shown {
+        let (spec, facts) = company();
+        let id = |n| Uuid::from_u128(n);
+        Shown {
+            id: id(1),
+            client_id: id(2),
+            inn: facts.taxpayer.inn.as_str().to_owned(),
+            request_id: id(3),
+            external_ref: Some("ORDER-17".into()),
+            spec: write(&spec).unwrap(),
+            facts: write(&facts).unwrap(),
+            state: state.name().as_str().to_owned(),
+            state_data: write(state).unwrap(),
+            block: block.map(|block| write(block).unwrap()),
+            revision: 4,
+            since_ms: 5,
+            due_ms: Some(6),
+            created_ms: 7,
+            updated_ms: 8,
+            origin: Some("origin".into()),
+        }
+    }
+
+    #[test]
+    fn what_partners_see_of_a_row_is_what_it_says() {
+        let block = Block { reason: "DEVICE_OFFLINE".into(), advice: "?".into(), waiting_for: WaitingFor::Device };
+        for state in [State::Reserving, State::AwaitingRnm { held: None, application_id: "app-1".into() }] {
+            for block in [None, Some(&block)] {
+                let whole = read(shown(&state, block)).unwrap();
+                assert_eq!((whole.since_ms, whole.next_attempt_ms), (5, Some(6)));
+                assert_eq!((whole.created_ms, whole.updated_ms), (7, 8));
+                assert!(view(shown(&state, block)).unwrap() == View::from(whole));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        let cases: [(&str, Damage); 5] = [
+            ("inn", |row| row.inn = "1".into()),
+            ("spec", |row| row.spec = "{}".into()),
+            ("facts", |row| row.facts.clear()),
+            ("state", |row| row.state = "SUBMITTING".into()),
+            ("block", |row| row.block = Some("?".into())),
+        ];
+        for (column, damage) in cases {
+            let damaged = || {
+                let mut row = shown(&State::Reserving, None);
+                damage(&mut row);
+                row
+            };
+            let what = format!("{column} of {}", KktId::new(Uuid::from_u128(1)));
+            let named = Some(StoreError::Corrupt { table: "kkt", what });
+            assert_eq!((view(damaged()).err(), read(damaged()).err()), (named.clone(), named));
+        }
+    }
 }

@@ -126,6 +126,15 @@ impl Store {
         found.one(self.db.direct()).await?.map(rows::read).transpose()
     }
 
+    /// What the partner sees of the registration, when this partner has it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database does not answer or what is seen is corrupt.
+    pub async fn seen(&self, scope: PartnerScope, id: KktId) -> Result<Option<View>, StoreError> {
+        let found = shown(mine(scope).filter(kkt::Column::Id.eq(id.uuid())));
+        found.one(self.db.direct()).await?.map(rows::view).transpose()
+    }
+
     /// The partner's registration that holds this register or this FN.
     ///
     /// # Errors
@@ -167,7 +176,7 @@ impl Store {
     /// A page of registrations, newest first, after `after`. `now_ms` decides what is overdue.
     ///
     /// # Errors
-    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    /// [`StoreError`] when the database does not answer or what is seen of a row is corrupt.
     pub async fn list(
         &self,
         scope: PartnerScope,
@@ -189,7 +198,7 @@ impl Store {
     /// the partner. Each comes with the time of its change.
     ///
     /// # Errors
-    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    /// [`StoreError`] when the database does not answer or what is seen of a row is corrupt.
     pub async fn changed(
         &self,
         scope: PartnerScope,

@@ -1,15 +1,15 @@
-//! What partners see of a registration: a fraction of what is filed, so lists read no more of a row than this.
+//! What partners see of a registration: a fraction of what is filed, so no more of a row is parsed for them than this.
 
 use serde::Deserialize;
 use time::UtcOffset;
 
-use super::model::{Block, Equipment, Kkt, SoldRegister};
+use super::model::{Block, Equipment, Kkt, SoldRegister, WaitingFor};
 use super::state::State;
 use super::zone;
 use crate::values::{ClientId, Inn, KktId};
 
 /// A registration as partners see it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct View {
     /// Id.
     pub id: KktId,
@@ -60,16 +60,23 @@ pub struct Found {
 }
 
 /// What is seen of [`crate::gateways::taxpayers::RegisteredAddress`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Zoned {
     /// Time zone in the address register's form: "UTC+3".
     pub time_zone: Option<String>,
 }
 
+crate::values::discreet::discreet!(Zoned);
+
 impl View {
     /// How far its place is ahead of UTC.
     pub fn offset(&self) -> UtcOffset {
         zone::offset(self.found.address.time_zone.as_deref())
+    }
+
+    /// Who must act now; absent while the service itself is at work and when all is done.
+    pub fn waiting_for(&self) -> Option<WaitingFor> {
+        WaitingFor::of(&self.state, self.block.as_ref(), self.asked.fiscalize_automatically)
     }
 
     /// Nothing happens to it before Fiscalize is called.
@@ -103,31 +110,71 @@ impl From<Kkt> for View {
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
-    use serde::de::DeserializeOwned;
+    use serde_json::Value;
 
     use super::*;
     use crate::kkt::model::{Facts, Spec};
     use crate::kkt::tests::samples::{company, entrepreneur};
 
-    fn stored<T: DeserializeOwned>(value: &impl Serialize) -> T {
-        serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
+    fn stored(value: &impl Serialize) -> Value {
+        serde_json::to_value(value).unwrap()
     }
 
-    /// What is read of a stored registration by itself is what the whole of it says.
+    fn asked(value: &Value) -> Option<Asked> {
+        serde_json::from_value(value.clone()).ok()
+    }
+
+    fn found(value: &Value) -> Option<Found> {
+        serde_json::from_value(value.clone()).ok()
+    }
+
+    /// What the whole of what is stored says of it.
+    fn asked_of_all(value: &Value) -> Option<Asked> {
+        let Spec { equipment, fiscalize_automatically, .. } = serde_json::from_value(value.clone()).ok()?;
+        Some(Asked { equipment, fiscalize_automatically })
+    }
+
+    fn found_of_all(value: &Value) -> Option<Found> {
+        let Facts { register, address, .. } = serde_json::from_value(value.clone()).ok()?;
+        Some(Found { register, address: Zoned { time_zone: address.time_zone } })
+    }
+
+    /// The value without one of its fields, for each of them and of theirs.
+    fn without_one(value: &Value) -> Vec<Value> {
+        let Value::Object(fields) = value else { return Vec::new() };
+        let mut all = Vec::new();
+        for (name, inner) in fields {
+            let mut less = fields.clone();
+            less.remove(name);
+            all.push(Value::Object(less));
+            all.extend(without_one(inner).into_iter().map(|inner| {
+                let mut less = fields.clone();
+                less.insert(name.clone(), inner);
+                Value::Object(less)
+            }));
+        }
+        all
+    }
+
+    /// What can be read as a whole shows partners the same; what is missing has no other meaning for them.
     #[test]
-    fn what_is_seen_is_found_in_what_is_stored() {
+    fn what_is_seen_is_what_the_whole_says() {
         let mut rented = company();
         rented.0.equipment = Equipment::Rental { model: "АТОЛ 30Ф".into(), months: 12 };
         rented.0.fiscalize_automatically = false;
         rented.1.register.device_id = None;
         rented.1.address.time_zone = None;
         for (spec, facts) in [company(), entrepreneur(), rented] {
-            let Spec { equipment, fiscalize_automatically, .. } = spec.clone();
-            assert_eq!(stored::<Asked>(&spec), Asked { equipment, fiscalize_automatically });
-            let Facts { register, address, .. } = facts.clone();
-            let found = stored::<Found>(&facts);
-            assert_eq!(found, Found { register, address: Zoned { time_zone: address.time_zone.clone() } });
-            assert_eq!(zone::offset(found.address.time_zone.as_deref()), zone::offset_of(&address));
+            let (spec, facts) = (stored(&spec), stored(&facts));
+            assert!(asked(&spec).is_some() && found(&facts).is_some());
+            let (specs, several) = (without_one(&spec), without_one(&facts));
+            assert!(specs.len() > 20 && several.len() > 20, "{} {}", specs.len(), several.len());
+            for value in [spec].iter().chain(&specs).filter(|value| asked_of_all(value).is_some()) {
+                assert_eq!(asked(value), asked_of_all(value), "{value}");
+            }
+            for value in [facts].iter().chain(&several).filter(|value| found_of_all(value).is_some()) {
+                assert_eq!(found(value), found_of_all(value), "{value}");
+            }
         }
     }
 }

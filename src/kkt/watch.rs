@@ -58,7 +58,7 @@ impl Service {
         let now_ms = self.store.now_ms().await?;
         let mut first = Vec::new();
         for id in &ids {
-            first.push(View::from(self.get(scope, *id).await?));
+            first.push(self.store.seen(scope, *id).await?.ok_or(Failure::NotFound { what: "kkt" })?);
         }
         let filter = filter(&ids)?;
         let question = Question { scope, method: WATCH, filter: &filter };

@@ -51,7 +51,7 @@ impl Store {
     /// The registration with its history, oldest line first, when this partner has it.
     ///
     /// # Errors
-    /// [`StoreError`] when the database does not answer or a row is corrupt.
+    /// [`StoreError`] when the database does not answer or what is seen of a row is corrupt.
     pub async fn get_with_history(
         &self,
         scope: PartnerScope,

@@ -14,7 +14,6 @@ const SERVICE: &str = "litebox.kkt.v1.KktService/";
 /// A registration as it stands at `now_ms`; without its history.
 pub fn kkt(kkt: &View, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
     let numbers = kkt.state.numbers();
-    let who = guide::waiting_for(&kkt.state, kkt.block.as_ref(), kkt.asked.fiscalize_automatically);
     pb::Kkt {
         id: kkt.id.to_string(),
         client_id: kkt.client_id.to_string(),
@@ -40,7 +39,7 @@ pub fn kkt(kkt: &View, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
         history: Vec::new(),
         create_time: Some(instant(kkt.created_ms)),
         update_time: Some(instant(kkt.updated_ms)),
-        waiting_for: who.map_or(pb::WaitingFor::Unspecified, waiting_for).into(),
+        waiting_for: kkt.waiting_for().map_or(pb::WaitingFor::Unspecified, waiting_for).into(),
     }
 }
 

@@ -11,9 +11,13 @@ use crate::kkt::tests::samples::company;
 use crate::values::{ClientId, FiscalSign, KktId, RequestId, Rnm};
 
 fn kkt(state: State, automatically: bool) -> View {
+    registration(state, automatically).into()
+}
+
+fn registration(state: State, automatically: bool) -> Kkt {
     let (mut spec, facts) = company();
     spec.fiscalize_automatically = automatically;
-    View::from(Kkt {
+    Kkt {
         id: KktId::new(Uuid::nil()),
         client_id: ClientId::new(Uuid::nil()),
         inn: facts.taxpayer.inn.clone(),
@@ -29,7 +33,7 @@ fn kkt(state: State, automatically: bool) -> View {
         created_ms: 0,
         updated_ms: 0,
         origin: None,
-    })
+    }
 }
 
 fn numbers() -> Numbers {
@@ -74,11 +78,25 @@ fn states() -> Vec<State> {
 #[test]
 fn who_is_waited_for_follows_from_the_state() {
     let who = |automatically| {
-        let all = states().into_iter().map(move |state| waiting_for(&state, None, automatically));
+        let all = states().into_iter().map(move |state| kkt(state, automatically).waiting_for());
         all.map(|who| who.map_or("-", WaitingFor::name)).collect::<Vec<_>>()
     };
     assert_eq!(who(false), ["-", "-", "FNS", "-", "PARTNER", "DEVICE", "-", "FNS", "-", "-", "-"]);
     assert_eq!(who(true), ["-", "-", "FNS", "-", "-", "DEVICE", "-", "FNS", "-", "-", "-"]);
+}
+
+/// What is written for searches is what the registration says when it is read.
+#[test]
+fn who_is_waited_for_is_found_where_it_is_told() {
+    let held_up = advice::block(advice::MISMATCH, WaitingFor::Operator, "Сделайте это");
+    for (state, automatically) in states().into_iter().flat_map(|state| [(state.clone(), false), (state, true)]) {
+        for block in [None, Some(held_up.clone())] {
+            let mut whole = registration(state.clone(), automatically);
+            whole.block = block.clone();
+            let seen = View::from(whole.clone()).waiting_for();
+            assert_eq!((seen, block.is_none() || seen == Some(WaitingFor::Operator)), (whole.waiting_for(), true));
+        }
+    }
 }
 
 #[test]
