@@ -13,7 +13,7 @@ check: ## The quick loop: format, clippy with warnings denied, unit tests
 test: ## Everything: also both databases, buf lint, the demo, the README's commands (installs what it needs)
 	@bash scripts/test.sh
 
-bench: ## Figures beside their floors, written to docs/performance.md (some 25 minutes, 20 GB of disk); ONLY="reads writes" some of them
+bench: ## Figures beside their floors, written to docs/performance.md (some 13 minutes, 20 GB of disk); ONLY="reads writes" some of them
 	@bash scripts/bench.sh run
 
 paths: ## Figures of the pure paths that every call takes (criterion; builds for release)
