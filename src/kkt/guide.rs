@@ -112,7 +112,7 @@ const NO_PAYMENT: &str = "Оплата кассы через этот серви
 
 /// What can be done next, and why the rest cannot.
 pub fn next_actions(kkt: &View) -> Vec<NextAction> {
-    let rental = matches!(kkt.asked.equipment, Equipment::Rental { .. });
+    let rental = matches!(kkt.spec.equipment, Equipment::Rental { .. });
     let mut actions = match kkt.state {
         State::Rejected { .. } | State::Cancelled(_) => return vec![can(Action::RegisterAgain)],
         State::Registered { .. } => {

@@ -51,9 +51,9 @@ impl Facts {
     }
 }
 
-/// A registration.
-#[derive(Clone)]
-pub struct Kkt {
+/// A registration: as it is stored, or [as partners see it](super::view::View), with less of what was asked for and said.
+#[derive(Clone, PartialEq)]
+pub struct Kkt<S = Spec, F = Facts> {
     /// Id.
     pub id: KktId,
     /// The shop.
@@ -65,9 +65,9 @@ pub struct Kkt {
     /// The partner's own key.
     pub external_ref: Option<String>,
     /// What was asked for.
-    pub spec: Spec,
+    pub spec: S,
     /// What the registers said.
-    pub facts: Facts,
+    pub facts: F,
     /// State with its data.
     pub state: State,
     /// Why it does not go on by itself, or what it waits for.
@@ -88,12 +88,14 @@ pub struct Kkt {
 
 crate::values::discreet::discreet!(Kkt { id, revision });
 
-impl Kkt {
+impl<S, F> Kkt<S, F> {
     /// RNM, once assigned.
     pub fn rnm(&self) -> Option<&Rnm> {
         self.state.rnm()
     }
+}
 
+impl Kkt {
     /// Who must act now; absent while the service itself is at work and when all is done.
     pub fn waiting_for(&self) -> Option<WaitingFor> {
         WaitingFor::of(&self.state, self.block.as_ref(), self.spec.fiscalize_automatically)

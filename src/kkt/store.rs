@@ -132,7 +132,7 @@ impl Store {
     /// [`StoreError`] when the database does not answer or what is seen is corrupt.
     pub async fn seen(&self, scope: PartnerScope, id: KktId) -> Result<Option<View>, StoreError> {
         let found = shown(mine(scope).filter(kkt::Column::Id.eq(id.uuid())));
-        found.one(self.db.direct()).await?.map(rows::view).transpose()
+        found.one(self.db.direct()).await?.map(rows::read).transpose()
     }
 
     /// The partner's registration that holds this register or this FN.
@@ -191,7 +191,7 @@ impl Store {
             query = query.filter(key.lt(Expr::tuple([Expr::val(created_ms), Expr::val(id)])));
         }
         let page = query.order_by_desc(kkt::Column::CreatedMs).order_by_desc(kkt::Column::Id).limit(limit);
-        shown(page).all(self.db.direct()).await?.into_iter().map(rows::view).collect()
+        shown(page).all(self.db.direct()).await?.into_iter().map(rows::read).collect()
     }
 
     /// Registrations changed at or after `since_ms` of the database's clock, oldest change first; `ids` empty for all of
@@ -211,7 +211,7 @@ impl Store {
             query = query.filter(kkt::Column::Id.is_in(ids.iter().map(|id| id.uuid())));
         }
         let rows = query.order_by_asc(kkt::Column::ChangedMs).limit(limit).all(self.db.direct()).await?;
-        rows.into_iter().map(|row| Ok((row.changed_ms, rows::view(row)?))).collect()
+        rows.into_iter().map(|row| Ok((row.changed_ms, rows::read(row)?))).collect()
     }
 
     /// The database's clock, Unix milliseconds.

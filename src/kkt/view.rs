@@ -3,41 +3,11 @@
 use serde::Deserialize;
 use time::UtcOffset;
 
-use super::model::{Block, Equipment, Kkt, SoldRegister, WaitingFor};
-use super::state::State;
+use super::model::{Equipment, Kkt, SoldRegister, WaitingFor};
 use super::zone;
-use crate::values::{ClientId, Inn, KktId};
 
 /// A registration as partners see it.
-#[derive(Clone, PartialEq)]
-pub struct View {
-    /// Id.
-    pub id: KktId,
-    /// The shop.
-    pub client_id: ClientId,
-    /// INN of the shop.
-    pub inn: Inn,
-    /// The partner's own key.
-    pub external_ref: Option<String>,
-    /// What was asked for.
-    pub asked: Asked,
-    /// What the registers said.
-    pub found: Found,
-    /// State with its data.
-    pub state: State,
-    /// Why it does not go on by itself, or what it waits for.
-    pub block: Option<Block>,
-    /// Rises by one with every change.
-    pub revision: i64,
-    /// In this state since, Unix milliseconds.
-    pub since_ms: i64,
-    /// When the worker looks next; absent when it waits for a call.
-    pub next_attempt_ms: Option<i64>,
-    /// Created, Unix milliseconds.
-    pub created_ms: i64,
-    /// Changed, Unix milliseconds.
-    pub updated_ms: i64,
-}
+pub type View = Kkt<Asked, Found>;
 
 crate::values::discreet::discreet!(View { id, revision });
 
@@ -71,17 +41,17 @@ crate::values::discreet::discreet!(Zoned);
 impl View {
     /// How far its place is ahead of UTC.
     pub fn offset(&self) -> UtcOffset {
-        zone::offset(self.found.address.time_zone.as_deref())
+        zone::offset(self.facts.address.time_zone.as_deref())
     }
 
     /// Who must act now; absent while the service itself is at work and when all is done.
     pub fn waiting_for(&self) -> Option<WaitingFor> {
-        WaitingFor::of(&self.state, self.block.as_ref(), self.asked.fiscalize_automatically)
+        WaitingFor::of(&self.state, self.block.as_ref(), self.spec.fiscalize_automatically)
     }
 
     /// Nothing happens to it before Fiscalize is called.
     pub const fn awaits_call(&self) -> bool {
-        self.state.awaits_call(self.asked.fiscalize_automatically)
+        self.state.awaits_call(self.spec.fiscalize_automatically)
     }
 }
 
@@ -93,9 +63,10 @@ impl From<Kkt> for View {
             id: kkt.id,
             client_id: kkt.client_id,
             inn: kkt.inn,
+            request_id: kkt.request_id,
             external_ref: kkt.external_ref,
-            asked: Asked { equipment: spec.equipment, fiscalize_automatically: spec.fiscalize_automatically },
-            found: Found { register: facts.register, address },
+            spec: Asked { equipment: spec.equipment, fiscalize_automatically: spec.fiscalize_automatically },
+            facts: Found { register: facts.register, address },
             state: kkt.state,
             block: kkt.block,
             revision: kkt.revision,
@@ -103,6 +74,7 @@ impl From<Kkt> for View {
             next_attempt_ms: kkt.next_attempt_ms,
             created_ms: kkt.created_ms,
             updated_ms: kkt.updated_ms,
+            origin: kkt.origin,
         }
     }
 }

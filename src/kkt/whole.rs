@@ -70,6 +70,6 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         lines.sort_unstable_by_key(|line| line.revision);
         let steps = lines.into_iter().map(|line| rows::step(id, line)).collect::<Result<_, _>>()?;
-        Ok(Some((rows::view(row)?, steps)))
+        Ok(Some((rows::read(row)?, steps)))
     }
 }

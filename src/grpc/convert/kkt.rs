@@ -34,7 +34,7 @@ pub fn kkt(kkt: &View, catalogue: &Catalogue, now_ms: i64) -> pb::Kkt {
         card: kkt.state.card().map(|c| pb::Card { number: c.number.clone(), issue_time: Some(instant(c.issued_ms)) }),
         report_by: numbers.map(|n| instant(n.report_by_ms)),
         overdue: guide::overdue(&kkt.state, now_ms),
-        fiscalize_automatically: kkt.asked.fiscalize_automatically,
+        fiscalize_automatically: kkt.spec.fiscalize_automatically,
         revision: kkt.revision,
         history: Vec::new(),
         create_time: Some(instant(kkt.created_ms)),
@@ -58,8 +58,8 @@ pub fn transition(step: &Step) -> pb::Transition {
 }
 
 fn equipment(kkt: &View) -> pb::KktEquipment {
-    let register = &kkt.found.register;
-    let (kind, rental_months) = match &kkt.asked.equipment {
+    let register = &kkt.facts.register;
+    let (kind, rental_months) = match &kkt.spec.equipment {
         Equipment::Sale(_) => (pb::EquipmentKind::Sale, 0),
         Equipment::Rental { months, .. } => (pb::EquipmentKind::Rental, i32::try_from(*months).unwrap_or(i32::MAX)),
     };
