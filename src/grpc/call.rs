@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::layers::{Inner, Request, Response, Step};
 use super::quiet::{Quiet, Seen};
+use super::status::Completed;
 use super::{health, status};
 use crate::clock::{Clock, Ids};
 use crate::metrics::{Meters, Shed};
@@ -161,20 +162,26 @@ struct Answer {
 }
 
 /// Completes the error of `response`, if it is one, and adds the id of the call.
-fn finish(response: Response, id: &CallId) -> (Response, Answer) {
-    let (mut response, answer) = match Status::from_header_map(response.headers()) {
-        Some(status) if status.code() != Code::Ok => {
-            let status = status::complete(&status, id);
-            let reason = status::reason(&status);
-            let (code, shed) = (status.code(), status::shed(&status));
+fn finish(mut response: Response, id: &CallId) -> (Response, Answer) {
+    let (mut response, answer) = match error(&mut response) {
+        Some(status) => {
+            let Completed { status, reason, shed } = status::complete(&status, id);
+            let code = status.code();
             (status.into_http(), Answer { code, reason, shed })
         }
-        _ => (response, Answer { code: Code::Ok, reason: None, shed: None }),
+        None => (response, Answer { code: Code::Ok, reason: None, shed: None }),
     };
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(CALL_ID_HEADER, value);
     }
     (response, answer)
+}
+
+/// The error that an answer is. Whoever makes one leaves it beside its headers too, from which it need not be read then.
+fn error(response: &mut Response) -> Option<Status> {
+    let left = response.extensions_mut().remove::<Status>();
+    let status = left.or_else(|| Status::from_header_map(response.headers()));
+    status.filter(|status| status.code() != Code::Ok)
 }
 
 /// Whoever asks for health asks all day long.

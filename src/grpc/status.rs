@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, PreconditionViolation, StatusExt};
+use tonic_types::{ErrorDetails, ErrorInfo, FieldViolation, LocalizedMessage, PreconditionViolation, StatusExt};
 
 use super::call::CallId;
 use super::russian;
@@ -79,27 +79,39 @@ pub fn internal(detail: &str) -> Status {
     Failure::Internal { detail: detail.to_owned() }.into()
 }
 
-/// The reason that an error answer gives to programs.
-pub fn reason(status: &Status) -> Option<String> {
-    status.get_details_error_info().map(|info| info.reason)
+/// An error answer as it goes out, and what the log and the meters tell of it.
+pub struct Completed {
+    /// The answer.
+    pub status: Status,
+    /// The reason that it gives to programs.
+    pub reason: Option<String>,
+    /// Whether its caller was told to come again because there is too much to do.
+    pub shed: Option<Shed>,
 }
 
-/// Whether a caller was told to come again because there is too much to do.
-pub fn shed(status: &Status) -> Option<Shed> {
-    let info = status.get_details_error_info()?;
-    let named = info.metadata.get("limit").unwrap_or(&info.reason);
-    Shed::ALL.into_iter().find(|why| why.name() == named)
+/// Gives an error what every one carries, whoever made it: a reason and the id of the call. What is refused must cost little,
+/// so its details are read once.
+pub fn complete(status: &Status, call: &CallId) -> Completed {
+    let details = status.get_error_details();
+    if details.error_info().is_some() {
+        return carrying(call, status, details);
+    }
+    let status = foreign(status);
+    carrying(call, &status, status.get_error_details())
 }
 
-/// What every error answer carries, whoever made it: a reason and the id of the call.
-pub fn complete(status: &Status, call: &CallId) -> Status {
-    let known = status.get_details_error_info().is_some();
-    let foreign = (!known).then(|| foreign(status));
-    let status = foreign.as_ref().unwrap_or(status);
-    let mut details = status.get_error_details();
+fn carrying(call: &CallId, status: &Status, mut details: ErrorDetails) -> Completed {
+    let info = details.error_info();
+    let (reason, shed) = (info.map(|info| info.reason.clone()), info.and_then(shed));
     details.set_request_info(call.0.as_str(), "");
     let metadata = status.metadata().clone();
-    Status::with_error_details_and_metadata(status.code(), status.message(), details, metadata)
+    let status = Status::with_error_details_and_metadata(status.code(), status.message(), details, metadata);
+    Completed { status, reason, shed }
+}
+
+fn shed(info: &ErrorInfo) -> Option<Shed> {
+    let named = info.metadata.get("limit").unwrap_or(&info.reason);
+    Shed::ALL.into_iter().find(|why| why.name() == named)
 }
 
 /// An error made by tonic itself, before or after our handlers.

@@ -142,7 +142,7 @@ impl Teller {
     }
 
     async fn fail<T>(&self, failure: Failure) -> Result<T, Over> {
-        let status = status::complete(&Status::from(failure), &self.call);
+        let status = status::complete(&Status::from(failure), &self.call).status;
         // The reader may have gone meanwhile; the stream is over either way.
         let _ = timeout(STALLED, self.out.send(Err(status))).await;
         Err(Over)

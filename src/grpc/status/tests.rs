@@ -186,7 +186,7 @@ fn details_fit_into_the_headers_of_common_clients() {
     let many = (0..200).map(|n| violation(&format!("equipment.sale.some_long_field[{n}]"))).collect();
     let mut headers = http::HeaderMap::new();
     let call = CallId("019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071".into());
-    complete(&Status::from(Failure::Validation(many)), &call).add_header(&mut headers).unwrap();
+    complete(&Status::from(Failure::Validation(many)), &call).status.add_header(&mut headers).unwrap();
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
     assert!(size < 8 * 1024, "{size}");
 }
@@ -202,7 +202,8 @@ fn errors_made_elsewhere_are_completed() {
         (Failure::Conflict.into(), Code::Aborted, "CONFLICT"),
     ];
     for (status, code, reason) in cases {
-        let status = complete(&status, &call);
+        let Completed { status, reason: told, shed } = complete(&status, &call);
+        assert_eq!((told.as_deref(), shed), (Some(reason), None));
         let details = status.get_error_details();
         assert_eq!((status.code(), details.error_info().unwrap().reason.as_str()), (code, reason));
         assert_eq!(details.request_info().unwrap().request_id, call.0);
