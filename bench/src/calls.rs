@@ -100,8 +100,9 @@ impl Caller {
 /// The code of a refusal, and whether it says when to come again.
 pub fn told(status: Status) -> String {
     use tonic_types::StatusExt;
-    let again = if status.get_details_retry_info().is_some() { " with RetryInfo" } else { "" };
-    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let details = status.get_error_details();
+    let again = if details.retry_info().is_some() { " with RetryInfo" } else { "" };
+    let reason = details.error_info().map_or("", |info| info.reason.as_str());
     format!("{:?} {reason}{again}", status.code())
 }
 

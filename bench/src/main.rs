@@ -27,6 +27,7 @@ use calls::{CONNECTIONS, Caller};
 use report::Report;
 use rounds::Plan;
 use stage::Stage;
+use tokio::signal::unix::{SignalKind, signal};
 use writes::Numbers;
 
 /// As the product has it: the bare server stands beside it.
@@ -44,18 +45,30 @@ const MARKS: [&str; 2] = ["<!-- figures of make bench -->", "<!-- end of figures
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
-    let done = match command.as_str() {
-        "floor" => floor::serve().await,
-        "run" => run().await,
-        "soak" => soak().await,
-        other => Err(format!("floor, run or soak, not {other:?}").into()),
+    let done = async {
+        match command.as_str() {
+            "floor" => floor::serve().await,
+            "run" => run().await,
+            "soak" => soak().await,
+            other => Err(format!("floor, run or soak, not {other:?}").into()),
+        }
     };
-    match done {
+    match until_told_to_end(done).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The work until its end, or until a signal: then it is dropped where it waits next, and ends what it has started.
+async fn until_told_to_end(work: impl Future<Output = Outcome<()>>) -> Outcome<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        done = work => done,
+        _ = terminate.recv() => Err("told to end (SIGTERM)".into()),
+        _ = interrupt.recv() => Err("told to end (SIGINT)".into()),
     }
 }
 
