@@ -47,10 +47,10 @@ impl Postgres {
         let mut command = unprivileged(&folder)?;
         command.args(["sh", "-c", SCRIPT, "sh"]).arg(&bin).arg(&folder);
         let script = command.stdin(Stdio::piped()).spawn()?;
-        let server = Self { bin, folder, script };
+        let mut server = Self { bin, folder, script };
         let give_up = Instant::now() + Duration::from_secs(60);
         while server.sql("SELECT 1").is_err() {
-            if Instant::now() > give_up {
+            if Instant::now() > give_up || server.script.try_wait()?.is_some() {
                 return Err("PostgreSQL did not start".into());
             }
             std::thread::sleep(Duration::from_millis(100));

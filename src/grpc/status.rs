@@ -90,7 +90,7 @@ pub struct Completed {
 }
 
 /// Gives an error what every one carries, whoever made it: a reason and the id of the call. What is refused must cost little,
-/// so its details are read once.
+/// so the details of our own are read once.
 pub fn complete(status: &Status, call: &CallId) -> Completed {
     let details = status.get_error_details();
     if details.error_info().is_some() {
