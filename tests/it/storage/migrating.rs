@@ -24,9 +24,11 @@ use crate::support::slow_proxy::{Line, name_of};
 
 /// Against hangs only.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Waits for a lock that is held by a transaction of somebody else.
-const WAITING: &str = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ALTER TABLE kkt%'";
-const BUILDING: &str = "FROM pg_stat_progress_create_index WHERE command = 'CREATE INDEX CONCURRENTLY'";
+/// Waits for a lock that is held by a transaction of somebody else. Other tests have databases of the same server.
+const WAITING: &str = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                       AND query LIKE '%ALTER TABLE kkt%'";
+const BUILDING: &str = "FROM pg_stat_progress_create_index WHERE datname = current_database() \
+                        AND command = 'CREATE INDEX CONCURRENTLY'";
 const BROKEN: &str = "FROM pg_index WHERE NOT indisvalid";
 
 /// As if the newest migration had not run, and before it what it replaces.
@@ -156,13 +158,16 @@ async fn indexes_are_built_beside_the_service_and_one_whose_build_was_interrupte
     let interrupted = migrate(url, &[]);
     until("it builds", async || count(&mut eye, BUILDING).await > 0).await;
     calls_are_answered(&app, 0).await;
-    run(&mut eye, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_progress_create_index").await;
+    let end =
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_progress_create_index WHERE datname = current_database()";
+    run(&mut eye, end).await;
     let (code, said) = ended(interrupted).await;
     assert!(code == 1 && said.contains("error:"), "{said}");
     assert_eq!(count(&mut eye, BROKEN).await, 1, "what was interrupted is there, and of no use");
 
     let migration = migrate(url, &[]);
-    let waits = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INDEX CONCURRENTLY%'";
+    let waits = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                 AND query LIKE '%INDEX CONCURRENTLY%'";
     until("it waits for the older transaction", async || count(&mut eye, waits).await > 0).await;
     calls_are_answered(&app, 10).await;
     run(&mut old, "COMMIT").await;
@@ -235,7 +240,8 @@ async fn nobody_waits_for_the_index_of_searches_that_another_one_builds() {
     until("it builds", async || count(&mut eye, BUILDING).await > 0).await;
     assert_eq!(ended(migrate(url, &[])).await, (0, "up to date\n".to_owned()));
     assert!(test.db.migrate().await.is_ok() && test.db.searches_slowly().await.unwrap());
-    run(&mut eye, "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index").await;
+    let end = "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()";
+    run(&mut eye, end).await;
     run(&mut old, "COMMIT").await;
     let (code, said) = ended(building).await;
     assert!(code == 0 && said.contains("canceling statement"), "{said}");
