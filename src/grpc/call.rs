@@ -210,6 +210,7 @@ fn record(trace: &Span, code: Code) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::{Failure, Limit};
     use crate::partners::model::Holder;
     use crate::values::PartnerId;
 
@@ -233,6 +234,30 @@ mod tests {
             let id = calls().id(&headers);
             assert_eq!(id.0 == given.to_lowercase(), taken, "{text:?}");
             assert!(Uuid::try_parse(&id.0).is_ok());
+        }
+    }
+
+    /// Some makers leave it beside the headers, and some in these alone.
+    #[test]
+    fn an_error_is_completed_wherever_its_maker_left_it() {
+        let limit = Failure::RateLimited { limit: Limit::Calls, retry_after: Duration::from_secs(1) };
+        for (status, shed) in [
+            (status::overloaded(), Some(Shed::Server)),
+            (limit.into(), Some(Shed::Partner(Limit::Calls))),
+            (Failure::Conflict.into(), None),
+            (Status::unimplemented(""), None),
+        ] {
+            let finished = |response: Response| {
+                let (response, answer) = finish(response, &CallId("a call".into()));
+                (response.headers().clone(), answer.code, answer.reason, answer.shed)
+            };
+            let both: Response = status.into_http();
+            let mut bare = Response::default();
+            bare.headers_mut().clone_from(both.headers());
+            let told = finished(both);
+            assert_eq!(told.3, shed);
+            assert!(told.2.is_some() && told.0.contains_key(CALL_ID_HEADER));
+            assert_eq!(finished(bare), told);
         }
     }
 

@@ -88,14 +88,12 @@ pub struct Kkt<S = Spec, F = Facts> {
 
 crate::values::discreet::discreet!(Kkt { id, revision });
 
-impl<S, F> Kkt<S, F> {
+impl Kkt {
     /// RNM, once assigned.
     pub fn rnm(&self) -> Option<&Rnm> {
         self.state.rnm()
     }
-}
 
-impl Kkt {
     /// Who must act now; absent while the service itself is at work and when all is done.
     pub fn waiting_for(&self) -> Option<WaitingFor> {
         WaitingFor::of(&self.state, self.block.as_ref(), self.spec.fiscalize_automatically)
